@@ -1,0 +1,1 @@
+"""Content layers: bottom (understand), middle (arrange), top (write and verify)."""

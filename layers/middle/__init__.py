@@ -1,0 +1,1 @@
+"""Middle layer: structure, queries, relationships, platforms."""

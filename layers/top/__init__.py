@@ -1,0 +1,1 @@
+"""Top layer: research, writing, citations, facts, E-E-A-T, schema, package."""

@@ -1,0 +1,1 @@
+"""Orchestration of content jobs: values, engine, services and the adapters to Azure."""

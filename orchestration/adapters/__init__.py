@@ -1,0 +1,1 @@
+"""Adapters: the only importers of the Azure SDKs and of HTTP clients."""
