@@ -1,0 +1,344 @@
+"""What the top layer makes of it: research brief, article, reports, markup and the final package.
+
+A quote is a verbatim slice ``source.text[start:end]``; a sentence cites evidence ids and nothing else, so a
+link that no source carries cannot appear.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any, Literal
+
+from layers.bottom.artifacts import IntentKind, Reference, SourceAttempt
+from layers.contract import Artifact, ContentWarning, Wire
+
+SentenceKind = Literal["claim", "quote", "editorial"]
+SupportStatus = Literal["supported", "weak", "unsupported", "contradicted", "not_checked"]
+
+
+class Evidence(Wire):
+    """A verbatim quote with its place; ``references`` are numbers in the source's own reference list."""
+
+    id: str
+    source: str
+    start: int
+    end: int
+    quote: str
+    passage: str
+    numbers: tuple[str, ...] = ()
+    references: tuple[int, ...] = ()
+
+
+class ResearchFinding(Wire):
+    """What the evidence says on one question."""
+
+    question: str
+    evidence: tuple[str, ...]
+    kind: Literal["claim", "statistic", "quote"]
+    sources: tuple[str, ...]
+
+
+class Disagreement(Wire):
+    """Two pieces of evidence whose figures for the same thing differ: shown, never resolved by guessing."""
+
+    question: str
+    evidence: tuple[str, str]
+    detail: str
+
+
+class ResearchBrief(Artifact):
+    """Evidence grouped by question, agreement and conflict between sources, and the gaps."""
+
+    evidence: tuple[Evidence, ...]
+    findings: tuple[ResearchFinding, ...]
+    agreements: tuple[tuple[str, str], ...] = ()
+    disagreements: tuple[Disagreement, ...] = ()
+    gaps: tuple[str, ...] = ()
+
+
+class Sentence(Wire):
+    """One sentence. ``claim`` and ``quote`` carry evidence; ``editorial`` carries none and says nothing checkable."""
+
+    id: str
+    text: str
+    kind: SentenceKind
+    evidence: tuple[str, ...] = ()
+
+
+class Section(Wire):
+    """One section; ``form`` tells how its sentences are laid out."""
+
+    id: str
+    heading: str
+    level: Literal[2, 3]
+    sentences: tuple[Sentence, ...]
+    form: Literal["prose", "list", "steps", "table"] = "prose"
+
+
+class FaqEntry(Wire):
+    """A question and its answer."""
+
+    question: str
+    answer: tuple[Sentence, ...]
+
+
+class Article(Artifact):
+    """The written article. ``writer`` says who wrote it; ``fallback_reason`` why it was not the model."""
+
+    title: str
+    meta_description: str
+    slug: str
+    answer: tuple[Sentence, ...]
+    sections: tuple[Section, ...]
+    faq: tuple[FaqEntry, ...] = ()
+    call_to_action: str | None = None
+    evidence: tuple[Evidence, ...]
+    writer: Literal["embedded", "llm", "given"] = "embedded"
+    model: str | None = None
+    fallback_reason: str | None = None
+    word_count: int
+    tokens_in: int = 0
+    tokens_out: int = 0
+
+    def all_sentences(self) -> tuple[Sentence, ...]:
+        """Every sentence in reading order: answer, sections, FAQ."""
+        body = tuple(s for section in self.sections for s in section.sentences)
+        return self.answer + body + tuple(s for entry in self.faq for s in entry.answer)
+
+
+class RightSource(Wire):
+    """How well the cited source fits the claim, and the one that would fit better, if any."""
+
+    score: float
+    better: str | None = None
+
+
+class Support(Wire):
+    """Does the cited evidence support the claim. ``contradicted`` only when a language model judged it."""
+
+    status: SupportStatus
+    score: float
+    method: Literal["verbatim", "lexical", "llm"]
+
+
+class ClaimVerdict(Wire):
+    """Three verdicts on one claim, and the numbers guard."""
+
+    id: str
+    text: str
+    evidence: tuple[str, ...]
+    exists: Literal["ok", "broken", "unreachable", "not_checked"]
+    right_source: RightSource
+    support: Support
+    numbers_ok: bool
+    missing_tokens: tuple[str, ...] = ()
+
+
+class CredibilityPart(Wire):
+    """One named part of a credibility score, with the reason for its value."""
+
+    name: str
+    value: float
+    reason: str
+
+
+class SourceCredibility(Wire):
+    """A source's credibility, 0..1, as the sum of its parts."""
+
+    source: str
+    score: float
+    parts: tuple[CredibilityPart, ...]
+
+
+class CitationReport(Artifact):
+    """Verdicts for every claim and credibility of every source."""
+
+    claims: tuple[ClaimVerdict, ...]
+    credibility: tuple[SourceCredibility, ...]
+    coverage: float
+    precision: float
+
+
+class FactCheck(Wire):
+    """A claim worth checking, and what other evidence says to it."""
+
+    claim: str
+    text: str
+    worth: tuple[str, ...]
+    status: SupportStatus
+    supporting: tuple[str, ...]
+    note: str
+
+
+class FactReport(Artifact):
+    """Claims worth checking with their evidence. ``contradiction_checked`` is false without a model."""
+
+    facts: tuple[FactCheck, ...]
+    contradiction_checked: bool = False
+
+
+class EeatSignal(Wire):
+    """One signal of experience, expertise, authoritativeness or trust: found, or how to get it."""
+
+    signal: str
+    pillar: Literal["experience", "expertise", "authoritativeness", "trust"]
+    present: bool
+    evidence: str | None
+    fix: str | None
+
+
+class EeatReport(Artifact):
+    """About twenty signals, none invented."""
+
+    signals: tuple[EeatSignal, ...]
+    score: float
+
+
+class SchemaFinding(Wire):
+    """A defect of the markup: path, rule, message."""
+
+    path: str
+    rule: Literal["type", "property", "domain", "range", "required", "value"]
+    message: str
+
+
+class SchemaMarkup(Artifact):
+    """JSON-LD documents and what validation found. Never a promise of a rich result."""
+
+    json_ld: tuple[dict[str, Any], ...]
+    findings: tuple[SchemaFinding, ...] = ()
+
+
+class PackageSource(Wire):
+    """A source as the package shows it: without its text, with the reference behind each citation."""
+
+    id: str
+    origin: str
+    title: str
+    url: str | None
+    locator: str
+    author: str | None
+    published: date | None
+    accessed: date | None = None
+    doi: str | None
+    registrable_domain: str | None
+    sha256: str
+    references: tuple[Reference, ...] = ()
+    credibility: SourceCredibility | None = None
+
+
+class PackageEngine(Wire):
+    """Who wrote it, and why it was not the model."""
+
+    writer: str
+    model: str | None = None
+    fallback_reason: str | None = None
+
+
+class PackageIntent(Wire):
+    """The intent that shaped the article."""
+
+    primary: IntentKind
+    sub: str
+    confidence: float
+    runner_up: IntentKind
+    rules: tuple[str, ...]
+
+
+class PackageKeyword(Wire):
+    """A keyword and how the article covers it; density is occurrences per 100 words."""
+
+    phrase: str
+    score: float
+    role: str
+    in_title: bool
+    count: int
+    density: float
+
+
+class PackageQuestion(Wire):
+    """A question, and where it is answered."""
+
+    question: str
+    kind: str
+    answered_by: str | None
+    evidence: tuple[str, ...] = ()
+
+
+class PackageArticle(Wire):
+    """The article, structured and rendered."""
+
+    title: str
+    meta_description: str
+    slug: str
+    answer: tuple[Sentence, ...]
+    sections: tuple[Section, ...]
+    faq: tuple[FaqEntry, ...]
+    word_count: int
+    markdown: str
+    html: str
+
+
+class VariantPart(Wire):
+    """One post or block of a variant and the sentences it rests on."""
+
+    text: str
+    used: int
+    claims: tuple[str, ...]
+
+
+class Variant(Wire):
+    """The article for one platform, within its limit as that platform counts."""
+
+    platform: str
+    unit: str
+    limit: int
+    parts: tuple[VariantPart, ...]
+    dropped_claims: tuple[str, ...] = ()
+
+
+class QualityPart(Wire):
+    """One part of the quality score: value 0..1, weight, and what it means."""
+
+    name: str
+    value: float
+    weight: float
+    explanation: str
+
+
+class Quality(Wire):
+    """The weighted mean of its parts, 0..100."""
+
+    overall: int
+    parts: tuple[QualityPart, ...]
+    readability: dict[str, float]
+
+
+class ContentPackage(Artifact):
+    """The result of a job. ``content_hash`` covers all but the accessed dates."""
+
+    schema_version: Literal["1.0"] = "1.0"
+    status: Literal["complete", "partial", "insufficient_evidence"]
+    content_hash: str
+    engine: PackageEngine
+    topic: str
+    audience: str
+    content_type: str
+    language: str
+    intent: PackageIntent | None = None
+    keywords: tuple[PackageKeyword, ...] = ()
+    questions: tuple[PackageQuestion, ...] = ()
+    sources: tuple[PackageSource, ...] = ()
+    tried: tuple[SourceAttempt, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+    findings: tuple[ResearchFinding, ...] = ()
+    disagreements: tuple[Disagreement, ...] = ()
+    article: PackageArticle | None = None
+    claims: tuple[ClaimVerdict, ...] = ()
+    facts: tuple[FactCheck, ...] = ()
+    eeat: tuple[EeatSignal, ...] = ()
+    json_ld: tuple[dict[str, Any], ...] = ()
+    json_ld_findings: tuple[SchemaFinding, ...] = ()
+    variants: tuple[Variant, ...] = ()
+    quality: Quality | None = None
+    notices: tuple[ContentWarning, ...] = ()
