@@ -4,6 +4,7 @@ import asyncio
 import hmac
 import logging
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 from aiohttp import WSCloseCode, web
 
@@ -125,7 +126,8 @@ class Switchboard:
         link = self._links.pop(connection.id, None)
         if link is None:
             return
-        connection.outbox.push_control(disconnected_frame(reason))
+        with suppress(OutboxFullError):  # a client that reads nothing learns the reason from the close frame
+            connection.outbox.push_control(disconnected_frame(reason))
         link.finish(code=code, reason=reason)
 
     def _wake(self, connection: Connection) -> None:
