@@ -140,8 +140,9 @@ async def test_too_many_unacknowledged_messages_close_the_connection_for_good(
         await client.send(type="sequenceAck", sequenceId=5)
         assert await client.settled() == []
         await publish(small, hub, 6, 7, 8, 9, 10, 11)
-        frames = [await client.receive() for _ in range(6)]
-        assert frames[-1]["event"] == "disconnected"
+        while (frame := await client.receive())["type"] == "message":
+            pass
+        assert frame["event"] == "disconnected"
         assert await client.closed_with() == GIVE_UP
         async with socket_to(small, recovery_path(hub, client)) as refused:
             assert await refused.closed_with() == GIVE_UP
