@@ -122,10 +122,9 @@ class Gateway:
             event_handler=self._event_handlers.get(connection.hub),
         )
         try:
-            await self._read(socket, session, connection, link)
+            await link.serve(self._read(socket, session, connection, link))
         finally:
             self._switchboard.detach(connection, link, clean=False)
-            await link.stopped()
 
     async def _read(
         self, socket: web.WebSocketResponse, session: Session, connection: Connection, link: Link

@@ -1,7 +1,7 @@
 """One live WebSocket of a connection, with the one task that writes to it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 
 from aiohttp import web
 
@@ -31,6 +31,8 @@ class Link:
         self._due.set()
         self._closing: tuple[int, str] | None = None
         self._deadline: asyncio.TimerHandle | None = None
+        self._ended = asyncio.Event()
+        self._reader: asyncio.Task[None] | None = None
         self._writer = asyncio.create_task(self._write())
 
     def wake(self) -> None:
@@ -49,13 +51,22 @@ class Link:
         self._writer.cancel()
         self._cut()
 
-    async def stopped(self) -> None:
-        """Ends the writer, after a close that is under way is through."""
-        if self._closing is None:
-            self._writer.cancel()
-        await asyncio.wait([self._writer])
-        if self._deadline is not None:
-            self._deadline.cancel()
+    async def serve(self, reading: Coroutine[None, None, None]) -> None:
+        """Runs the reading side next to the writer until the socket is through."""
+        self._reader = asyncio.create_task(reading)
+        try:
+            await asyncio.wait([self._reader])
+        finally:
+            if self._closing is None:
+                self._writer.cancel()
+            await asyncio.wait([self._writer])
+            self._ended.set()
+            if self._deadline is not None:
+                self._deadline.cancel()
+
+    async def ended(self) -> None:
+        """Waits until both sides are through."""
+        await self._ended.wait()
 
     def _cut(self) -> None:
         if self._request.transport is not None:
@@ -68,12 +79,18 @@ class Link:
                 self._due.clear()
                 await self._send_what_is_due()
                 if self._closing is not None:
-                    code, reason = self._closing
-                    await self._socket.close(code=code, message=_close_reason(reason))
+                    await self._close(*self._closing)
                     return
         except ConnectionError:
             # The reading side of the same socket sees the end too and decides what becomes of the connection.
             return
+
+    async def _close(self, code: int, reason: str) -> None:
+        """The closing handshake; aiohttp waits for the peer's close frame only while nobody else reads."""
+        if self._reader is not None:
+            self._reader.cancel()
+            await asyncio.wait([self._reader])
+        await self._socket.close(code=code, message=_close_reason(reason))
 
     async def _send_what_is_due(self) -> None:
         while (frame := self._outbox.take()) is not None:

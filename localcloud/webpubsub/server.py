@@ -32,6 +32,7 @@ class ServerSettings:
         upstream_hub: The hub whose events go there.
         faults: Whether to serve `/_faults`.
         retention: Seconds for which a broken reliable connection can be recovered.
+        ack_latency: Seconds between a client's request and its ack.
         limits: What may wait for one client.
     """
 
@@ -41,6 +42,7 @@ class ServerSettings:
     upstream_hub: str = "contentjobs"
     faults: bool = False
     retention: float = 30.0
+    ack_latency: float = 0.01
     limits: OutboxLimits = field(default_factory=OutboxLimits)
 
 
@@ -66,7 +68,9 @@ async def running(settings: ServerSettings) -> AsyncIterator[RunningServer]:
         if (event_handler := event_handlers.get(connection.hub)) is not None:
             event_handler.announce_disconnected(connection, reason)
 
-    switchboard = Switchboard(retention=settings.retention, pace=plan.pace, on_departure=depart)
+    switchboard = Switchboard(
+        retention=settings.retention, ack_latency=settings.ack_latency, pace=plan.pace, on_departure=depart
+    )
     runner = web.AppRunner(
         _application(settings, switchboard, event_handlers, plan),
         access_log=None,

@@ -93,7 +93,7 @@ class Session:
         elif (failure := await self._run(frame)) is None:
             self._connection.mark_done(frame.ack_id)
         if frame.ack_id is not None:
-            self._switchboard.answer(self._connection, ack_frame(frame.ack_id, error=failure))
+            self._switchboard.acknowledge(self._connection, ack_frame(frame.ack_id, error=failure))
 
     async def _run(self, frame: JoinGroup | LeaveGroup | SendToGroup | UserEvent) -> Failure | None:
         match frame:

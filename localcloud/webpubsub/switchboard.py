@@ -26,8 +26,9 @@ class Switchboard:
     `retention` seconds; every other end of a socket ends the connection.
     """
 
-    def __init__(self, *, retention: float, pace: Pace, on_departure: Departure) -> None:
+    def __init__(self, *, retention: float, ack_latency: float, pace: Pace, on_departure: Departure) -> None:
         self._retention = retention
+        self._ack_latency = ack_latency
         self._pace = pace
         self._on_departure = on_departure
         self._hubs: dict[str, Hub] = {}
@@ -89,6 +90,14 @@ class Switchboard:
         else:
             self._wake(connection)
 
+    def acknowledge(self, connection: Connection, frame: Frame) -> None:
+        """Queues an ack after `ack_latency`.
+
+        The synchronous official client starts to wait for an ack only after its send returned. An ack that is
+        faster than that is lost on it, and the call blocks for 30 s; no real network is that fast.
+        """
+        asyncio.get_running_loop().call_later(self._ack_latency, self.answer, connection, frame)
+
     def close(self, connection: Connection, reason: str) -> None:
         """Ends a connection for good: a `disconnected` frame, then close code 1008.
 
@@ -115,7 +124,7 @@ class Switchboard:
             for connection in hub.everyone():
                 self._remove(connection, "The service is stopping.")
                 self._say_goodbye(connection, "The service is stopping.", code=WSCloseCode.GOING_AWAY)
-        await asyncio.gather(*(link.stopped() for link in links))
+        await asyncio.gather(*(link.ended() for link in links))
 
     def _overflowed(self, connection: Connection, error: OutboxFullError) -> None:
         _log.warning("closing connection %s: %s", connection.id, error)
