@@ -1,0 +1,275 @@
+"""Runs a workflow over checkpoints: knows steps and artifacts, not what a layer does.
+
+A finished step is stored before anything that depends on it starts; a step whose checkpoint exists is restored,
+never run again. Steps that are ready run side by side.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+from layers.catalog import CATALOG, StepDeclaration, artifact_type
+from layers.contract import Artifact, ContentBrief, StepContext, StepError, Tools
+from orchestration.checkpoints import pack, result_key, step_key
+from orchestration.commits import Change, JobWriter
+from orchestration.errors import ContentArchitectError, JobCancelled, JobFailed
+from orchestration.events import Event, ended, step_completed
+from orchestration.jobs import Job, JobStatus, StepRecord, StepStatus, stamp
+from orchestration.ports import Clock, JobStore
+from orchestration.workflows import RESULT_ARTIFACT, Step, Workflow, dependencies
+
+Progress = Callable[[str, float, str], None]
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """What one try-until-done of a step gave: an artifact, or the error it ended with."""
+
+    step: Step
+    started_at: str
+    duration_ms: int
+    tries: int
+    artifact: Artifact | None = None
+    error: JobFailed | None = None
+
+
+@dataclass(kw_only=True)
+class Run:
+    """One run of one job: which steps are through, which are running, which artifacts there are."""
+
+    workflow: Workflow
+    brief: ContentBrief
+    writer: JobWriter
+    tools: Tools
+    progress: Progress
+    result_url: str
+    artifacts: dict[type[Artifact], Artifact] = field(default_factory=dict)
+    through: set[str] = field(default_factory=set)
+    tasks: dict[asyncio.Task[None], str] = field(default_factory=dict)
+
+
+class WorkflowEngineService:
+    """Executes workflows. One instance serves all jobs of a process."""
+
+    def __init__(
+        self,
+        store: JobStore,
+        clock: Clock,
+        *,
+        catalog: Mapping[str, StepDeclaration] = CATALOG,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._catalog = catalog
+
+    async def run(self, run: Run) -> Job:
+        """Run until the job is completed and return it.
+
+        Raises :class:`JobFailed` (with the step and whether another attempt may help), :class:`JobCancelled`,
+        or what interrupted the writer (:class:`Superseded`, :class:`StorageUnavailable`).
+        """
+        await self._restore(run)
+        needs = dependencies(run.workflow, self._catalog)
+        try:
+            async with asyncio.timeout(run.writer.job.timeout_seconds):
+                while len(run.through) < len(run.workflow.steps):
+                    self._start_ready(run, needs)
+                    await self._next(run)
+        except TimeoutError as error:
+            seconds = run.writer.job.timeout_seconds
+            raise JobFailed(f"not done within {seconds:g} s", code="job_timeout", retryable=True) from error
+        finally:
+            await _stop(run.tasks)
+        return run.writer.job
+
+    async def _restore(self, run: Run) -> None:
+        done = {
+            s.name: s for s in run.writer.job.steps if s.status in (StepStatus.COMPLETED, StepStatus.SKIPPED)
+        }
+        run.through.update(done)
+        stored = [s for s in run.workflow.steps if s.name in done and done[s.name].rows]
+        datas = await asyncio.gather(*(self._read(run, step, done[step.name]) for step in stored))
+        for step, data in zip(stored, datas, strict=True):
+            kind = artifact_type(self._catalog[step.service].provides)
+            run.artifacts[kind] = kind.model_validate_json(data)
+
+    async def _read(self, run: Run, step: Step, record: StepRecord) -> bytes:
+        return await self._store.read_rows(run.writer.job.job_id, self._key(run, step), record.rows)
+
+    def _key(self, run: Run, step: Step) -> str:
+        number = run.writer.job.run
+        if self._catalog[step.service].provides == RESULT_ARTIFACT:
+            return result_key(number)
+        return step_key(number, step.name)
+
+    def _start_ready(self, run: Run, needs: Mapping[str, set[str]]) -> None:
+        running = set(run.tasks.values())
+        for step in run.workflow.steps:
+            if step.name not in run.through and step.name not in running and needs[step.name] <= run.through:
+                run.tasks[asyncio.create_task(self._step(run, step), name=step.name)] = step.name
+
+    async def _next(self, run: Run) -> None:
+        """Wait until a step is through or the run must stop."""
+        cancelled = asyncio.ensure_future(run.writer.cancel_requested.wait())
+        waited: set[asyncio.Future[Any]] = {*run.tasks, cancelled, run.writer.interrupted}
+        try:
+            await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            cancelled.cancel()
+        if run.writer.interrupted.done():
+            raise run.writer.interrupted.result()
+        if run.writer.cancel_requested.is_set() and not run.writer.job.status.terminal:
+            raise JobCancelled("the job was cancelled")
+        for task in [t for t in run.tasks if t.done()]:
+            name = run.tasks.pop(task)
+            if error := task.exception():
+                await self._crashed(run, name, error)
+            run.through.add(name)
+
+    async def _crashed(self, run: Run, name: str, error: BaseException) -> None:
+        """A step task ended with an error: the job's own, or a defect in the step."""
+        if isinstance(error, ContentArchitectError):
+            raise error
+        failure = JobFailed(
+            f"{name} crashed: {type(error).__name__}", code="step_crashed", step=name, retryable=True
+        )
+        step = next(s for s in run.workflow.steps if s.name == name)
+        _log.error("step crashed", exc_info=error, extra={"step": name, "job_id": run.writer.job.job_id})
+        if not step.optional:
+            raise failure from error
+        now = self._now()
+        await run.writer.apply(
+            self._degraded(run, Finished(step=step, started_at=now, duration_ms=0, tries=1, error=failure))
+        )
+
+    async def _step(self, run: Run, step: Step) -> None:
+        """Run a step and store what came of it; the step is through when this returns."""
+        finished = await self._try_until_done(run, step)
+        if finished.error is not None:
+            if not step.optional:
+                raise finished.error
+            await run.writer.apply(self._degraded(run, finished))
+        elif finished.artifact is not None:
+            await run.writer.apply(self._stored(run, finished, finished.artifact))
+            run.artifacts[type(finished.artifact)] = finished.artifact
+
+    async def _try_until_done(self, run: Run, step: Step) -> Finished:
+        started, began, tries = stamp(self._clock.now()), self._clock.monotonic(), 0
+        run.progress(step.name, 0.0, "started")
+        outcome = partial(Finished, step=step, started_at=started)
+        while True:
+            tries += 1
+            result = await self._try(run, step)
+            duration = round((self._clock.monotonic() - began) * 1000)
+            if isinstance(result, Artifact):
+                return outcome(duration_ms=duration, tries=tries, artifact=result)
+            delay = step.retry.delay(tries, chance=self._clock.chance(), hint=result.retry_after)
+            if not result.retryable or delay is None:
+                return outcome(duration_ms=duration, tries=tries, error=result)
+            await self._clock.sleep(delay)
+
+    async def _try(self, run: Run, step: Step) -> Artifact | JobFailed:
+        context = StepContext(
+            brief=run.brief,
+            artifacts=dict(run.artifacts),
+            tools=run.tools,
+            report=partial(run.progress, step.name),
+        )
+        function = self._catalog[step.service].load()
+        try:
+            async with asyncio.timeout(step.timeout):
+                return await function(context)
+        except StepError as error:
+            return JobFailed(
+                str(error),
+                code=error.code,
+                step=step.name,
+                retryable=error.retryable,
+                retry_after=error.retry_after,
+            )
+        except TimeoutError:
+            return JobFailed(
+                f"{step.name} was not done within {step.timeout:g} s",
+                code="step_timeout",
+                step=step.name,
+                retryable=True,
+            )
+
+    def _stored(self, run: Run, finished: Finished, artifact: Artifact) -> Change:
+        step = finished.step
+        rows = tuple(pack(self._key(run, step), artifact.model_dump_json(by_alias=True).encode()))
+        is_result = self._catalog[step.service].provides == RESULT_ARTIFACT
+        warnings = tuple(w.model_dump() for w in artifact.warnings)
+
+        def mutate(job: Job) -> Job:
+            record = _record(job, finished, StepStatus.COMPLETED, self._now(), rows=len(rows))
+            job = replace(
+                job.with_step(record),
+                claims_without_progress=0,
+                warnings=(*job.warnings, *warnings),
+                tokens_in=job.tokens_in + getattr(artifact, "tokens_in", 0),
+                tokens_out=job.tokens_out + getattr(artifact, "tokens_out", 0),
+                result_rows=len(rows) if is_result else job.result_rows,
+            )
+            return self._completed_if_through(job)
+
+        return Change(mutate=mutate, rows=rows, events=self._step_events(run, step))
+
+    def _degraded(self, run: Run, finished: Finished) -> Change:
+        """The job goes on without an optional step; a warning names it."""
+        warning = {
+            "severity": "warning",
+            "code": "optional_step_failed",
+            "where": finished.step.name,
+            "fix": f"The result was made without it: {finished.error}",
+        }
+
+        def mutate(job: Job) -> Job:
+            record = _record(job, finished, StepStatus.SKIPPED, self._now(), rows=0)
+            job = replace(job.with_step(record), warnings=(*job.warnings, warning))
+            return self._completed_if_through(job)
+
+        return Change(mutate=mutate, events=self._step_events(run, finished.step))
+
+    def _step_events(self, run: Run, step: Step) -> Callable[[Job], Sequence[Event]]:
+        def events(job: Job) -> Sequence[Event]:
+            done = step_completed(job, job.step(step.name))
+            return [done, ended(job, run.result_url)] if job.status.terminal else [done]
+
+        return events
+
+    def _completed_if_through(self, job: Job) -> Job:
+        """The last step's commit also completes the job: one write, no state between the two."""
+        if any(s.status is StepStatus.PENDING for s in job.steps):
+            return job
+        now = self._clock.now()
+        return job.move(JobStatus.COMPLETED, now, completed_at=stamp(now), lease_owner=None, error=None)
+
+    def _now(self) -> str:
+        return stamp(self._clock.now())
+
+
+def _record(job: Job, finished: Finished, status: StepStatus, ended_at: str, *, rows: int) -> StepRecord:
+    return replace(
+        job.step(finished.step.name),
+        status=status,
+        started_at=finished.started_at,
+        ended_at=ended_at,
+        attempt=finished.tries,
+        duration_ms=finished.duration_ms,
+        rows=rows,
+    )
+
+
+async def _stop(tasks: Mapping[asyncio.Task[None], str]) -> None:
+    """Cancel what still runs and wait for it; errors of steps that were told to stop are not news."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,289 @@
+"""Jobs as values: what a job is, which moves it may make, how it is a table row.
+
+Every move is a pure function from one job to the next, so that each can be tested without storage; nobody
+changes a job in any other way.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field, fields, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+RowValue = str | int | bool | float | bytes
+
+
+class JobStatus(StrEnum):
+    """Where a job stands. ``terminal`` statuses are final unless the job is retried by its owner."""
+
+    QUEUED = "queued"
+    PROCESSING = "processing"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def terminal(self) -> bool:
+        """True when no delivery may run the job any more."""
+        return self not in (JobStatus.QUEUED, JobStatus.PROCESSING)
+
+
+TRANSITIONS: dict[JobStatus, frozenset[JobStatus]] = {
+    JobStatus.QUEUED: frozenset({JobStatus.PROCESSING, JobStatus.CANCELLED, JobStatus.FAILED}),
+    JobStatus.PROCESSING: frozenset(
+        {
+            JobStatus.PROCESSING,
+            JobStatus.QUEUED,
+            JobStatus.COMPLETED,
+            JobStatus.FAILED,
+            JobStatus.CANCELLED,
+        }
+    ),
+    JobStatus.COMPLETED: frozenset(),
+    JobStatus.FAILED: frozenset({JobStatus.QUEUED}),
+    JobStatus.CANCELLED: frozenset({JobStatus.QUEUED}),
+}
+"""The one table of moves; a property test walks it."""
+
+
+class StepStatus(StrEnum):
+    """Where a step stands within the current run."""
+
+    PENDING = "pending"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+class Priority(StrEnum):
+    """How urgent a job is; each value maps to one of three queues."""
+
+    LOW = "low"
+    NORMAL = "normal"
+    HIGH = "high"
+    URGENT = "urgent"
+
+    @property
+    def queue(self) -> str:
+        """The queue that carries jobs of this priority."""
+        if self in (Priority.HIGH, Priority.URGENT):
+            return "content-jobs-high"
+        return "content-jobs-low" if self is Priority.LOW else "content-jobs"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepRecord:
+    """What the job row keeps of a step. ``rows`` is the number of checkpoint rows (0 = no checkpoint)."""
+
+    name: str
+    layer: str
+    service: str
+    status: StepStatus = StepStatus.PENDING
+    started_at: str | None = None
+    ended_at: str | None = None
+    attempt: int = 0
+    duration_ms: int = 0
+    rows: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobError:
+    """Why a job failed, as callers see it."""
+
+    code: str
+    message: str
+    step: str | None = None
+    retryable: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """The job row. Times are RFC 3339 UTC strings, as they are stored and shown.
+
+    ``run`` rises when a job starts over, ``dispatch`` with every write that makes it runnable again,
+    ``lease_epoch`` with every claim; ``last_commit_id`` tells a lost answer from a lost request.
+    """
+
+    job_id: str
+    tenant: str
+    type: str
+    topic: str
+    status: JobStatus
+    priority: Priority
+    queue: str
+    workflow_type: str
+    created_at: str
+    updated_at: str
+    fingerprint: str
+    max_attempts: int
+    timeout_seconds: float
+    expires_at: str
+    estimated_seconds: float
+    run: int = 1
+    dispatch: int = 1
+    attempt: int = 0
+    sequence: int = 0
+    lease_owner: str | None = None
+    lease_epoch: int = 0
+    lease_seconds: float = 30.0
+    last_commit_id: str | None = None
+    claims_without_progress: int = 0
+    next_attempt_at: str | None = None
+    cancel_requested_at: str | None = None
+    started_at: str | None = None
+    completed_at: str | None = None
+    latched_message: str | None = None
+    dead_lettered: bool = False
+    result_rows: int = 0
+    input_rows: int = 1
+    user_id: str | None = None
+    project_id: str | None = None
+    tags: tuple[str, ...] = ()
+    traceparent: str | None = None
+    error: JobError | None = None
+    steps: tuple[StepRecord, ...] = ()
+    warnings: tuple[dict[str, str], ...] = ()
+    tokens_in: int = 0
+    tokens_out: int = 0
+    cost: float = 0.0
+
+    @property
+    def message_id(self) -> str:
+        """The Service Bus message id of the current dispatch; the broker drops a repeated one."""
+        return f"{self.job_id}:{self.dispatch}"
+
+    @property
+    def percentage(self) -> int:
+        """Share of steps that are through, 0..100; 100 only when completed."""
+        if self.status is JobStatus.COMPLETED:
+            return 100
+        through = sum(s.status in (StepStatus.COMPLETED, StepStatus.SKIPPED) for s in self.steps)
+        return min(99, round(100 * through / len(self.steps))) if self.steps else 0
+
+    def step(self, name: str) -> StepRecord:
+        """The record of this step. Raises KeyError."""
+        for record in self.steps:
+            if record.name == name:
+                return record
+        raise KeyError(name)
+
+    def move(self, status: JobStatus, now: datetime, **changes: Any) -> Job:
+        """Go to another status. Raises ValueError for a move that the table does not allow."""
+        if status not in TRANSITIONS[self.status]:
+            raise ValueError(f"a {self.status} job cannot become {status}")
+        return replace(self, status=status, updated_at=stamp(now), **changes)
+
+    def with_step(self, record: StepRecord) -> Job:
+        """The same job with this step's record replaced."""
+        steps = tuple(record if s.name == record.name else s for s in self.steps)
+        return replace(self, steps=steps)
+
+    def to_row(self) -> dict[str, RowValue]:
+        """Properties of the table row: flat, absent values left out, structures as JSON."""
+        row: dict[str, RowValue] = {}
+        for name, value in asdict(self).items():
+            if value is None or value in ((), []):
+                continue
+            row[_column(name)] = (
+                json.dumps(value, separators=(",", ":")) if isinstance(value, (tuple, list, dict)) else value
+            )
+        return row
+
+    @classmethod
+    def from_row(cls, row: dict[str, Any]) -> Job:
+        """The job of a table row. Unknown columns are ignored, so that a newer row still reads."""
+        values: dict[str, Any] = {}
+        for item in fields(cls):
+            if (value := row.get(_column(item.name))) is not None:
+                values[item.name] = _DECODERS.get(item.name, _same)(value)
+        return cls(**values)
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+_DECODERS: dict[str, Any] = {
+    "status": JobStatus,
+    "priority": Priority,
+    "tags": lambda v: tuple(json.loads(v)),
+    "error": lambda v: JobError(**json.loads(v)),
+    "warnings": lambda v: tuple(json.loads(v)),
+    "steps": lambda v: tuple(StepRecord(**{**s, "status": StepStatus(s["status"])}) for s in json.loads(v)),
+    "timeout_seconds": float,
+    "lease_seconds": float,
+    "estimated_seconds": float,
+    "cost": float,
+}
+
+
+def _column(name: str) -> str:
+    head, *rest = name.split("_")
+    return head + "".join(part.title() for part in rest)
+
+
+def stamp(moment: datetime) -> str:
+    """RFC 3339 in UTC with milliseconds, as everywhere on the wire."""
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def moment(value: str) -> datetime:
+    """The time of a stamp."""
+    return datetime.fromisoformat(value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredJob:
+    """A job with what storage says of its row: ETag, server time of the last write and of this read.
+
+    Both times come from the storage service, so that no local clock decides whether a lease is live.
+    """
+
+    job: Job
+    etag: str
+    modified: datetime
+    read_at: datetime
+
+    @property
+    def lease_end(self) -> datetime:
+        """When the lease runs out, by the storage service's clock."""
+        return self.modified + timedelta(seconds=self.job.lease_seconds)
+
+    @property
+    def leased(self) -> bool:
+        """True while the owner may be alive."""
+        return self.job.lease_owner is not None and self.read_at < self.lease_end
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActiveJob:
+    """A row of ``activejobs``: this job is not finished; look at it again at ``check_at``."""
+
+    job_id: str
+    tenant: str
+    priority: str
+    check_at: str
+    owner: str = ""
+    sends: int = 0
+    created_at: str = ""
+    etag: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobInput:
+    """What a job runs on: the brief and the workflow as they were at submission."""
+
+    brief: dict[str, Any]
+    workflow: dict[str, Any]
+    request: dict[str, Any] = field(default_factory=dict)
+
+    def to_bytes(self) -> bytes:
+        """Canonical JSON."""
+        return json.dumps(asdict(self), separators=(",", ":"), sort_keys=True, ensure_ascii=False).encode()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> JobInput:
+        """The input of its JSON."""
+        return cls(**json.loads(data))

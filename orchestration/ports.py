@@ -1,0 +1,131 @@
+"""The ports: what the services need from the outside.
+
+Each has an Azure adapter and an in-memory twin, and one contract suite runs both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from orchestration.checkpoints import Row
+from orchestration.events import JobUpdate
+from orchestration.jobs import ActiveJob, Job, RowValue, StoredJob
+
+
+class Clock(Protocol):
+    """Time and chance, so that tests own both."""
+
+    def now(self) -> datetime:
+        """Aware UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds that never go back."""
+        ...
+
+    def chance(self) -> float:
+        """Uniform in [0, 1), for jitter."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commit:
+    """One atomic write to a job's partition: the job row (if unchanged since ``etag``) and other rows."""
+
+    job: Job
+    etag: str
+    rows: tuple[Row, ...] = ()
+
+
+class JobStore(Protocol):
+    """Rows of jobs. All methods raise :class:`StorageUnavailable` when the service does not answer."""
+
+    async def insert_job(self, job: Job, rows: Sequence[Row]) -> str:
+        """Create the job row with its first rows, atomically. Returns the ETag. Raises RowExists."""
+        ...
+
+    async def read_job(self, job_id: str) -> StoredJob | None:
+        """The job row, or None."""
+        ...
+
+    async def commit(self, commit: Commit) -> str:
+        """Write atomically. Returns the new ETag. Raises RowConflict when the job row changed or is gone."""
+        ...
+
+    async def request_cancel(self, job_id: str, at: str) -> bool:
+        """Merge ``cancelRequestedAt`` into the row, whatever its ETag. False when there is no such job."""
+        ...
+
+    async def read_rows(self, job_id: str, prefix: str, rows: int) -> bytes:
+        """What was packed under this prefix. Raises RowConflict when a row is missing."""
+        ...
+
+    async def read_events(self, job_id: str, *, after: int, limit: int) -> list[JobUpdate]:
+        """Durable events with a sequence above ``after``, in order."""
+        ...
+
+    async def delete_rows(self, job_id: str) -> None:
+        """Remove every row of the job's partition, the job row last."""
+        ...
+
+    async def put_active(self, row: ActiveJob) -> None:
+        """Create or replace the active row."""
+        ...
+
+    async def move_active(self, row: ActiveJob) -> str:
+        """Replace the active row if it is unchanged. Returns the new ETag. Raises RowConflict."""
+        ...
+
+    async def remove_active(self, tenant: str, job_id: str) -> None:
+        """Delete the active row; no error when it is gone."""
+        ...
+
+    async def due_active(self, now: str, *, limit: int) -> list[ActiveJob]:
+        """Active rows whose ``check_at`` is not after ``now``, most overdue first as far as storage orders."""
+        ...
+
+    async def active_owned_by(self, instance_id: str) -> list[ActiveJob]:
+        """Active rows whose owner is a process of this instance."""
+        ...
+
+    async def audit(self, partition: str, key: str, values: dict[str, RowValue]) -> bool:
+        """Append an audit row. False when that very row exists (one poison message, one row)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutgoingMessage:
+    """A message to send. ``not_before`` makes it a scheduled one."""
+
+    queue: str
+    message_id: str
+    body: str
+    properties: dict[str, str | int] = field(default_factory=dict)
+    not_before: datetime | None = None
+
+
+class MessageQueue(Protocol):
+    """Sends messages. A message id that is sent again within the duplicate window is dropped silently."""
+
+    async def send(self, message: OutgoingMessage) -> None:
+        """Hand the message over. Raises :class:`QueueUnavailable`."""
+        ...
+
+
+class RealtimePublisher(Protocol):
+    """Publishes to groups of watchers."""
+
+    async def publish(self, group: str, message: str) -> None:
+        """Send one JSON message to a group. Raises :class:`DependencyUnavailable`."""
+        ...
+
+    async def client_url(self, *, user_id: str, group: str, minutes: int) -> str:
+        """A socket URL with a receive-only token that is in the group from the start."""
+        ...

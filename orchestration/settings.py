@@ -1,0 +1,84 @@
+"""The only reader of the environment. Every setting is documented in docs/configuration.md (a test compares)."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from orchestration.errors import ConfigurationError
+
+AuthMode = Literal["entra", "apikey", "off"]
+
+_AZURE_MARKER = "WEBSITE_HOSTNAME"
+
+
+class Settings(BaseModel):
+    """Settings of the app, each read from the environment variable of its alias. Secrets print as asterisks."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    storage_connection: SecretStr | None = Field(None, alias="CONTENT_STORAGE_CONNECTION_STRING")
+    storage_table_uri: str | None = Field(None, alias="CONTENT_STORAGE__tableServiceUri")
+    host_storage: SecretStr | None = Field(None, alias="AzureWebJobsStorage")
+    service_bus_connection: SecretStr | None = Field(None, alias="AZURE_SERVICE_BUS_CONNECTION_STRING")
+    service_bus_namespace: str | None = Field(
+        None, alias="AZURE_SERVICE_BUS_CONNECTION_STRING__fullyQualifiedNamespace"
+    )
+    web_pubsub_connection: SecretStr | None = Field(None, alias="WEB_PUBSUB_CONNECTION_STRING")
+    web_pubsub_endpoint: str | None = Field(None, alias="WEB_PUBSUB__endpoint")
+    web_pubsub_hub: str = Field(
+        "contentjobs", alias="WEB_PUBSUB_HUB", pattern=r"^[A-Za-z][A-Za-z0-9_]{0,127}$"
+    )
+    api_url: str = Field("http://127.0.0.1:7071", alias="CONTENT_ARCHITECT_API_URL")
+    internal_api_token: SecretStr | None = Field(None, alias="INTERNAL_API_TOKEN")
+    auth_mode: AuthMode = Field("off", alias="AUTH_MODE")
+    job_max_retries: int = Field(3, alias="JOB_MAX_RETRIES", ge=1, le=20)
+    job_timeout_minutes: float = Field(15, alias="JOB_TIMEOUT_MINUTES", gt=0, le=25)
+    sync_wait_seconds: float = Field(100, alias="SYNC_WAIT_SECONDS", ge=1, le=200)
+    lease_seconds: float = Field(30, alias="LEASE_SECONDS", ge=1, le=300)
+    retention_days: int = Field(30, alias="RETENTION_DAYS", ge=1, le=3650)
+    max_delivery_count: int = Field(5, alias="MAX_DELIVERY_COUNT", ge=2, le=2000)
+    producer_default_tenant: str = Field(
+        "local", alias="PRODUCER_DEFAULT_TENANT", pattern=r"^[A-Za-z0-9_-]{1,64}$"
+    )
+    library_dir: Path | None = Field(None, alias="CONTENT_LIBRARY_DIR")
+    research_providers: str = Field("library", alias="RESEARCH_PROVIDERS")
+    instance_id: str = Field(default_factory=socket.gethostname, alias="WEBSITE_INSTANCE_ID")
+
+    @property
+    def providers(self) -> tuple[str, ...]:
+        """The names in ``RESEARCH_PROVIDERS``, in order."""
+        return tuple(name.strip() for name in self.research_providers.split(",") if name.strip())
+
+    @property
+    def tables_connection(self) -> str | None:
+        """The connection string for tables: our own, else the host's where it is one."""
+        own = self.storage_connection or self.host_storage
+        return own.get_secret_value() if own and not self.storage_table_uri else None
+
+
+def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
+    """Read and check the settings.
+
+    Raises :class:`ConfigurationError` that names the variable, never its value. An empty variable counts as
+    absent, as the portal writes it.
+    """
+    source = os.environ if environment is None else environment
+    present = {name: value for name, value in source.items() if value != ""}
+    if _AZURE_MARKER in present and "AUTH_MODE" not in present:
+        present["AUTH_MODE"] = "entra"
+    try:
+        settings = Settings.model_validate(present)
+    except ValidationError as error:
+        names = "; ".join(
+            f"{e['loc'][0]}: {e['msg']}" for e in error.errors(include_input=False, include_url=False)
+        )
+        raise ConfigurationError(f"Wrong settings: {names}") from error
+    if settings.auth_mode == "off" and _AZURE_MARKER in present:
+        raise ConfigurationError("AUTH_MODE=off is for one machine; in Azure use entra or apikey")
+    return settings
