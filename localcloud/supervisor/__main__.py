@@ -19,6 +19,7 @@ from pathlib import Path
 
 from localcloud.supervisor.endpoints import Endpoints
 from localcloud.supervisor.folder import DataFolder, FolderInUseError
+from localcloud.supervisor.lifeline import end_with_parent
 from localcloud.supervisor.options import StackOptions
 from localcloud.supervisor.ports import PortClaims, PortInUseError, choose_ports
 from localcloud.supervisor.specs import stack_parts
@@ -27,7 +28,10 @@ from localcloud.supervisor.stack import Stack, StackError
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit code 0 after a clean stop, 1 when the stack could not start."""
-    options = _options(arguments)
+    given = _parse(arguments)
+    if given.stop_with is not None and not end_with_parent(given.stop_with, signal.SIGTERM):
+        return 1
+    options = _options(given)
     folder = DataFolder(options.data)
     try:
         with folder.owned():
@@ -85,7 +89,7 @@ def _stack(options: StackOptions, folder: DataFolder, claims: PortClaims) -> Sta
     )
 
 
-def _options(arguments: Sequence[str] | None) -> StackOptions:
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m localcloud.supervisor", description=__doc__)
     parser.add_argument("--repository", type=Path, required=True, help="folder of the function app")
     parser.add_argument("--data", type=Path, required=True, help="data folder of this stack")
@@ -93,7 +97,11 @@ def _options(arguments: Sequence[str] | None) -> StackOptions:
     parser.add_argument("--port", type=int, help="port of the API; a free one by default")
     parser.add_argument("--web", action="store_true", help="research on Wikipedia and Crossref too")
     parser.add_argument("--in-memory", action="store_true", help="keep storage in memory")
-    given = parser.parse_args(arguments)
+    parser.add_argument("--stop-with", type=int, metavar="PID", help="stop when this parent process ends")
+    return parser.parse_args(arguments)
+
+
+def _options(given: argparse.Namespace) -> StackOptions:
     return StackOptions(
         repository=given.repository.resolve(),
         data=given.data.resolve(),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import logging
 import os
 import signal
@@ -15,11 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from localcloud.supervisor.folder import last_lines
+from localcloud.supervisor.lifeline import end_with_parent
 
 logger = logging.getLogger(__name__)
-
-_PR_SET_PDEATHSIG = 1  # prctl(2)
-_libc = ctypes.CDLL(None, use_errno=True)
 
 _FIRST_PAUSE = 0.2
 _LONGEST_PAUSE = 10.0
@@ -130,11 +127,9 @@ class Part:
 
     async def _spawn(self) -> asyncio.subprocess.Process:
         supervisor = os.getpid()
-        orphan_signal = int(self.spec.orphan_signal)
 
         def tie_to_supervisor() -> None:
-            _libc.prctl(_PR_SET_PDEATHSIG, orphan_signal)
-            if os.getppid() != supervisor:  # it died between fork and prctl
+            if not end_with_parent(supervisor, self.spec.orphan_signal):
                 os._exit(1)
 
         with self._log.open("ab") as log:
