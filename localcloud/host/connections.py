@@ -1,0 +1,80 @@
+"""Resolves the ``connection`` of a Service Bus trigger to a client, as the host does."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from localcloud.host.config import ClientRetryOptions
+from localcloud.host.errors import FunctionInError
+from localcloud.host.settings import AppSettings
+
+if TYPE_CHECKING:
+    from azure.servicebus.aio import ServiceBusClient
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceBusConnection:
+    """Where a namespace is and how to log in: a connection string, or a host name with an identity."""
+
+    connection_string: str | None = None
+    namespace: str | None = None
+    managed_identity: bool = False
+    """True when the setting asks for a managed identity; otherwise the default chain of credentials is tried."""
+    client_id: str | None = None
+
+
+def resolve_connection(settings: AppSettings, name: str) -> ServiceBusConnection:
+    """Look a connection up: the setting itself, ``AzureWebJobs<name>``, then ``<name>__fullyQualifiedNamespace``.
+
+    Raises:
+        FunctionInError: none of them exists.
+    """
+    name = settings.resolve(name) or "ServiceBus"
+    text = settings.get(name) or settings.get(f"AzureWebJobs{name}")
+    if text is not None:
+        return ServiceBusConnection(connection_string=text)
+    for section in (name, f"AzureWebJobs{name}"):
+        namespace = settings.get(f"{section}__fullyQualifiedNamespace")
+        if namespace is not None:
+            return ServiceBusConnection(
+                namespace=namespace,
+                managed_identity=(settings.get(f"{section}__credential") or "").lower() == "managedidentity",
+                client_id=settings.get(f"{section}__clientId"),
+            )
+    raise FunctionInError(
+        f"Service Bus account connection string '{name}' does not exist. Make sure that it is a defined App Setting."
+    )
+
+
+def open_client(connection: ServiceBusConnection, retry: ClientRetryOptions) -> "ServiceBusClient":
+    """Make a client; nothing is connected yet.
+
+    Raises:
+        FunctionInError: the connection string is malformed.
+    """
+    from azure.servicebus.aio import ServiceBusClient
+
+    options: Mapping[str, Any] = {
+        "retry_mode": retry.mode,
+        "retry_total": retry.max_retries,
+        "retry_backoff_factor": retry.delay_s,
+        "retry_backoff_max": retry.max_delay_s,
+    }
+    if connection.connection_string is None:
+        return ServiceBusClient(str(connection.namespace), _credential(connection), **options)
+    try:
+        return ServiceBusClient.from_connection_string(connection.connection_string, **options)
+    except ValueError as error:
+        raise FunctionInError(f"The Service Bus connection string cannot be used: {error}") from error
+
+
+def _credential(connection: ServiceBusConnection) -> Any:
+    from azure.identity.aio import DefaultAzureCredential, ManagedIdentityCredential
+
+    make: Callable[..., Any] = (
+        ManagedIdentityCredential if connection.managed_identity else DefaultAzureCredential
+    )
+    if connection.client_id is None:
+        return make()
+    chosen = "client_id" if connection.managed_identity else "managed_identity_client_id"
+    return make(**{chosen: connection.client_id})

@@ -1,0 +1,240 @@
+"""Runs functions as the Python worker does: decode the trigger, call, check and encode the result, keep the time."""
+
+import asyncio
+import concurrent.futures
+import contextvars
+import functools
+import logging
+import time
+import traceback
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from azure.functions.meta import Datum
+
+from localcloud.host.context import (
+    InvocationContext,
+    InvocationInfo,
+    RetryContext,
+    TraceContext,
+    current_invocation,
+)
+from localcloud.host.converters import OutputValue, decode_trigger, encode_result
+from localcloud.host.timespan import format_timespan
+from localcloud.host.triggers import IndexedFunction
+
+_LOG = logging.getLogger("host.functions")
+
+
+class FunctionTimeoutError(Exception):
+    """An invocation ran longer than ``functionTimeout``."""
+
+
+class HostStoppedError(Exception):
+    """The host stopped while the invocation was running."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One wish to run a function."""
+
+    reason: str
+    """Text for the log line ``Executing ... (Reason='...')``."""
+    trigger: Datum | None
+    """The trigger's data as the host sends it; None is a message without a body."""
+    metadata: Mapping[str, Datum] = field(default_factory=dict)
+    """Trigger metadata by .NET name."""
+    trace: TraceContext = field(default_factory=lambda: TraceContext.continued(None))
+    retry: RetryContext = field(default_factory=RetryContext)
+    details: str = ""
+    """Text for the log line ``Trigger Details``."""
+    invocation_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How an invocation ended."""
+
+    error: BaseException | None = None
+    response: Datum | None = None
+    """The encoded HTTP response of an HTTP function."""
+
+    @property
+    def succeeded(self) -> bool:
+        """True when the function returned and its result could be encoded."""
+        return self.error is None
+
+
+@dataclass(slots=True)
+class _Running:
+    function: IndexedFunction
+    task: asyncio.Task[Datum | None]
+
+
+class Invoker:
+    """Calls functions, at most one event loop and one thread pool for all of them."""
+
+    def __init__(self, *, timeout_s: float | None, threads: int | None = None) -> None:
+        self._timeout_s = timeout_s
+        self._threads = concurrent.futures.ThreadPoolExecutor(max_workers=threads)
+        self._in_threads: set[asyncio.Future[Any]] = set()
+        self._running: dict[str, _Running] = {}
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._given_up: set[asyncio.Task[Datum | None]] = set()
+        self._closing = asyncio.Event()
+
+    @property
+    def outstanding(self) -> int:
+        """Number of invocations that have not ended."""
+        return len(self._running)
+
+    @property
+    def busy_threads(self) -> int:
+        """Number of threads that still run a synchronous function, including ones that were given up."""
+        return len(self._in_threads)
+
+    def running_async_functions(self) -> list[str]:
+        """Return the names of the asynchronous functions that are running now."""
+        return sorted({entry.function.name for entry in self._running.values() if entry.function.is_async})
+
+    async def run(self, function: IndexedFunction, call: Call) -> Outcome:
+        """Run one invocation to its end.
+
+        Never raises for what the function does: an error, a result that cannot be encoded or a timeout is the
+        ``error`` of the outcome.
+        """
+        _LOG.info(
+            "Executing 'Functions.%s' (Reason='%s', Id=%s)", function.name, call.reason, call.invocation_id
+        )
+        if call.details:
+            _LOG.info("Trigger Details: %s", call.details)
+        began = time.perf_counter()
+        task = asyncio.create_task(self._execute(function, call), name=f"function {function.name}")
+        self._running[call.invocation_id] = _Running(function, task)
+        self._idle.clear()
+        try:
+            outcome = await self._wait(function, task)
+        finally:
+            del self._running[call.invocation_id]
+            if not self._running:
+                self._idle.set()
+        _report(function.name, call.invocation_id, outcome, (time.perf_counter() - began) * 1000)
+        return outcome
+
+    async def wait_idle(self, limit_s: float) -> bool:
+        """Wait until nothing runs, at most that many seconds; say whether that was reached."""
+        try:
+            await asyncio.wait_for(self._idle.wait(), limit_s)
+        except TimeoutError:
+            return False
+        return True
+
+    async def close(self) -> None:
+        """End what still runs, as the end of the worker process would, and give up the threads."""
+        self._closing.set()
+        tasks = [entry.task for entry in self._running.values()] + list(self._given_up)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=1.0)
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _wait(self, function: IndexedFunction, task: asyncio.Task[Datum | None]) -> Outcome:
+        began = time.monotonic()
+        await asyncio.wait({task}, timeout=self._timeout_s)
+        if not task.done():
+            self._give_up(task)
+            return Outcome(error=self._timed_out(function))
+        error = asyncio.CancelledError() if task.cancelled() else task.exception()
+        if not isinstance(error, asyncio.CancelledError):
+            return Outcome(error=error) if error else Outcome(response=task.result())
+        if self._closing.is_set():
+            return Outcome(error=HostStoppedError("the host stopped before the function ended"))
+        _LOG.error(
+            "asyncio.CancelledError escaped from 'Functions.%s'. The Python worker never answers such an invocation: it "
+            "hangs until functionTimeout. Catch CancelledError at the top of the function.",
+            function.name,
+        )
+        return await self._hang(function, began)
+
+    async def _hang(self, function: IndexedFunction, began: float) -> Outcome:
+        left = None if self._timeout_s is None else self._timeout_s - (time.monotonic() - began)
+        try:
+            await asyncio.wait_for(self._closing.wait(), left)
+        except TimeoutError:
+            return Outcome(error=self._timed_out(function))
+        return Outcome(error=HostStoppedError("the host stopped before the function ended"))
+
+    def _give_up(self, task: asyncio.Task[Datum | None]) -> None:
+        """Stop a task that ran too long without waiting for it; what it still raises goes to the log."""
+        self._given_up.add(task)
+        task.add_done_callback(self._given_up.discard)
+        task.add_done_callback(_report_late_error)
+        task.cancel()
+
+    def _timed_out(self, function: IndexedFunction) -> FunctionTimeoutError:
+        limit = format_timespan(self._timeout_s or 0)
+        _LOG.error(
+            "Timeout value of %s exceeded by function 'Functions.%s'. The real host now restarts the Python worker, and "
+            "every other invocation in it fails as well; this local host only fails this invocation.",
+            limit,
+            function.name,
+        )
+        return FunctionTimeoutError(
+            f"Timeout value of {limit} was exceeded by function: Functions.{function.name}"
+        )
+
+    async def _execute(self, function: IndexedFunction, call: Call) -> Datum | None:
+        current_invocation.set(call.invocation_id)
+        arguments: dict[str, Any] = {
+            function.trigger_parameter: decode_trigger(function, call.trigger, call.metadata)
+        }
+        outputs = {name: OutputValue() for name in function.out_parameters}
+        arguments |= outputs
+        if function.wants_context:
+            arguments["context"] = InvocationContext(
+                InvocationInfo(
+                    invocation_id=call.invocation_id,
+                    function_name=function.name,
+                    function_directory=function.directory,
+                    trace=call.trace,
+                    retry=call.retry,
+                )
+            )
+        if function.is_async:
+            result = await function.call(**arguments)
+        else:
+            result = await self._in_thread(functools.partial(function.call, **arguments))
+        return encode_result(function, result, outputs)
+
+    async def _in_thread(self, work: functools.partial[Any]) -> Any:
+        context = contextvars.copy_context()
+        future = asyncio.get_running_loop().run_in_executor(self._threads, context.run, work)
+        shielded = asyncio.shield(future)
+        self._in_threads.add(future)
+        future.add_done_callback(self._in_threads.discard)
+        return await shielded
+
+
+def _report_late_error(task: asyncio.Task[Datum | None]) -> None:
+    if not task.cancelled() and task.exception() is not None:
+        _LOG.warning("%s failed after its time was up: %r", task.get_name(), task.exception())
+
+
+def _report(name: str, invocation_id: str, outcome: Outcome, duration_ms: float) -> None:
+    if outcome.error is None:
+        _LOG.info(
+            "Executed 'Functions.%s' (Succeeded, Id=%s, Duration=%.0fms)", name, invocation_id, duration_ms
+        )
+        return
+    trace = "".join(traceback.format_exception(outcome.error)).rstrip()
+    _LOG.error(
+        "Executed 'Functions.%s' (Failed, Id=%s, Duration=%.0fms)\n%s",
+        name,
+        invocation_id,
+        duration_ms,
+        trace,
+    )

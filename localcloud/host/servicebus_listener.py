@@ -1,0 +1,212 @@
+"""Listens on one Service Bus entity for one function: PeekLock, lock renewal, settlement, reconnection, stop.
+
+Delivery is at least once. A message is completed only after its function succeeded; an error, a timeout, a body the
+function cannot get, or a success while the host is stopping (the real host drops that one as well) gives it back.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from localcloud.host.clock import Clock
+from localcloud.host.invoker import Call, Outcome
+from localcloud.host.lock_renewal import LockRenewal
+from localcloud.host.outage import Outage
+from localcloud.host.receiving import (
+    BrokerError,
+    Delivery,
+    EntityRefusedError,
+    LockLostError,
+    MessageReceiver,
+    ReceiverFactory,
+)
+from localcloud.host.servicebus_calls import batch_call, single_call
+
+_LOG = logging.getLogger("host.servicebus")
+
+FIRST_RECEIVERS = 4
+"""Receivers opened at the start; more are opened when all are busy, because each is a connection of its own."""
+_RECEIVE_WAIT_S = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListenerOptions:
+    """How one function listens."""
+
+    function: str
+    entity: str
+    concurrency: int
+    """Most invocations at a time; a batch function has one."""
+    batch_size: int
+    """0 for single messages."""
+    binary: bool
+    auto_complete: bool
+    max_lock_renewal_s: float
+
+
+class ServiceBusListener:
+    """Receives for one function until it is stopped."""
+
+    def __init__(
+        self,
+        options: ListenerOptions,
+        *,
+        new_receiver: ReceiverFactory,
+        run: Callable[[Call], Awaitable[Outcome]],
+        clock: Clock,
+    ) -> None:
+        self._options = options
+        self._new_receiver = new_receiver
+        self._run = run
+        self._clock = clock
+        self._outage = Outage(f"{options.function} on '{options.entity}'", clock)
+        self._slots: dict[asyncio.Task[None], bool] = {}
+        self._opened = 0
+        self._first_wave = 0
+        self._settled = asyncio.Event()
+        self._stopping = False
+        self._abandon_successes = False
+
+    def start(self) -> None:
+        """Begin to connect and to receive."""
+        self._first_wave = min(self._options.concurrency, FIRST_RECEIVERS)
+        self._add_slots(self._first_wave)
+
+    async def ready(self) -> None:
+        """Wait until the first receivers are open, or the broker refused the entity (which is logged)."""
+        await self._settled.wait()
+
+    def stop(self, *, drain: bool) -> None:
+        """Take no more messages; running functions go on.
+
+        With ``drain`` what still succeeds is completed; without it, it is abandoned, as in the real host.
+        """
+        self._stopping = True
+        self._abandon_successes = self._abandon_successes or not drain
+        self._settled.set()
+        for slot, busy in self._slots.items():
+            if not busy:
+                slot.cancel()
+
+    async def close(self) -> None:
+        """Disconnect; messages whose function still runs come back when their lock ends."""
+        self.stop(drain=True)
+        slots = list(self._slots)
+        for slot in slots:
+            slot.cancel()
+        if slots:
+            await asyncio.wait(slots)
+
+    def _add_slots(self, count: int) -> None:
+        for _ in range(count):
+            task = asyncio.create_task(self._serve(), name=f"receiver of {self._options.function}")
+            self._slots[task] = False
+            task.add_done_callback(self._forget)
+
+    def _forget(self, task: asyncio.Task[None]) -> None:
+        del self._slots[task]
+        if not task.cancelled() and task.exception() is not None:
+            _LOG.error("A receiver of '%s' ended.", self._options.function, exc_info=task.exception())
+
+    async def _serve(self) -> None:
+        """Receive and process, one message or batch at a time, through every loss of the connection."""
+        while not self._stopping:
+            try:
+                await self._connect_and_receive()
+            except BrokerError as error:
+                if isinstance(error, EntityRefusedError):
+                    self._settled.set()
+                self._outage.failed(error)
+                await self._outage.pause()
+
+    async def _connect_and_receive(self) -> None:
+        receiver = self._new_receiver()
+        try:
+            await receiver.open()
+            self._note_open()
+            await self._receive(receiver)
+        finally:
+            await self._close_quietly(receiver)
+
+    def _note_open(self) -> None:
+        self._outage.over()
+        self._opened += 1
+        if self._opened >= self._first_wave:
+            self._settled.set()
+
+    async def _receive(self, receiver: MessageReceiver) -> None:
+        limit = self._options.batch_size or 1
+        while not self._stopping:
+            deliveries = await receiver.receive(limit, _RECEIVE_WAIT_S)
+            self._outage.over()
+            if deliveries:
+                self._mark(busy=True)
+                await self._process(receiver, deliveries)
+                self._mark(busy=False)
+
+    def _mark(self, *, busy: bool) -> None:
+        task = asyncio.current_task()
+        if task is not None:
+            self._slots[task] = busy
+        if busy and not self._stopping and all(self._slots.values()):
+            self._add_slots(min(len(self._slots), self._options.concurrency - len(self._slots)))
+
+    async def _process(self, receiver: MessageReceiver, deliveries: Sequence[Delivery]) -> None:
+        """Run the function for what was received and settle every message by the outcome."""
+        if self._stopping:
+            await self._settle(receiver, deliveries, success=False)
+            return
+        if self._options.batch_size:
+            call = batch_call(deliveries, binary=self._options.binary)
+            success = call is not None and (await self._run(call)).succeeded
+        else:
+            success = await self._process_single(receiver, deliveries[0])
+        await self._settle(receiver, deliveries, success=success)
+
+    async def _process_single(self, receiver: MessageReceiver, delivery: Delivery) -> bool:
+        call = single_call(delivery, binary=self._options.binary)
+        if call is None:
+            return False
+        renewal = LockRenewal(
+            receiver,
+            delivery,
+            delivery.data.locked_until,
+            limit_s=self._options.max_lock_renewal_s,
+            clock=self._clock,
+        )
+        async with renewal:
+            return (await self._run(call)).succeeded
+
+    async def _settle(
+        self, receiver: MessageReceiver, deliveries: Sequence[Delivery], *, success: bool
+    ) -> None:
+        if success and self._abandon_successes:
+            _LOG.warning(
+                "'%s' succeeded while the host was stopping; the message is abandoned and will be delivered again.",
+                self._options.function,
+            )
+        complete = success and not self._abandon_successes
+        if complete and not self._options.auto_complete:
+            return
+        for delivery in deliveries:
+            try:
+                await (receiver.complete(delivery) if complete else receiver.abandon(delivery))
+            except LockLostError as error:
+                _LOG.warning(
+                    "'%s': the lock of a message is lost, it is delivered again: %s",
+                    self._options.function,
+                    error,
+                )
+            except BrokerError as error:
+                _LOG.warning(
+                    "'%s': a message could not be settled, it is delivered again after its lock ends: %s",
+                    self._options.function,
+                    error,
+                )
+
+    async def _close_quietly(self, receiver: MessageReceiver) -> None:
+        try:
+            await receiver.close()
+        except BrokerError as error:
+            _LOG.debug("Closing a receiver of '%s' failed: %s", self._options.function, error)
