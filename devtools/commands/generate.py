@@ -118,7 +118,7 @@ def _api(options: argparse.Namespace, display: Display) -> Iterator[str]:
         display.say(f"Ready in {time.monotonic() - began:.1f} s: {own.endpoints['api']}")
         yield own.endpoints["api"]
     finally:
-        own.stop()
+        own.throw_away()
     shutil.rmtree(data)
 
 

@@ -1,4 +1,4 @@
-"""``python -m localcloud.supervisor``: run one stack until SIGTERM or Ctrl-C.
+"""``python -m localcloud.supervisor``: run one stack until SIGTERM or Ctrl-C; SIGQUIT throws it away at once.
 
 Writes one JSON line to standard output, ``{"ready": true, ...endpoints}`` or ``{"ready": false, "error": ...}``,
 and logs to ``<data>/logs/supervisor.log``.
@@ -45,27 +45,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 async def _serve(options: StackOptions, folder: DataFolder) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
     claims = PortClaims()
     stack = _stack(options, folder, claims)
+    stopping: asyncio.Future[signal.Signals] = asyncio.get_running_loop().create_future()
+    _on_signal(stopping)
     starting = asyncio.create_task(stack.start())
-    stopping = asyncio.create_task(stop.wait())
     try:
         await asyncio.wait((starting, stopping), return_when=asyncio.FIRST_COMPLETED)
-        if not starting.done():
+        if stopping.done():
             starting.cancel()
             await asyncio.wait((starting,))
-            return
-        await starting
-        _say({"ready": True, **(folder.read_endpoints() or {})})
-        await stopping
+        else:
+            await starting
+            _say({"ready": True, **(folder.read_endpoints() or {})})
+            await stopping
     finally:
-        stopping.cancel()
-        await stack.stop()
+        await stack.stop(at_once=stopping.done() and stopping.result() is signal.SIGQUIT)
         claims.close()
+
+
+def _on_signal(stopping: asyncio.Future[signal.Signals]) -> None:
+    def stop(number: signal.Signals) -> None:
+        if not stopping.done():
+            stopping.set_result(number)
+
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
+        asyncio.get_running_loop().add_signal_handler(number, stop, number)
 
 
 def _stack(options: StackOptions, folder: DataFolder, claims: PortClaims) -> Stack:

@@ -93,7 +93,7 @@ class Part:
             if process.returncode is None
             else f"ended with code {process.returncode} before it was ready"
         )
-        await self._end(process)
+        await self._end(process, grace=self.spec.grace)
         raise PartError(f"{self.spec.name} {what}. {self._tail()}")
 
     async def keep_running(self) -> None:
@@ -119,11 +119,13 @@ class Part:
             else:
                 logger.info("%s runs again", self.spec.name)
 
-    async def stop(self) -> None:
-        """Ask it to end, insist after its grace, and wait until it is gone."""
+    async def stop(self, *, at_once: bool = False) -> None:
+        """Ask it to end, insist after its grace (``at_once``: without asking), and wait until it is gone."""
         self._stopping = True
         if self._process is not None:
-            await self._end(self._process)
+            began = time.monotonic()
+            await self._end(self._process, grace=0.0 if at_once else self.spec.grace)
+            logger.info("%s stopped after %.1f s", self.spec.name, time.monotonic() - began)
 
     async def _spawn(self) -> asyncio.subprocess.Process:
         supervisor = os.getpid()
@@ -150,23 +152,25 @@ class Part:
     async def _copy_output(self, process: asyncio.subprocess.Process, ready: asyncio.Event) -> None:
         if process.stdout is None:
             raise AssertionError("the child was started with a pipe")
-        line = b""
         with self._log.open("ab", buffering=0) as log:
+            while not ready.is_set() and (line := await process.stdout.readline()):
+                if self.spec.is_ready(line.decode(errors="replace")):
+                    ready.set()  # the line itself may hold a key and stays out of the log
+                else:
+                    log.write(line)
             while chunk := await process.stdout.read(65_536):
                 log.write(chunk)
-                if not ready.is_set():
-                    *lines, line = (line + chunk).split(b"\n")
-                    if any(self.spec.is_ready(found.decode(errors="replace")) for found in lines):
-                        ready.set()
 
-    async def _end(self, process: asyncio.subprocess.Process) -> None:
+    async def _end(self, process: asyncio.subprocess.Process, *, grace: float) -> None:
         if process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
-                process.terminate()
+                if grace:
+                    process.terminate()
             try:
-                await asyncio.wait_for(process.wait(), self.spec.grace)
+                await asyncio.wait_for(process.wait(), grace)
             except TimeoutError:
-                logger.warning("%s ignored SIGTERM for %g s; killing it", self.spec.name, self.spec.grace)
+                if grace:
+                    logger.warning("%s ignored SIGTERM for %g s; killing it", self.spec.name, grace)
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
                 await process.wait()

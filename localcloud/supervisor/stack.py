@@ -62,8 +62,8 @@ class Stack:
         self._ready = True
         self._publish()
 
-    async def stop(self) -> None:
-        """Stop everything: first the parts that need others, then those."""
+    async def stop(self, *, at_once: bool = False) -> None:
+        """Stop everything: first the parts that need others, then those. ``at_once`` kills and loses data."""
         self._ready = False
         self._folder.forget_endpoints()
         for task in self._watching:
@@ -72,7 +72,7 @@ class Stack:
         dependent = [part for part in self._parts.values() if part.spec.after]
         others = [part for part in self._parts.values() if not part.spec.after]
         for group in (dependent, others):
-            await asyncio.gather(*(part.stop() for part in group))
+            await asyncio.gather(*(part.stop(at_once=at_once) for part in group))
 
     @staticmethod
     async def _start_part(part: Part, started: Mapping[str, asyncio.Event]) -> None:
