@@ -138,19 +138,9 @@ class JobWriter:
         return taken
 
     async def _commit(self, entries: Sequence[_Entry]) -> None:
-        now = stamp(self.clock.now())
-        job = self.job
-        rows: list[Row] = []
-        updates: list[JobUpdate] = []
-        for entry in entries:
-            job = entry.change.mutate(job)
-            rows += entry.change.rows
-            for event in entry.change.events(job):
-                job = replace(job, sequence=job.sequence + 1)
-                updates.append(_update(job, event, now))
-        rows += [Row(key=event_key(u.sequence or 0), values={"body": u.to_json()}) for u in updates]
-        job = replace(job, last_commit_id=self.new_id(), updated_at=now)
-        await self._write(Commit(job=job, etag=self._etag, rows=tuple(rows)))
+        changes = [entry.change for entry in entries]
+        job, rows, updates = fold(self.job, changes, now=stamp(self.clock.now()), commit_id=self.new_id())
+        await self._write(Commit(job=job, etag=self._etag, rows=rows))
         if updates:
             self.publish(self.job, updates)
         for entry in entries:
@@ -205,6 +195,40 @@ class JobWriter:
                 entry.landed.set_exception(error)
                 entry.landed.exception()  # the waiter may be gone by now; the error stands in `interrupted`
         self._pending.clear()
+
+
+def fold(
+    job: Job, changes: Sequence[Change], *, now: str, commit_id: str
+) -> tuple[Job, tuple[Row, ...], list[JobUpdate]]:
+    """The job after these changes, the rows to write with it, and its new events with their sequence."""
+    rows: list[Row] = []
+    updates: list[JobUpdate] = []
+    for change in changes:
+        job = change.mutate(job)
+        rows += change.rows
+        for event in change.events(job):
+            job = replace(job, sequence=job.sequence + 1)
+            updates.append(_update(job, event, now))
+    rows += [Row(key=event_key(u.sequence or 0), values={"body": u.to_json()}) for u in updates]
+    return replace(job, last_commit_id=commit_id, updated_at=now), tuple(rows), updates
+
+
+async def commit_once(
+    store: JobStore, stored: StoredJob, change: Change, *, clock: Clock, commit_id: str
+) -> tuple[Job, list[JobUpdate]]:
+    """Make one change of a job that nobody runs, if its row is as it was read.
+
+    Returns the job and its new events, to be published. Raises :class:`RowConflict` when someone was faster;
+    a lost answer is told from that by the commit id.
+    """
+    job, rows, updates = fold(stored.job, [change], now=stamp(clock.now()), commit_id=commit_id)
+    try:
+        await store.commit(Commit(job=job, etag=stored.etag, rows=rows))
+    except RowConflict:
+        again = await store.read_job(job.job_id)
+        if again is None or again.job.last_commit_id != commit_id:
+            raise
+    return job, updates
 
 
 def _update(job: Job, event: Event, now: str) -> JobUpdate:

@@ -1,0 +1,219 @@
+"""One attempt of a job: claim it, run its workflow, write down how it ended.
+
+Every way out leaves a row that explains it: completed, failed, cancelled, or queued again for a later attempt.
+Only a lost lease and unreachable storage leave without one; then the row belongs to somebody else, or the
+sweeper finds it when the lease has run out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from layers.contract import ContentBrief, Tools
+from orchestration.checkpoints import INPUT_KEY
+from orchestration.commits import Change, JobWriter
+from orchestration.engine import Run, WorkflowEngineService
+from orchestration.epilogue import Epilogue
+from orchestration.errors import (
+    CheckpointTooLarge,
+    JobCancelled,
+    JobFailed,
+    QueueUnavailable,
+    RowConflict,
+    Superseded,
+)
+from orchestration.events import ended, status_changed
+from orchestration.ids import new_commit_id
+from orchestration.jobs import ActiveJob, Job, JobError, JobInput, JobStatus, StoredJob, stamp
+from orchestration.messages import job_message
+from orchestration.outcomes import Completed, DeadLetter, Outcome, RetryLater
+from orchestration.ports import Clock, JobStore, MessageQueue
+from orchestration.realtime import RealtimeUpdatesService
+from orchestration.retry import ATTEMPT_RETRY
+from orchestration.settings import Settings
+from orchestration.views import Links
+from orchestration.workflows import Workflow
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptRunner:
+    """Runs attempts. ``owner`` names this process in leases; ``tools`` gives the steps what they may reach."""
+
+    store: JobStore
+    queue: MessageQueue
+    realtime: RealtimeUpdatesService
+    engine: WorkflowEngineService
+    epilogue: Epilogue
+    clock: Clock
+    settings: Settings
+    tools: Callable[[], Tools]
+    owner: str
+
+    async def run(self, stored: StoredJob, message_id: str) -> Outcome:
+        """Claim the job and run it.
+
+        Raises :class:`RowConflict` when the row moved before the claim (decide again), and
+        :class:`StorageUnavailable` when nothing could be written.
+        """
+        writer = JobWriter(
+            store=self.store,
+            clock=self.clock,
+            stored=stored,
+            publish=self.realtime.publish,
+            new_id=new_commit_id,
+            heartbeat_seconds=self.settings.lease_seconds / 3,
+        )
+        async with writer:
+            try:
+                await writer.apply(self._claim())
+            except Superseded as error:
+                raise RowConflict(str(error)) from error
+            return await self._run_claimed(writer, message_id)
+
+    async def _run_claimed(self, writer: JobWriter, message_id: str) -> Outcome:
+        try:
+            job = await self._execute(writer)
+        except JobCancelled:
+            return await self._end(writer, JobStatus.CANCELLED, None, message_id)
+        except CheckpointTooLarge as error:
+            return await self._fail(writer, JobFailed(str(error), code=error.code), message_id)
+        except JobFailed as error:
+            return await self._fail(writer, error, message_id)
+        except Superseded as error:
+            _log.info("superseded", extra={"job_id": writer.job.job_id, "reason": str(error)})
+            return Completed("superseded")
+        await self.epilogue.run(job)
+        return Completed("completed")
+
+    async def _execute(self, writer: JobWriter) -> Job:
+        job = writer.job
+        _, job_input = await asyncio.gather(self.store.put_active(self._active(job)), self._input(job))
+        run = Run(
+            workflow=Workflow.from_snapshot(job_input.workflow),
+            brief=ContentBrief.model_validate(job_input.brief),
+            writer=writer,
+            tools=self.tools(),
+            progress=lambda step, part, note: self.realtime.progress(writer.job, step, part, note),
+            result_url=self._result_url(job),
+        )
+        return await self.engine.run(run)
+
+    async def _input(self, job: Job) -> JobInput:
+        try:
+            data = await self.store.read_rows(job.job_id, INPUT_KEY, job.input_rows)
+        except RowConflict as error:
+            raise JobFailed("the job's input rows are gone", code="input_missing") from error
+        return JobInput.from_bytes(data)
+
+    def _result_url(self, job: Job) -> str:
+        return Links(base=self.settings.api_url).job(job.job_id, "/result")
+
+    def _active(self, job: Job) -> ActiveJob:
+        lease_end = self.clock.now() + timedelta(seconds=job.lease_seconds)
+        return ActiveJob(
+            job_id=job.job_id,
+            tenant=job.tenant,
+            priority=job.priority.value,
+            check_at=stamp(lease_end),
+            owner=self.owner,
+            created_at=job.created_at,
+        )
+
+    def _claim(self) -> Change:
+        """Take the job. A takeover of a running one is the same attempt; a queued one starts the next."""
+        now = self.clock.now()
+
+        def mutate(job: Job) -> Job:
+            fresh = job.status is JobStatus.QUEUED
+            return job.move(
+                JobStatus.PROCESSING,
+                now,
+                attempt=job.attempt + 1 if fresh else job.attempt,
+                lease_owner=self.owner,
+                lease_epoch=job.lease_epoch + 1,
+                lease_seconds=self.settings.lease_seconds,
+                claims_without_progress=job.claims_without_progress + 1,
+                next_attempt_at=None,
+                started_at=job.started_at or stamp(now),
+            )
+
+        return Change(mutate=mutate, events=lambda job: [status_changed(job)])
+
+    async def _fail(self, writer: JobWriter, error: JobFailed, message_id: str) -> Outcome:
+        job = writer.job
+        if error.retryable and job.attempt < job.max_attempts:
+            delay = ATTEMPT_RETRY.delay(job.attempt, chance=self.clock.chance(), hint=error.retry_after)
+            if delay is not None:
+                return await self._retry_later(writer, error, delay)
+        return await self._end(writer, JobStatus.FAILED, _as_error(error), message_id)
+
+    async def _retry_later(self, writer: JobWriter, error: JobFailed, delay: float) -> Outcome:
+        now = self.clock.now()
+        at = stamp(now + timedelta(seconds=delay))
+        failure = _as_error(error)
+
+        def mutate(job: Job) -> Job:
+            return job.move(
+                JobStatus.QUEUED,
+                now,
+                next_attempt_at=at,
+                dispatch=job.dispatch + 1,
+                lease_owner=None,
+                error=failure,
+            )
+
+        job = await writer.apply(
+            Change(mutate=mutate, events=lambda job: [status_changed(job, failure.message)])
+        )
+        await self.store.put_active(replace(self._active(job), check_at=at, owner=""))
+        try:
+            await self.queue.send(job_message(job))
+        except QueueUnavailable as problem:
+            _log.warning("retry left to the sweeper", extra={"job_id": job.job_id, "reason": str(problem)})
+        return RetryLater(delay)
+
+    async def _end(
+        self, writer: JobWriter, status: JobStatus, error: JobError | None, message_id: str
+    ) -> Outcome:
+        job = await writer.apply(
+            end_change(
+                status,
+                error,
+                latch=message_id if error else None,
+                result_url=self._result_url(writer.job),
+                clock=self.clock,
+            )
+        )
+        await self.epilogue.run(job)
+        return DeadLetter(error.message) if error else Completed(status.value)
+
+
+def end_change(
+    status: JobStatus, error: JobError | None, *, latch: str | None, result_url: str, clock: Clock
+) -> Change:
+    """The terminal change of a job that did not complete. ``latch`` is the message to be dead-lettered."""
+    now = clock.now()
+
+    def mutate(job: Job) -> Job:
+        return job.move(
+            status,
+            now,
+            completed_at=stamp(now),
+            lease_owner=None,
+            next_attempt_at=None,
+            error=error,
+            latched_message=latch,
+            dead_lettered=latch is not None,
+        )
+
+    return Change(mutate=mutate, events=lambda job: [ended(job, result_url)])
+
+
+def _as_error(error: JobFailed) -> JobError:
+    return JobError(code=error.code, message=str(error), step=error.step, retryable=error.retryable)

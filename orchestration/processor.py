@@ -1,0 +1,205 @@
+"""ContentJobProcessor: one delivery in, one outcome out.
+
+The guarantee: every accepted job ends in exactly one terminal status, and no message is settled before the row
+that explains it is written. The order is always row, then send, then settle. (One exception: when storage itself
+cannot be read or written, a scheduled copy of the message is the explanation.)
+
+Running and settling are different things: ``process`` returns what to do with the message; the function that
+called it settles, by returning or by raising.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+from orchestration.attempts import AttemptRunner, end_change
+from orchestration.commits import Change, commit_once
+from orchestration.decisions import Verdict, Wake, decide
+from orchestration.errors import InvalidRequest, QueueUnavailable, RowConflict, StorageUnavailable
+from orchestration.ids import canonical_job_id, new_commit_id
+from orchestration.jobs import Job, JobError, JobStatus, StoredJob, stamp
+from orchestration.messages import Delivery, Malformed, job_message, read_message
+from orchestration.outcomes import Completed, DeadLetter, Outcome, RetryLater
+from orchestration.ports import OutgoingMessage
+from orchestration.schemas import ProducerMessage, parse_request
+from orchestration.service import OrchestrationService, Origin
+from orchestration.views import Links
+
+COPY_DELAY = 15.0
+"""Seconds until a message is tried again whose rows could not be read or written."""
+
+ORIGINAL_ID = "originalMessageId"
+"""Application property of a copy: a producer's job id derives from the first message's id, not from the copy's."""
+
+_LOOKS = 5
+_COPY_TRIES = 4
+_TENANT_CHARACTERS = 64
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContentJobProcessor:
+    """Processes deliveries of the three job queues. ``languages`` are those that the writers command."""
+
+    runner: AttemptRunner
+    service: OrchestrationService
+    languages: frozenset[str] = frozenset({"en"})
+
+    async def process(self, delivery: Delivery) -> Outcome:
+        """Do what a delivery asks for and say what becomes of the message."""
+        message = read_message(delivery)
+        try:
+            if isinstance(message, Malformed):
+                return await self._refuse(delivery, message.reason)
+            if isinstance(message, ProducerMessage):
+                return await self._process_producer(delivery, message)
+            return await self._process_job(delivery, message.job_id)
+        except StorageUnavailable as error:
+            _log.warning("storage is down", extra={"queue": delivery.queue, "reason": str(error)})
+            return await self._copy_later(delivery)
+
+    async def _refuse(self, delivery: Delivery, reason: str) -> Outcome:
+        """Dead-letter a message from outside, with one audit row however often it is delivered."""
+        store, now = self.runner.store, stamp(self.runner.clock.now())
+        written = await store.audit(
+            f"message:{delivery.queue}",
+            delivery.message_id,
+            {"action": "refuse", "reason": reason[:1000], "at": now, "bytes": len(delivery.body)},
+        )
+        if written:
+            _log.warning("message refused", extra={"queue": delivery.queue, "reason": reason[:1000]})
+        return DeadLetter(reason)
+
+    async def _process_producer(self, delivery: Delivery, message: ProducerMessage) -> Outcome:
+        try:
+            request = parse_request(
+                message.merged_request(), now=self.runner.clock.now(), can_write=self.languages
+            )
+            submission = await self.service.submit(request, self._origin(delivery, message))
+        except InvalidRequest as error:
+            fields = "; ".join(f"{e.pointer or '/'} {e.detail}" for e in error.errors)
+            return await self._refuse(delivery, fields)
+        return await self._process_job(delivery, submission.job.job_id)
+
+    def _origin(self, delivery: Delivery, message: ProducerMessage) -> Origin:
+        named = delivery.properties.get("tenantId")
+        tenant = str(named)[:_TENANT_CHARACTERS] if named else self.runner.settings.producer_default_tenant
+        traceparent = delivery.properties.get("traceparent")
+        return Origin(
+            tenant=tenant,
+            key=str(delivery.properties.get(ORIGINAL_ID, delivery.message_id)),
+            job_id=canonical_job_id(message.job_id) if message.job_id else None,
+            queue=delivery.queue,
+            traceparent=str(traceparent) if traceparent else None,
+        )
+
+    async def _process_job(self, delivery: Delivery, job_id: str) -> Outcome:
+        wake = Wake(
+            message_id=delivery.message_id,
+            delivery_count=delivery.delivery_count,
+            max_delivery_count=self.runner.settings.max_delivery_count,
+        )
+        for _ in range(_LOOKS):
+            stored = await self.runner.store.read_job(job_id)
+            if stored is None:
+                return await self._no_job(delivery, job_id)
+            try:
+                return await self._follow(decide(stored, wake, self.runner.clock.now()), stored, wake)
+            except RowConflict:
+                continue  # the row moved between reading and writing: look again
+        return await self._copy_later(delivery)
+
+    async def _follow(self, verdict: Verdict, stored: StoredJob, wake: Wake) -> Outcome:
+        job = stored.job
+        match verdict:
+            case Verdict.CLAIM:
+                return await self.runner.run(stored, wake.message_id)
+            case Verdict.LATCHED:
+                await self.runner.epilogue.run(job)
+                return DeadLetter(job.error.message if job.error else "the job failed")
+            case Verdict.ENDED:
+                await self.runner.epilogue.run(job)
+                return Completed("the job has ended")
+            case Verdict.OWNED:
+                return Completed("another worker has it")
+            case Verdict.EARLY:
+                return await self._send_again(job, f"{job.message_id}:{wake.message_id[-40:]}")
+            case Verdict.REFRESH:
+                raised = await self._commit(stored, Change(mutate=_next_dispatch))
+                return await self._send_again(raised, raised.message_id)
+            case Verdict.CANCEL:
+                return await self._end(stored, JobStatus.CANCELLED, None, wake)
+            case Verdict.LOST_WORKERS:
+                lost = JobError(code="worker_lost", message="its workers were lost again and again")
+                return await self._end(stored, JobStatus.FAILED, lost, wake)
+
+    async def _no_job(self, delivery: Delivery, job_id: str) -> Outcome:
+        await self.runner.store.audit(
+            "message:no-job",
+            f"{job_id}:{delivery.message_id}",
+            {"action": "ignore", "queue": delivery.queue, "at": stamp(self.runner.clock.now())},
+        )
+        return Completed("no such job")
+
+    async def _send_again(self, job: Job, message_id: str) -> Outcome:
+        """Send the job's current dispatch. When the queue refuses, the sweeper does it: the row is there."""
+        try:
+            await self.runner.queue.send(job_message(job, message_id=message_id))
+        except QueueUnavailable as error:
+            _log.warning("message left to the sweeper", extra={"job_id": job.job_id, "reason": str(error)})
+        return Completed("sent again")
+
+    async def _end(self, stored: StoredJob, status: JobStatus, error: JobError | None, wake: Wake) -> Outcome:
+        """End a job without running it: cancelled, or failed for good."""
+        url = Links(base=self.runner.settings.api_url).job(stored.job.job_id, "/result")
+        latch = wake.message_id if error else None
+        change = end_change(status, error, latch=latch, result_url=url, clock=self.runner.clock)
+        job = await self._commit(stored, change)
+        await self.runner.epilogue.run(job)
+        return DeadLetter(error.message) if error else Completed("cancelled")
+
+    async def _commit(self, stored: StoredJob, change: Change) -> Job:
+        job, updates = await commit_once(
+            self.runner.store, stored, change, clock=self.runner.clock, commit_id=new_commit_id()
+        )
+        self.runner.realtime.publish(job, updates)
+        return job
+
+    async def _copy_later(self, delivery: Delivery) -> Outcome:
+        """Schedule a copy under a new id; while the queue refuses too, wait here.
+
+        Raises :class:`QueueUnavailable` when it refuses to the end: the message then goes back to the broker.
+        """
+        clock = self.runner.clock
+        delay = COPY_DELAY * (0.5 + clock.chance())
+        copy = OutgoingMessage(
+            queue=delivery.queue,
+            message_id=f"{delivery.message_id[:80]}:later:{secrets.token_hex(8)}",
+            body=delivery.body.decode(errors="replace"),
+            properties={ORIGINAL_ID: delivery.message_id, **_plain(delivery.properties)},
+            not_before=clock.now() + timedelta(seconds=delay),
+        )
+        for number in range(1, _COPY_TRIES + 1):
+            try:
+                await self.runner.queue.send(copy)
+            except QueueUnavailable:
+                if number == _COPY_TRIES:
+                    raise
+                await clock.sleep(COPY_DELAY * clock.chance())
+            else:
+                break
+        return RetryLater(delay)
+
+
+def _next_dispatch(job: Job) -> Job:
+    return replace(job, dispatch=job.dispatch + 1)
+
+
+def _plain(properties: Mapping[str, Any]) -> dict[str, str | int]:
+    return {name: value for name, value in properties.items() if isinstance(value, (str, int))}

@@ -1,0 +1,261 @@
+"""OrchestrationService: accept a job, wait for its end, cancel it.
+
+Order at submission: the active row first (it is deleted last), then the job with its input and first event in
+one transaction, then the message. Once the job row is durable the job is accepted, also when the message could
+not be sent: the sweeper sends it.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from layers.catalog import CATALOG
+from orchestration.checkpoints import INPUT_KEY, Row, event_key, pack
+from orchestration.commits import Change, commit_once
+from orchestration.epilogue import Epilogue
+from orchestration.errors import (
+    FieldError,
+    InvalidRequest,
+    QueueUnavailable,
+    RequestRefused,
+    RowConflict,
+    RowExists,
+)
+from orchestration.events import JobUpdate, ended, status_changed
+from orchestration.ids import derived_job_id, new_commit_id, new_job_id
+from orchestration.jobs import ActiveJob, Job, JobInput, JobStatus, Priority, StepRecord, StoredJob, stamp
+from orchestration.messages import job_message
+from orchestration.ports import Clock, JobStore, MessageQueue
+from orchestration.realtime import RealtimeUpdatesService
+from orchestration.schemas import GenerateRequest
+from orchestration.settings import Settings
+from orchestration.workflows import Workflow, in_order, workflow_for
+
+QUEUED_SILENT_SECONDS = 60
+_EMBEDDED_ESTIMATE = 10.0
+_POLL = (0.05, 0.1, 0.2, 0.25)
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where a request comes from. ``key`` makes repeats one job; ``job_id`` is a producer's own choice.
+
+    ``queue`` is set when the request itself is a message: the job stays in that queue and no message is sent.
+    """
+
+    tenant: str
+    key: str | None = None
+    job_id: str | None = None
+    queue: str | None = None
+    traceparent: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """The accepted job, and whether it had been accepted before."""
+
+    job: Job
+    replayed: bool
+
+
+class OrchestrationService:
+    """Submits, awaits and cancels jobs."""
+
+    def __init__(
+        self,
+        store: JobStore,
+        queue: MessageQueue,
+        realtime: RealtimeUpdatesService,
+        clock: Clock,
+        settings: Settings,
+        *,
+        has_llm: bool = False,
+    ) -> None:
+        self._store = store
+        self._queue = queue
+        self._realtime = realtime
+        self._clock = clock
+        self._settings = settings
+        self._has_llm = has_llm
+        self._epilogue = Epilogue(store=store, realtime=realtime)
+
+    async def submit(self, request: GenerateRequest, origin: Origin) -> Submission:
+        """Accept a request.
+
+        Raises :class:`InvalidRequest` (also for a key that was used with another request), and
+        :class:`StorageUnavailable` when the rows could not be written: nothing was accepted then.
+        """
+        workflow = workflow_for(request.type, request.workflow_type, request.flags)
+        job = self._new_job(request, workflow, origin)
+        job_input = self._input(request, workflow)
+        packed = pack(INPUT_KEY, job_input.to_bytes())
+        job = replace(job, input_rows=len(packed))
+        first = _first_event(job)
+        event_row = Row(key=event_key(1), values={"body": first.to_json()})
+        await self._store.put_active(self._active(job))
+        try:
+            await self._store.insert_job(job, [*packed, event_row])
+        except RowExists:
+            return await self._replay(job)
+        self._realtime.publish(job, [first])
+        if origin.queue is None:
+            await self._send(job)
+        return Submission(job=job, replayed=False)
+
+    def _new_job(self, request: GenerateRequest, workflow: Workflow, origin: Origin) -> Job:
+        now = self._clock.now()
+        urgent = not request.run_async and request.priority in (Priority.NORMAL, Priority.LOW)
+        priority = Priority.HIGH if urgent else request.priority
+        budget = self._settings.job_timeout_minutes * 60
+        scheduled = request.scheduled_for
+        return Job(
+            job_id=_job_id(origin, now),
+            tenant=origin.tenant,
+            type=request.type.value,
+            topic=request.effective_topic,
+            status=JobStatus.QUEUED,
+            priority=priority,
+            queue=origin.queue or priority.queue,
+            workflow_type=workflow.id,
+            created_at=stamp(now),
+            updated_at=stamp(now),
+            fingerprint=request.fingerprint(),
+            max_attempts=self._settings.job_max_retries,
+            timeout_seconds=min(budget, request.deadline_seconds or budget),
+            expires_at=stamp(now + timedelta(days=self._settings.retention_days)),
+            estimated_seconds=workflow.estimated_seconds if self._has_llm else _EMBEDDED_ESTIMATE,
+            sequence=1,
+            lease_seconds=self._settings.lease_seconds,
+            next_attempt_at=stamp(scheduled) if scheduled and scheduled > now else None,
+            user_id=request.user_id,
+            project_id=request.project_id,
+            tags=request.tags,
+            traceparent=origin.traceparent,
+            steps=tuple(
+                StepRecord(name=s.name, layer=CATALOG[s.service].layer.value, service=s.service)
+                for s in in_order(workflow)
+            ),
+        )
+
+    def _input(self, request: GenerateRequest, workflow: Workflow) -> JobInput:
+        brief = request.to_brief(self._clock.now().date())
+        return JobInput(
+            brief=brief.model_dump(mode="json", by_alias=True),
+            workflow=workflow.to_snapshot(),
+            request=request.model_dump(
+                mode="json", by_alias=True, exclude={"sources", "content"}, exclude_none=True
+            ),
+        )
+
+    def _active(self, job: Job) -> ActiveJob:
+        due = self._clock.now() + timedelta(seconds=QUEUED_SILENT_SECONDS)
+        return ActiveJob(
+            job_id=job.job_id,
+            tenant=job.tenant,
+            priority=job.priority.value,
+            check_at=max(stamp(due), job.next_attempt_at or ""),
+            created_at=job.created_at,
+        )
+
+    async def _replay(self, wanted: Job) -> Submission:
+        """The id exists: the same request again, or another one under a used key."""
+        stored = await self._store.read_job(wanted.job_id)
+        if stored is None:
+            raise RequestRefused(
+                "the job was deleted just now; send the request again", code="gone", status=409
+            )
+        job = stored.job
+        if job.tenant != wanted.tenant or job.fingerprint != wanted.fingerprint:
+            raise InvalidRequest(
+                [
+                    FieldError(
+                        pointer="", detail="this Idempotency-Key or job id was used with another request"
+                    )
+                ]
+            )
+        if job.status.terminal:
+            await self._store.remove_active(job.tenant, job.job_id)
+        return Submission(job=job, replayed=True)
+
+    async def _send(self, job: Job) -> None:
+        """Send the wake-up of the current dispatch. A failure is the sweeper's to mend, not the caller's."""
+        try:
+            await self._queue.send(job_message(job))
+        except QueueUnavailable as error:
+            _log.warning("message left to the sweeper", extra={"job_id": job.job_id, "reason": str(error)})
+
+    async def wait_for_end(
+        self, job_id: str, seconds: float, *, until: int | None = None
+    ) -> StoredJob | None:
+        """The job once it is terminal, or (with ``until``) beyond that sequence, or as it is after ``seconds``."""
+        deadline = self._clock.monotonic() + seconds
+        number = 0
+        while True:
+            stored = await self._store.read_job(job_id)
+            done = stored is None or stored.job.status.terminal
+            if stored is not None and until is not None:
+                done = done or stored.job.sequence > until
+            left = deadline - self._clock.monotonic()
+            if done or left <= 0:
+                return stored
+            await self._clock.sleep(min(left, _POLL[min(number, len(_POLL) - 1)]))
+            number += 1
+
+    async def cancel(self, tenant: str, job_id: str) -> Job:
+        """Ask a job to stop: at once when queued, at the next step boundary when running.
+
+        Raises :class:`RequestRefused` 404 for an unknown or foreign job, 409 for one that has ended.
+        """
+        while True:
+            stored = await self.owned(tenant, job_id)
+            job = stored.job
+            if job.status.terminal:
+                raise RequestRefused(f"the job is {job.status} already", code="job_ended", status=409)
+            if job.status is JobStatus.PROCESSING:
+                asked = job.cancel_requested_at or stamp(self._clock.now())
+                await self._store.request_cancel(job_id, asked)
+                return replace(job, cancel_requested_at=asked)
+            try:
+                job, updates = await commit_once(
+                    self._store, stored, self._cancelled(), clock=self._clock, commit_id=new_commit_id()
+                )
+            except RowConflict:
+                continue  # claimed or cancelled meanwhile: look again
+            self._realtime.publish(job, updates)
+            await self._epilogue.run(job)
+            return job
+
+    def _cancelled(self) -> Change:
+        now = self._clock.now()
+        return Change(
+            mutate=lambda job: job.move(
+                JobStatus.CANCELLED, now, completed_at=stamp(now), cancel_requested_at=stamp(now)
+            ),
+            events=lambda job: [ended(job, "")],
+        )
+
+    async def owned(self, tenant: str, job_id: str) -> StoredJob:
+        """The job, if it is this tenant's. Unknown and foreign jobs give the same 404."""
+        stored = await self._store.read_job(job_id)
+        if stored is None or stored.job.tenant != tenant:
+            raise RequestRefused("there is no such job", code="job_not_found", status=404)
+        return stored
+
+
+def _job_id(origin: Origin, now: datetime) -> str:
+    if origin.job_id:
+        return origin.job_id
+    if origin.key:
+        return derived_job_id("message" if origin.queue else "request", origin.tenant, origin.key)
+    return new_job_id(now)
+
+
+def _first_event(job: Job) -> JobUpdate:
+    event = status_changed(job)
+    return JobUpdate(
+        type=event.type, job_id=job.job_id, sequence=1, timestamp=job.created_at, data=event.data
+    )

@@ -1,0 +1,139 @@
+"""What callers see: the job view, the result, problem documents. Built from values, never from rows."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from orchestration.errors import ContentArchitectError, InvalidRequest
+from orchestration.events import progress_of
+from orchestration.jobs import Job, JobStatus, StepRecord, moment, stamp
+
+_MESSAGES = {
+    JobStatus.QUEUED: "The job waits for its turn.",
+    JobStatus.PROCESSING: "The job is being worked on.",
+    JobStatus.COMPLETED: "The result is ready.",
+    JobStatus.FAILED: "The job failed.",
+    JobStatus.CANCELLED: "The job was cancelled.",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Links:
+    """Absolute links of a job, built from the configured public base alone."""
+
+    base: str
+
+    def job(self, job_id: str, rest: str = "") -> str:
+        """The link to a job or to a part of it."""
+        return f"{self.base.rstrip('/')}/content-architect/job/{job_id}{rest}"
+
+    def of(self, job: Job) -> dict[str, str]:
+        """All links of a job, as far as they make sense in its status."""
+        links = {"self": self.job(job.job_id), "events": self.job(job.job_id, "/events")}
+        if job.status is JobStatus.COMPLETED:
+            links["result"] = self.job(job.job_id, "/result")
+        if not job.status.terminal:
+            links["cancel"] = self.job(job.job_id, "/cancel")
+        return {**links, "negotiate": self.job(job.job_id, "/negotiate")}
+
+
+def job_view(job: Job, links: Links) -> dict[str, Any]:
+    """The body of ``GET job/{id}``, 202 and 200."""
+    view: dict[str, Any] = {
+        "jobId": job.job_id,
+        "type": job.type,
+        "topic": job.topic,
+        "status": job.status.value,
+        "message": _message(job),
+        "estimatedCompletionTime": None if job.status.terminal else _estimate(job),
+        "progress": progress_of(job),
+        "steps": [_step_view(step) for step in job.steps],
+        "attempt": job.attempt,
+        "maxAttempts": job.max_attempts,
+        "nextAttemptAt": job.next_attempt_at,
+        "priority": job.priority.value,
+        "workflowType": job.workflow_type,
+        "sequence": job.sequence,
+        "warnings": list(job.warnings),
+        "usage": {"tokensIn": job.tokens_in, "tokensOut": job.tokens_out, "cost": job.cost},
+        "deadLettered": job.dead_lettered,
+        "metadata": _metadata(job),
+        "links": links.of(job),
+    }
+    if job.error:
+        error = job.error
+        view["error"] = {
+            "code": error.code,
+            "message": error.message,
+            "step": error.step,
+            "retryable": error.retryable,
+        }
+    return view
+
+
+def _message(job: Job) -> str:
+    if job.status is JobStatus.FAILED and job.error:
+        return job.error.message
+    if job.status is JobStatus.PROCESSING and job.cancel_requested_at:
+        return "The job stops at the next step boundary."
+    return _MESSAGES[job.status]
+
+
+def _estimate(job: Job) -> str:
+    begin = moment(job.next_attempt_at or job.started_at or job.created_at)
+    return stamp(begin + timedelta(seconds=job.estimated_seconds))
+
+
+def _metadata(job: Job) -> dict[str, Any]:
+    spent = None
+    if job.started_at and job.completed_at:
+        spent = round((moment(job.completed_at) - moment(job.started_at)).total_seconds(), 3)
+    return {
+        "createdAt": job.created_at,
+        "updatedAt": job.updated_at,
+        "startedAt": job.started_at,
+        "completedAt": job.completed_at,
+        "processingTime": spent,
+        "expiresAt": job.expires_at,
+        "userId": job.user_id,
+        "projectId": job.project_id,
+        "tags": list(job.tags),
+    }
+
+
+def _step_view(step: StepRecord) -> dict[str, Any]:
+    return {
+        "name": step.name,
+        "layer": step.layer,
+        "service": step.service,
+        "status": step.status.value,
+        "startedAt": step.started_at,
+        "endedAt": step.ended_at,
+        "attempt": step.attempt,
+        "durationMs": step.duration_ms,
+    }
+
+
+def entity_tag(job: Job) -> str:
+    """Changes with run, status, sequence and a cancel request: all that a caller can see change."""
+    seen = f"{job.job_id}:{job.run}:{job.status}:{job.sequence}:{job.cancel_requested_at or ''}"
+    return f'"{hashlib.sha256(seen.encode()).hexdigest()[:24]}"'
+
+
+def problem(error: ContentArchitectError, trace_id: str) -> dict[str, Any]:
+    """RFC 9457 problem details with our code, the wrong fields and the trace id."""
+    body: dict[str, Any] = {
+        "type": f"urn:content-architect:problem:{error.code.replace('_', '-')}",
+        "title": error.code.replace("_", " ").capitalize(),
+        "status": error.status,
+        "detail": str(error),
+        "code": error.code,
+        "errors": [],
+        "traceId": trace_id,
+    }
+    if isinstance(error, InvalidRequest):
+        body["errors"] = [{"pointer": e.pointer, "detail": e.detail} for e in error.errors]
+    return body
