@@ -1,0 +1,46 @@
+"""Run benchmarks; each prints JSON lines with case, value, unit and, where they apply, floor, goal, ratio."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from devtools.paths import ROOT
+
+_FOLDERS = (ROOT / "benchmarks", ROOT / "benchmarks" / "content")
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Which benchmark."""
+    parser.add_argument("name", nargs="?", metavar="NAME", help="one benchmark instead of all")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Exit code 0 when all ran, 1 when one failed, 2 when there is none of that name."""
+    programs = benchmarks()
+    if options.name is not None:
+        if options.name not in programs:
+            known = ", ".join(programs) or "none yet"
+            print(f"No benchmark {options.name}; there are: {known}", file=sys.stderr)
+            return 2
+        programs = {options.name: programs[options.name]}
+    failed = [name for name, program in programs.items() if not _run_one(program)]
+    for name in failed:
+        print(f"benchmark {name} failed", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def benchmarks() -> dict[str, Path]:
+    """Every benchmark program by name; files that begin with an underscore are their helpers."""
+    found = (file for folder in _FOLDERS for file in sorted(folder.glob("[!_]*.py")))
+    return {file.stem: file for file in found}
+
+
+def _run_one(program: Path) -> bool:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return (
+        subprocess.run([sys.executable, str(program)], cwd=ROOT, env=environment, check=False).returncode == 0
+    )

@@ -1,0 +1,119 @@
+"""Starts and stops a local stack from outside: the supervisor is a process of its own.
+
+Standard library only, so that a stack can be stopped where nothing is installed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from localcloud.supervisor.folder import DataFolder, last_lines
+from localcloud.supervisor.options import StackOptions
+
+# The longest clean stop: the runners drain, then storage is written to disk.
+STOP_SECONDS = 45.0
+
+
+class StackStartError(Exception):
+    """The stack did not start. The message is for a person."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunningStack:
+    """A stack that this process started."""
+
+    supervisor: subprocess.Popen[str]
+    endpoints: dict[str, Any]
+    folder: DataFolder
+
+    def stop(self) -> None:
+        """Stop it and wait until every part is gone."""
+        self._end(signal.SIGTERM)
+
+    def throw_away(self) -> None:
+        """The same at once, for a stack whose data nobody needs any more."""
+        self._end(signal.SIGQUIT)
+
+    def _end(self, number: signal.Signals) -> None:
+        self.supervisor.send_signal(number)
+        try:
+            self.supervisor.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.supervisor.kill()  # the parts die with it
+            self.supervisor.wait()
+
+
+def start(options: StackOptions, *, tied: bool) -> RunningStack:
+    """Start a stack and wait until it is ready; ``tied``: it stops when this process ends, however it ends.
+
+    Raises :class:`StackStartError` with the reason and the last log lines of the part that failed.
+    """
+    folder = DataFolder(options.data)
+    folder.logs.mkdir(parents=True, exist_ok=True)
+    log = folder.logs / "supervisor.log"
+    with log.open("a") as errors:
+        supervisor = subprocess.Popen(
+            _command(options, tied=tied),
+            cwd=options.repository,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            start_new_session=True,
+        )
+    try:
+        said = _first_line(supervisor)
+    except KeyboardInterrupt:
+        supervisor.terminate()
+        supervisor.wait()
+        raise
+    if said.get("ready") is True:
+        return RunningStack(supervisor=supervisor, endpoints=said, folder=folder)
+    supervisor.wait()
+    reason = said.get("error") or "\n".join(["The supervisor ended.", *last_lines(log, 12)])
+    raise StackStartError(f"The local stack did not start. {reason}")
+
+
+def stop(folder: DataFolder) -> bool:
+    """Stop the stack that owns this folder and wait until it is gone; false if none runs."""
+    endpoints = folder.read_endpoints()
+    if endpoints is None:
+        folder.forget_endpoints()
+        return False
+    supervisor = int(endpoints["processes"]["supervisor"])
+    os.kill(supervisor, signal.SIGTERM)
+    until = time.monotonic() + STOP_SECONDS
+    while folder.is_owned():
+        if time.monotonic() > until:
+            os.kill(supervisor, signal.SIGKILL)
+            folder.forget_endpoints()
+            break
+        time.sleep(0.05)
+    return True
+
+
+def _command(options: StackOptions, *, tied: bool) -> list[str]:
+    return [
+        *(sys.executable, "-m", "localcloud.supervisor"),
+        *("--repository", str(options.repository), "--data", str(options.data)),
+        *("--instances", str(options.instances)),
+        *(("--port", str(options.api_port)) if options.api_port is not None else ()),
+        *(("--web",) if options.web else ()),
+        *(("--in-memory",) if options.in_memory else ()),
+        *(("--stop-with", str(os.getpid())) if tied else ()),
+    ]
+
+
+def _first_line(supervisor: subprocess.Popen[str]) -> dict[str, Any]:
+    if supervisor.stdout is None:
+        raise AssertionError("the supervisor was started with a pipe")
+    with supervisor.stdout as output:
+        line = output.readline()
+    return dict(json.loads(line)) if line else {}
