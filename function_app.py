@@ -4,7 +4,7 @@ import asyncio
 
 import azure.functions as func
 
-from orchestration.bootstrap import current_app
+from orchestration.bootstrap import answer, current_app
 from orchestration.controller import ContentArchitectController, Handler
 from orchestration.errors import PoisonMessage
 from orchestration.http import HttpCall
@@ -27,7 +27,7 @@ async def _answer(req: func.HttpRequest, handler: Handler) -> func.HttpResponse:
         route=dict(req.route_params),
         body=req.get_body(),
     )
-    reply = await (await current_app()).controller.answer(handler, call)
+    reply = await answer(handler, call)
     headers = dict(reply.headers)
     return func.HttpResponse(
         reply.body, status_code=reply.status, headers=headers, mimetype=reply.content_type

@@ -6,16 +6,19 @@ Importing this module does no I/O; the Azure SDKs are imported when the first ca
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from layers.contract import Tools
 from orchestration.adapters.clock import SystemClock
 from orchestration.attempts import AttemptRunner
-from orchestration.controller import ContentArchitectController
+from orchestration.controller import ContentArchitectController, Handler, refusal
 from orchestration.engine import WorkflowEngineService
 from orchestration.epilogue import Epilogue
+from orchestration.errors import ContentArchitectError, StorageUnavailable
 from orchestration.health import HealthService
+from orchestration.http import HttpCall, HttpReply
 from orchestration.ports import JobStore, MessageQueue, RealtimePublisher
 from orchestration.process_identity import is_alive, owner_name
 from orchestration.processor import ContentJobProcessor
@@ -23,6 +26,8 @@ from orchestration.realtime import RealtimeUpdatesService
 from orchestration.recovery import RecoverySweeper
 from orchestration.service import OrchestrationService
 from orchestration.settings import Settings, load_settings
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,5 +115,18 @@ async def _start() -> App:
 
     settings = load_settings()
     app = wire(settings, await connect(settings), research_tools(settings))
-    await app.sweeper.expire_predecessor()
+    try:
+        await app.sweeper.expire_predecessor()
+    except StorageUnavailable as error:
+        _log.warning("a predecessor's jobs wait for their leases", extra={"reason": str(error)})
     return app
+
+
+async def answer(handler: Handler, call: HttpCall) -> HttpReply:
+    """Answer an HTTP call; what keeps the app from starting is answered too, as a problem document."""
+    try:
+        app = await current_app()
+    except ContentArchitectError as error:
+        _log.error("the app cannot start", extra={"reason": str(error)})
+        return refusal(error, call.trace_id)
+    return await app.controller.answer(handler, call)

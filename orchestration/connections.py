@@ -21,10 +21,9 @@ MAX_CONNECTIONS = 16
 
 
 async def connect(settings: Settings) -> Outside:
-    """Open clients for tables, queues and Web PubSub; create missing tables.
+    """Make clients for tables, queues and Web PubSub; each connects when it is first used.
 
-    Raises :class:`ConfigurationError` that names what is missing, :class:`StorageUnavailable` when tables do not
-    answer.
+    Raises :class:`ConfigurationError` that names what is missing.
     """
     from orchestration.adapters.servicebus import ServiceBusQueue
 
@@ -32,7 +31,6 @@ async def connect(settings: Settings) -> Outside:
     store = _tables(settings, credential)
     queue = ServiceBusQueue(_service_bus(settings, credential))
     publisher = _web_pubsub(settings, credential)
-    await store.create_tables()
 
     async def close() -> None:
         await queue.close()

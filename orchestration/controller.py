@@ -60,14 +60,15 @@ class ContentArchitectController:
         """Run a handler. Nothing escapes: a cancelled call answers too, or the host would wait for it."""
         trace_id = call.trace_id
         try:
+            await self.store.prepare()
             return await handler(self, call)
         except ContentArchitectError as error:
-            return _refusal(error, trace_id)
+            return refusal(error, trace_id)
         except asyncio.CancelledError:
-            return _refusal(ContentArchitectError("the call was cancelled", code="cancelled"), trace_id)
+            return refusal(ContentArchitectError("the call was cancelled", code="cancelled"), trace_id)
         except Exception:  # noqa: BLE001 - the outermost place of the HTTP path: a defect becomes a problem document
             _log.exception("unexpected error", extra={"trace_id": trace_id})
-            return _refusal(ContentArchitectError("something went wrong here"), trace_id)
+            return refusal(ContentArchitectError("something went wrong here"), trace_id)
 
     async def generate(self, call: HttpCall) -> HttpReply:
         """``POST generate``: 202 with the job, or 200 with the result when the caller waits and it is done."""
@@ -276,7 +277,8 @@ def _seconds(text: str | None, pointer: str, most: float) -> float:
     return min(float(_whole(text, pointer)), most) if text else 0.0
 
 
-def _refusal(error: ContentArchitectError, trace_id: str) -> HttpReply:
+def refusal(error: ContentArchitectError, trace_id: str) -> HttpReply:
+    """A problem document for what went wrong."""
     headers = dict(error.headers) if isinstance(error, RequestRefused) else {}
     if error.status == 503:
         headers["Retry-After"] = RETRY_AFTER

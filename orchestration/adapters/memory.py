@@ -33,6 +33,9 @@ class MemoryJobStore:
         self.audits: dict[tuple[str, str], dict[str, RowValue]] = {}
         self._etags = count(1)
 
+    async def prepare(self) -> None:
+        """Dictionaries need no preparation."""
+
     async def insert_job(self, job: Job, rows: Sequence[Row]) -> str:
         """Create the partition."""
         if JOB_KEY in self._rows.get(job.job_id, {}):

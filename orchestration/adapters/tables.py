@@ -55,12 +55,18 @@ class TableJobStore:
         self._audit: TableClient = service.get_table_client(AUDIT)
         self._batch = batches(JOBS)
         self._close = close
+        self._prepared = False
+        self._preparing = asyncio.Lock()
 
-    async def create_tables(self) -> None:
-        """Create the tables that are missing."""
-        for table in TABLES:
-            async with _translated():
-                await self._service.create_table_if_not_exists(table)
+    async def prepare(self) -> None:
+        """Create the tables that are missing, once per process."""
+        if self._prepared:
+            return
+        async with self._preparing:
+            for table in () if self._prepared else TABLES:
+                async with _translated():
+                    await self._service.create_table_if_not_exists(table)
+            self._prepared = True
 
     async def close(self) -> None:
         """Close all connections."""
