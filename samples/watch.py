@@ -33,7 +33,7 @@ class WatchHandler(BaseHTTPRequestHandler):
             self._forward()
             return
         path = (ROOT / self.path.partition("?")[0].lstrip("/")).resolve()
-        if path.is_file() and path.relative_to(ROOT).parts[0] in SERVED:
+        if path.is_file() and any(path.is_relative_to(ROOT / name) for name in SERVED):
             kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
             self._send(200, kind, path.read_bytes())
         else:
