@@ -47,6 +47,10 @@ class Commit:
 class JobStore(Protocol):
     """Rows of jobs. All methods raise :class:`StorageUnavailable` when the service does not answer."""
 
+    async def prepare(self) -> None:
+        """Make sure that the tables exist; cheap once they do. Every entry point awaits it first."""
+        ...
+
     async def insert_job(self, job: Job, rows: Sequence[Row]) -> str:
         """Create the job row with its first rows, atomically. Returns the ETag. Raises RowExists."""
         ...

@@ -55,6 +55,7 @@ class ContentJobProcessor:
         """Do what a delivery asks for and say what becomes of the message."""
         message = read_message(delivery)
         try:
+            await self.runner.store.prepare()
             if isinstance(message, Malformed):
                 return await self._refuse(delivery, message.reason)
             if isinstance(message, ProducerMessage):

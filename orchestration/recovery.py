@@ -53,6 +53,7 @@ class RecoverySweeper:
 
         Raises :class:`StorageUnavailable`; a queue that refuses ends the sweep, the rows stay due.
         """
+        await self.store.prepare()
         now = stamp(self.clock.now())
         rows = await self.store.due_active(now, limit=MAX_SENDS)
         report = SweepReport(looked=len(rows))
@@ -71,6 +72,7 @@ class RecoverySweeper:
 
         Returns how many were freed. Called once at start.
         """
+        await self.store.prepare()
         freed = 0
         for row in await self.store.active_owned_by(self.instance_id):
             if self.is_alive(row.owner):

@@ -45,3 +45,6 @@ ATTEMPT_RETRY = RetryPolicy(max_tries=1_000, base=5.0, factor=3.0, cap=600.0, fl
 
 STORAGE_RETRY = RetryPolicy(max_tries=6, base=0.1, cap=4.0)
 """For one storage write inside a claim; the sum stays below the lease of 30 s."""
+
+SUBMIT_RETRY = RetryPolicy(max_tries=3, base=0.1, cap=0.5)
+"""While a caller waits for 202: short, since the caller can repeat with the same Idempotency-Key."""

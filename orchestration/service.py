@@ -8,6 +8,7 @@ not be sent: the sweeper sends it.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -22,6 +23,7 @@ from orchestration.errors import (
     RequestRefused,
     RowConflict,
     RowExists,
+    StorageUnavailable,
 )
 from orchestration.events import JobUpdate, ended, status_changed
 from orchestration.ids import derived_job_id, new_commit_id, new_job_id
@@ -29,6 +31,7 @@ from orchestration.jobs import ActiveJob, Job, JobInput, JobStatus, Priority, St
 from orchestration.messages import job_message
 from orchestration.ports import Clock, JobStore, MessageQueue
 from orchestration.realtime import RealtimeUpdatesService
+from orchestration.retry import SUBMIT_RETRY
 from orchestration.schemas import GenerateRequest
 from orchestration.settings import Settings
 from orchestration.workflows import Workflow, in_order, workflow_for
@@ -98,13 +101,28 @@ class OrchestrationService:
         event_row = Row(key=event_key(1), values={"body": first.to_json()})
         await self._store.put_active(self._active(job))
         try:
-            await self._store.insert_job(job, [*packed, event_row])
+            await self._insert(job, [*packed, event_row])
         except RowExists:
             return await self._replay(job)
         self._realtime.publish(job, [first])
         if origin.queue is None:
             await self._send(job)
         return Submission(job=job, replayed=False)
+
+    async def _insert(self, job: Job, rows: Sequence[Row]) -> None:
+        """Insert, and try again when the answer was lost: an insert that landed then shows as existing."""
+        failures = 0
+        while True:
+            try:
+                await self._store.insert_job(job, rows)
+            except StorageUnavailable:
+                failures += 1
+                delay = SUBMIT_RETRY.delay(failures, chance=self._clock.chance())
+                if delay is None:
+                    raise
+                await self._clock.sleep(delay)
+            else:
+                return
 
     def _new_job(self, request: GenerateRequest, workflow: Workflow, origin: Origin) -> Job:
         now = self._clock.now()
@@ -179,7 +197,7 @@ class OrchestrationService:
             )
         if job.status.terminal:
             await self._store.remove_active(job.tenant, job.job_id)
-        return Submission(job=job, replayed=True)
+        return Submission(job=job, replayed=job.created_at != wanted.created_at)
 
     async def _send(self, job: Job) -> None:
         """Send the wake-up of the current dispatch. A failure is the sweeper's to mend, not the caller's."""

@@ -14,7 +14,8 @@ from orchestration.errors import ConfigurationError
 
 AuthMode = Literal["entra", "apikey", "off"]
 
-_AZURE_MARKER = "WEBSITE_HOSTNAME"
+_AZURE_MARKER = "WEBSITE_SITE_NAME"
+"""Set by the platform for every app; a local host sets names of instance and host only."""
 
 
 class Settings(BaseModel):

@@ -88,7 +88,9 @@ class FaultApi:
     async def _drop(self, request: web.Request) -> web.Response:
         """Cuts sockets abruptly: one connection (`connectionId`), or all of a hub."""
         order = await _order(request)
-        hub = self._switchboard.hub(str(order.get("hub")))
+        if not isinstance(order.get("hub"), str):
+            raise ApiError(400, "InvalidFault", "hub is missing.")
+        hub = self._switchboard.hub(order["hub"])
         wanted = order.get("connectionId")
         chosen = [connection for connection in hub.everyone() if wanted in {None, connection.id}]
         dropped = [connection.id for connection in chosen if self._switchboard.drop(connection)]

@@ -64,10 +64,15 @@ class Gateway:
 
     async def _connect(self, request: web.Request, hub: Hub) -> web.StreamResponse:
         identity = self._authenticate(request, hub)
-        subprotocol = _choose_subprotocol(_offered_subprotocols(request))
+        offered = _offered_subprotocols(request)
+        subprotocol = _choose_subprotocol(offered)
         connection_id = secrets.token_urlsafe(16)
         reply = await self._ask_event_handler(request, hub, connection_id, identity)
         if reply.subprotocol is not None:
+            if reply.subprotocol not in offered:  # RFC 6455 section 4.1: the client would have to fail
+                raise ApiError(
+                    500, "EventHandlerFailed", "The event handler chose a subprotocol not offered."
+                )
             subprotocol = _choose_subprotocol([reply.subprotocol])
         connection = Connection(
             id=connection_id,

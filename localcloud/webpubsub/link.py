@@ -52,17 +52,21 @@ class Link:
         self._cut()
 
     async def serve(self, reading: Coroutine[None, None, None]) -> None:
-        """Runs the reading side next to the writer until the socket is through."""
+        """Runs the reading side next to the writer until the socket is through; passes on what broke either."""
         self._reader = asyncio.create_task(reading)
         try:
             await asyncio.wait([self._reader])
         finally:
+            self._reader.cancel()
             if self._closing is None:
                 self._writer.cancel()
-            await asyncio.wait([self._writer])
+            await asyncio.wait([self._reader, self._writer])
             self._ended.set()
             if self._deadline is not None:
                 self._deadline.cancel()
+        for side in (self._reader, self._writer):
+            if not side.cancelled():
+                side.result()
 
     async def ended(self) -> None:
         """Waits until both sides are through."""

@@ -42,7 +42,7 @@ class ServerSettings:
     upstream_hub: str = "contentjobs"
     faults: bool = False
     retention: float = 30.0
-    ack_latency: float = 0.01
+    ack_latency: float = 0.02
     limits: OutboxLimits = field(default_factory=OutboxLimits)
 
 
@@ -82,12 +82,14 @@ async def running(settings: ServerSettings) -> AsyncIterator[RunningServer]:
         )
     try:
         await runner.setup()
-        await web.TCPSite(runner, _HOST, settings.port).start()
+        site = web.TCPSite(runner, _HOST, settings.port)
+        await site.start()
         port = runner.addresses[0][1]
         endpoint = f"http://{_HOST}:{port}"
         yield RunningServer(
             port=port, connection_string=f"Endpoint={endpoint};AccessKey={settings.key};Version=1.0;"
         )
+        await site.stop()  # first of all, because clients that are told to go away come back at once
         await switchboard.shut_down()
     finally:
         await runner.cleanup()

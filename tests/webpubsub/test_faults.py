@@ -61,7 +61,12 @@ async def test_a_dropped_connection_sees_no_close_frame(
 
 @pytest.mark.parametrize(
     ("fault", "wish"),
-    [("reject", {"status": 500, "times": 1}), ("reject", {"status": 503}), ("delay", {"seconds": -1})],
+    [
+        ("reject", {"status": 500, "times": 1}),
+        ("reject", {"status": 503}),
+        ("delay", {"seconds": -1}),
+        ("drop", {}),
+    ],
 )
 async def test_an_order_that_makes_no_sense_is_refused(
     stand_in: StandIn, http: aiohttp.ClientSession, fault: str, wish: dict[str, Any]

@@ -33,7 +33,7 @@ def test_the_sync_client_joins_sends_and_receives(stand_in: StandIn, hub: str, p
     inbox: queue.Queue[Any] = queue.Queue()
     with stand_in.service(hub) as service:
         url = service.get_client_access_token(user_id="ann", roles=ROLES)["url"]
-        client = WebPubSubClient(url, protocol_type=protocol, message_retry_total=0)
+        client = WebPubSubClient(url, protocol_type=protocol, message_retry_total=0, ack_timeout=2)
         client.subscribe(CallbackType.GROUP_MESSAGE, inbox.put)
         client.subscribe(CallbackType.SERVER_MESSAGE, inbox.put)
         with client:

@@ -8,6 +8,7 @@ import pytest
 from localcloud.webpubsub.outbox import OutboxLimits
 from tests.webpubsub.support import (
     JSON,
+    RELIABLE,
     Client,
     StandIn,
     connected,
@@ -146,3 +147,21 @@ async def test_too_many_unacknowledged_messages_close_the_connection_for_good(
         assert await client.closed_with() == GIVE_UP
         async with socket_to(small, recovery_path(hub, client)) as refused:
             assert await refused.closed_with() == GIVE_UP
+
+
+@pytest.mark.parametrize("subprotocol", [JSON, RELIABLE])
+async def test_a_client_that_does_not_read_is_cut_off_and_the_others_are_not(
+    small: StandIn, hub: str, subprotocol: str
+) -> None:
+    async with (
+        connected(small, hub, groups=["g"], subprotocol=subprotocol) as deaf,
+        connected(small, hub, subprotocol=JSON) as other,
+        small.async_service(hub) as service,
+    ):
+
+        async def cut_off() -> bool:
+            await service.send_to_group("g", "x" * 1_000_000, content_type="text/plain")
+            return await gone(service, deaf)
+
+        await eventually(cut_off)
+        assert await other.settled() == []

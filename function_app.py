@@ -1,0 +1,141 @@
+"""Triggers only: each function hands its call to a service and returns what comes back."""
+
+import asyncio
+
+import azure.functions as func
+
+from orchestration.bootstrap import answer, current_app
+from orchestration.controller import ContentArchitectController, Handler
+from orchestration.errors import PoisonMessage
+from orchestration.http import HttpCall
+from orchestration.messages import Delivery
+from orchestration.outcomes import DeadLetter
+
+app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
+"""Anonymous for the host: the app authenticates, so that it can answer with problem documents."""
+
+BASE = "content-architect"
+JOB = f"{BASE}/job/{{jobId}}"
+CONNECTION = "AZURE_SERVICE_BUS_CONNECTION_STRING"
+
+
+async def _answer(req: func.HttpRequest, handler: Handler) -> func.HttpResponse:
+    call = HttpCall(
+        method=req.method,
+        headers=dict(req.headers),
+        query=dict(req.params),
+        route=dict(req.route_params),
+        body=req.get_body(),
+    )
+    reply = await answer(handler, call)
+    headers = dict(reply.headers)
+    return func.HttpResponse(
+        reply.body, status_code=reply.status, headers=headers, mimetype=reply.content_type
+    )
+
+
+async def _process(message: func.ServiceBusMessage, queue: str) -> None:
+    """Settle by returning or raising: the host completes or abandons."""
+    delivery = Delivery(
+        queue=queue,
+        message_id=message.message_id,
+        delivery_count=message.delivery_count or 1,
+        body=message.get_body(),
+        properties=dict(message.application_properties or {}),
+    )
+    try:
+        outcome = await (await current_app()).processor.process(delivery)
+    except asyncio.CancelledError as error:
+        raise RuntimeError(
+            "the invocation was cancelled"
+        ) from error  # an escaping one would hang the invocation
+    if isinstance(outcome, DeadLetter):
+        raise PoisonMessage(outcome.reason)
+
+
+@app.route(route=f"{BASE}/generate", methods=["POST"])
+async def generate(req: func.HttpRequest) -> func.HttpResponse:
+    """Accept a content request."""
+    return await _answer(req, ContentArchitectController.generate)
+
+
+@app.route(route=JOB, methods=["GET"])
+async def job(req: func.HttpRequest) -> func.HttpResponse:
+    """Show a job."""
+    return await _answer(req, ContentArchitectController.job)
+
+
+@app.route(route=f"{JOB}/result", methods=["GET"])
+async def job_result(req: func.HttpRequest) -> func.HttpResponse:
+    """Hand out the package."""
+    return await _answer(req, ContentArchitectController.result)
+
+
+@app.route(route=f"{JOB}/events", methods=["GET"])
+async def job_events(req: func.HttpRequest) -> func.HttpResponse:
+    """Read the event log."""
+    return await _answer(req, ContentArchitectController.events)
+
+
+@app.route(route=f"{JOB}/cancel", methods=["POST"])
+async def job_cancel(req: func.HttpRequest) -> func.HttpResponse:
+    """Ask a job to stop."""
+    return await _answer(req, ContentArchitectController.cancel)
+
+
+@app.route(route=f"{JOB}/negotiate", methods=["POST"])
+async def job_negotiate(req: func.HttpRequest) -> func.HttpResponse:
+    """Open a socket on a job."""
+    return await _answer(req, ContentArchitectController.negotiate)
+
+
+@app.route(route=f"{BASE}/health", methods=["GET"])
+async def health(req: func.HttpRequest) -> func.HttpResponse:
+    """Say how the service and its dependencies are."""
+    return await _answer(req, ContentArchitectController.health_overall)
+
+
+@app.route(route=f"{BASE}/health/live", methods=["GET"])
+async def health_live(req: func.HttpRequest) -> func.HttpResponse:
+    """Say that the process answers."""
+    return await _answer(req, ContentArchitectController.health_live)
+
+
+@app.route(route=f"{BASE}/health/ready", methods=["GET"])
+async def health_ready(req: func.HttpRequest) -> func.HttpResponse:
+    """Say whether work can be accepted."""
+    return await _answer(req, ContentArchitectController.health_overall)
+
+
+@app.route(route=f"{BASE}/{{*rest}}")
+async def zz_not_found(req: func.HttpRequest) -> func.HttpResponse:
+    """Answer what no other route took; the host tries functions by name, so this one comes last."""
+    return await _answer(req, ContentArchitectController.not_found)
+
+
+@app.function_name("ContentJobProcessor")
+@app.service_bus_queue_trigger(arg_name="message", queue_name="content-jobs", connection=CONNECTION)
+async def process_normal(message: func.ServiceBusMessage) -> None:
+    """Work on jobs of normal priority."""
+    await _process(message, "content-jobs")
+
+
+@app.function_name("ContentJobProcessorHigh")
+@app.service_bus_queue_trigger(arg_name="message", queue_name="content-jobs-high", connection=CONNECTION)
+async def process_high(message: func.ServiceBusMessage) -> None:
+    """Work on urgent, high and awaited jobs."""
+    await _process(message, "content-jobs-high")
+
+
+@app.function_name("ContentJobProcessorLow")
+@app.service_bus_queue_trigger(arg_name="message", queue_name="content-jobs-low", connection=CONNECTION)
+async def process_low(message: func.ServiceBusMessage) -> None:
+    """Work on jobs that can wait."""
+    await _process(message, "content-jobs-low")
+
+
+@app.timer_trigger(arg_name="timer", schedule="%SWEEP_SCHEDULE%", run_on_startup=True)
+async def sweep(timer: func.TimerRequest) -> None:
+    """Wake up jobs that nobody works on; at start, also those of this instance's dead predecessor."""
+    del timer  # when the last sweep was does not matter
+    await (await current_app()).sweeper.sweep()

@@ -1,0 +1,82 @@
+"""Sends messages through Azure Service Bus. Senders are long-lived: opening one takes half a second."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from uuid import UUID
+
+from azure.servicebus import ServiceBusMessage
+from azure.servicebus.aio import ServiceBusClient, ServiceBusSender
+from azure.servicebus.exceptions import ServiceBusError
+
+from orchestration.errors import QueueUnavailable
+from orchestration.ports import OutgoingMessage
+
+SEND_TIMEOUT = 10.0
+"""Seconds for one send, reconnect included; a job whose message is not sent by then is the sweeper's."""
+
+
+class ServiceBusQueue:
+    """One client, one sender a queue, one send at a time on each (the SDK's links are not concurrent)."""
+
+    def __init__(self, connect: Callable[[], ServiceBusClient]) -> None:
+        self._connect = connect
+        self._client: ServiceBusClient | None = None
+        self._senders: dict[str, ServiceBusSender] = {}
+        self._locks: dict[str, asyncio.Lock] = {}
+
+    async def send(self, message: OutgoingMessage) -> None:
+        """Send, or schedule where the message is not for now."""
+        properties: dict[str | bytes, int | float | bytes | bool | str | UUID] = dict(
+            message.properties.items()
+        )
+        outgoing = ServiceBusMessage(
+            message.body,
+            message_id=message.message_id,
+            content_type="application/json",
+            application_properties=properties,
+            scheduled_enqueue_time_utc=message.not_before,
+        )
+        lock = self._locks.setdefault(message.queue, asyncio.Lock())
+        try:
+            async with asyncio.timeout(SEND_TIMEOUT), lock:
+                await self._sender(message.queue).send_messages(outgoing)
+        except (ServiceBusError, TimeoutError, OSError, ValueError) as error:
+            await self._forget(message.queue)
+            raise QueueUnavailable(f"{message.queue} takes no message: {type(error).__name__}") from error
+
+    async def warm(self, queue: str) -> None:
+        """Open the sender before the first message needs it. Raises :class:`QueueUnavailable`."""
+        try:
+            async with asyncio.timeout(SEND_TIMEOUT), self._locks.setdefault(queue, asyncio.Lock()):
+                await self._sender(queue).create_message_batch()
+        except (ServiceBusError, TimeoutError, OSError) as error:
+            await self._forget(queue)
+            raise QueueUnavailable(f"{queue} cannot be reached: {type(error).__name__}") from error
+
+    async def close(self) -> None:
+        """Close all senders and the client."""
+        for queue in list(self._senders):
+            await self._forget(queue)
+        if self._client is not None:
+            await self._client.close()
+            self._client = None
+
+    def _sender(self, queue: str) -> ServiceBusSender:
+        if self._client is None:
+            self._client = self._connect()
+        if queue not in self._senders:
+            self._senders[queue] = self._client.get_queue_sender(queue)
+        return self._senders[queue]
+
+    async def _forget(self, queue: str) -> None:
+        """Drop a sender that failed, so that the next message opens a new one."""
+        sender = self._senders.pop(queue, None)
+        if sender is None:
+            return
+        try:
+            async with asyncio.timeout(SEND_TIMEOUT):
+                await sender.close()
+        except (ServiceBusError, TimeoutError, OSError):
+            return  # it was broken already; the new sender is what matters

@@ -1,0 +1,245 @@
+"""Jobs in Azure Table Storage.
+
+The commit path goes through :mod:`orchestration.adapters.table_batch`; the official client does everything else.
+Keys are made by us; user text is never part of a key or of a filter string.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from azure.core import MatchConditions
+from azure.core.exceptions import (
+    AzureError,
+    HttpResponseError,
+    ResourceExistsError,
+    ResourceModifiedError,
+    ResourceNotFoundError,
+)
+from azure.data.tables import UpdateMode
+from azure.data.tables.aio import TableClient, TableServiceClient
+
+from orchestration.adapters.table_batch import BatchWriter, Operation, Write
+from orchestration.checkpoints import JOB_KEY, Row, event_key, row_keys, unpack
+from orchestration.errors import RowConflict, RowExists, StorageUnavailable
+from orchestration.events import JobUpdate
+from orchestration.jobs import ActiveJob, Job, RowValue, StoredJob
+from orchestration.ports import Commit
+
+JOBS = "jobs"
+ACTIVE = "activejobs"
+AUDIT = "audit"
+TABLES = (JOBS, ACTIVE, AUDIT)
+_DELETE_BATCH = 100
+
+
+class TableJobStore:
+    """The job store on Table Storage. Clients are long-lived and belong to the running loop."""
+
+    def __init__(
+        self,
+        service: TableServiceClient,
+        batches: Callable[[str], BatchWriter],
+        close: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._service = service
+        self._jobs: TableClient = service.get_table_client(JOBS)
+        self._active: TableClient = service.get_table_client(ACTIVE)
+        self._audit: TableClient = service.get_table_client(AUDIT)
+        self._batch = batches(JOBS)
+        self._close = close
+        self._prepared = False
+        self._preparing = asyncio.Lock()
+
+    async def prepare(self) -> None:
+        """Create the tables that are missing, once per process."""
+        if self._prepared:
+            return
+        async with self._preparing:
+            for table in () if self._prepared else TABLES:
+                async with _translated():
+                    await self._service.create_table_if_not_exists(table)
+            self._prepared = True
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._service.close()
+        await self._close()
+
+    async def insert_job(self, job: Job, rows: Sequence[Row]) -> str:
+        """Create the job row with its first rows in one transaction."""
+        first = Operation(write=Write.INSERT, row_key=JOB_KEY, values=job.to_row())
+        return await self._batch.write(job.job_id, [first, *map(_upsert, rows)])
+
+    async def read_job(self, job_id: str) -> StoredJob | None:
+        """The job row with its server times."""
+        dates: list[str] = []
+
+        def keep_date(response: Any) -> None:
+            dates.append(response.http_response.headers.get("Date", ""))
+
+        try:
+            async with _translated():
+                row = await self._jobs.get_entity(job_id, JOB_KEY, raw_response_hook=keep_date)
+        except RowConflict:
+            return None
+        etag, modified = row.metadata["etag"], row.metadata["timestamp"]
+        if etag is None or modified is None:
+            raise StorageUnavailable("tables answered a row without ETag or Timestamp")
+        return StoredJob(
+            job=Job.from_row(row),
+            etag=etag,
+            modified=_aware(modified),
+            read_at=parsedate_to_datetime(dates[-1]) if dates and dates[-1] else datetime.now(UTC),
+        )
+
+    async def commit(self, commit: Commit) -> str:
+        """One entity-group transaction: the job row under its ETag, the other rows as they are."""
+        first = Operation(write=Write.REPLACE, row_key=JOB_KEY, values=commit.job.to_row(), etag=commit.etag)
+        return await self._batch.write(commit.job.job_id, [first, *map(_upsert, commit.rows)])
+
+    async def request_cancel(self, job_id: str, at: str) -> bool:
+        """Merge the one property, whatever the row's ETag."""
+        entity = {"PartitionKey": job_id, "RowKey": JOB_KEY, "cancelRequestedAt": at}
+        try:
+            async with _translated():
+                await self._jobs.update_entity(entity, mode=UpdateMode.MERGE)
+        except RowConflict:
+            return False
+        return True
+
+    async def read_rows(self, job_id: str, prefix: str, rows: int) -> bytes:
+        """Read by known keys: a partition query costs more the larger the table is."""
+        async with _translated():
+            keys = row_keys(prefix, rows)
+            return unpack(await asyncio.gather(*(self._jobs.get_entity(job_id, key) for key in keys)))
+
+    async def read_events(self, job_id: str, *, after: int, limit: int) -> list[JobUpdate]:
+        """A range of row keys; sequence numbers sort as text."""
+        query = "PartitionKey eq @job and RowKey gt @after and RowKey lt @end"
+        parameters = {"job": job_id, "after": event_key(after), "end": "event}"}
+        updates: list[JobUpdate] = []
+        async with _translated():
+            entities = self._jobs.query_entities(query, parameters=parameters, results_per_page=limit)
+            async for entity in entities:
+                updates.append(JobUpdate.from_json(entity["body"]))
+                if len(updates) == limit:
+                    break
+        return updates
+
+    async def delete_rows(self, job_id: str) -> None:
+        """Delete the partition, the job row last, so that a crash leaves a job that can be deleted again."""
+        async with _translated():
+            keys = [
+                entity["RowKey"]
+                async for entity in self._jobs.query_entities(
+                    "PartitionKey eq @job", parameters={"job": job_id}, select=["RowKey"]
+                )
+            ]
+            for key in sorted(keys, key=lambda key: key == JOB_KEY):
+                await self._jobs.delete_entity(job_id, key)
+
+    async def put_active(self, row: ActiveJob) -> None:
+        """Create or replace."""
+        async with _translated():
+            await self._active.upsert_entity(_active_entity(row), mode=UpdateMode.REPLACE)
+
+    async def move_active(self, row: ActiveJob) -> str:
+        """Replace if unchanged."""
+        async with _translated():
+            written = await self._active.update_entity(
+                _active_entity(row),
+                mode=UpdateMode.REPLACE,
+                etag=row.etag,
+                match_condition=MatchConditions.IfNotModified,
+            )
+        return str(written["etag"])
+
+    async def remove_active(self, tenant: str, job_id: str) -> None:
+        """Delete; gone is as good."""
+        async with _translated():
+            await self._active.delete_entity(tenant, job_id)
+
+    async def due_active(self, now: str, *, limit: int) -> list[ActiveJob]:
+        """Rows that are due."""
+        return await self._find_active("checkAt le @now", {"now": now}, limit)
+
+    async def active_owned_by(self, instance_id: str) -> list[ActiveJob]:
+        """Rows whose owner starts with the instance's name."""
+        parameters = {"first": f"{instance_id}/", "last": f"{instance_id}0"}  # "0" follows "/"
+        return await self._find_active("owner ge @first and owner lt @last", parameters, 1000)
+
+    async def _find_active(self, query: str, parameters: dict[str, Any], limit: int) -> list[ActiveJob]:
+        found: list[ActiveJob] = []
+        async with _translated():
+            async for entity in self._active.query_entities(query, parameters=parameters):
+                found.append(_active_row(entity))
+                if len(found) == limit:
+                    break
+        return found
+
+    async def audit(self, partition: str, key: str, values: dict[str, RowValue]) -> bool:
+        """Insert once per key; the key is hashed, since message ids are not ours."""
+        entity = {
+            "PartitionKey": partition,
+            "RowKey": hashlib.sha256(key.encode()).hexdigest(),
+            "key": key[:200],
+            **values,
+        }
+        try:
+            async with _translated():
+                await self._audit.create_entity(entity)
+        except RowExists:
+            return False
+        return True
+
+
+def _upsert(row: Row) -> Operation:
+    return Operation(write=Write.UPSERT, row_key=row.key, values=row.values)
+
+
+_ACTIVE_COLUMNS = {
+    "priority": "priority",
+    "check_at": "checkAt",
+    "owner": "owner",
+    "sends": "sends",
+    "created_at": "createdAt",
+}
+
+
+def _active_entity(row: ActiveJob) -> dict[str, Any]:
+    values = asdict(row)
+    columns = {column: values[name] for name, column in _ACTIVE_COLUMNS.items()}
+    return {"PartitionKey": row.tenant, "RowKey": row.job_id, **columns}
+
+
+def _active_row(entity: Mapping[str, Any]) -> ActiveJob:
+    values = {name: entity[column] for name, column in _ACTIVE_COLUMNS.items()}
+    etag = getattr(entity, "metadata", {})["etag"]
+    return ActiveJob(job_id=entity["RowKey"], tenant=entity["PartitionKey"], etag=etag, **values)
+
+
+def _aware(value: datetime) -> datetime:
+    return value if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+@asynccontextmanager
+async def _translated() -> AsyncIterator[None]:
+    """Errors of the official client in our words; every other status means that storage is not usable now."""
+    try:
+        yield
+    except ResourceExistsError as error:
+        raise RowExists("the row exists") from error
+    except (ResourceNotFoundError, ResourceModifiedError) as error:
+        raise RowConflict("the row changed since it was read, or is gone") from error
+    except HttpResponseError as error:
+        raise StorageUnavailable(f"tables answered {error.status_code}") from error
+    except AzureError as error:
+        raise StorageUnavailable(f"tables do not answer: {type(error).__name__}") from error

@@ -1,0 +1,132 @@
+"""The composition root: settings to wired services, once per process, lazily on the running loop.
+
+Importing this module does no I/O; the Azure SDKs are imported when the first call needs them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from layers.contract import Tools
+from orchestration.adapters.clock import SystemClock
+from orchestration.attempts import AttemptRunner
+from orchestration.controller import ContentArchitectController, Handler, refusal
+from orchestration.engine import WorkflowEngineService
+from orchestration.epilogue import Epilogue
+from orchestration.errors import ContentArchitectError, StorageUnavailable
+from orchestration.health import HealthService
+from orchestration.http import HttpCall, HttpReply
+from orchestration.ports import JobStore, MessageQueue, RealtimePublisher
+from orchestration.process_identity import is_alive, owner_name
+from orchestration.processor import ContentJobProcessor
+from orchestration.realtime import RealtimeUpdatesService
+from orchestration.recovery import RecoverySweeper
+from orchestration.service import OrchestrationService
+from orchestration.settings import Settings, load_settings
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outside:
+    """The adapters, and how to let go of them."""
+
+    store: JobStore
+    queue: MessageQueue
+    publisher: RealtimePublisher
+    close: Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class App:
+    """The wired services of one process."""
+
+    settings: Settings
+    controller: ContentArchitectController
+    processor: ContentJobProcessor
+    sweeper: RecoverySweeper
+    realtime: RealtimeUpdatesService
+    outside: Outside
+
+
+def wire(settings: Settings, outside: Outside, tools: Callable[[], Tools]) -> App:
+    """Build the services on given adapters: the Azure ones, or their in-memory twins."""
+    clock = SystemClock()
+    realtime = RealtimeUpdatesService(outside.publisher, clock)
+    service = OrchestrationService(outside.store, outside.queue, realtime, clock, settings)
+    epilogue = Epilogue(store=outside.store, realtime=realtime)
+    runner = AttemptRunner(
+        store=outside.store,
+        queue=outside.queue,
+        realtime=realtime,
+        engine=WorkflowEngineService(outside.store, clock),
+        epilogue=epilogue,
+        clock=clock,
+        settings=settings,
+        tools=tools,
+        owner=owner_name(settings.instance_id),
+    )
+    sweeper = RecoverySweeper(
+        store=outside.store,
+        queue=outside.queue,
+        epilogue=epilogue,
+        clock=clock,
+        instance_id=settings.instance_id,
+        is_alive=is_alive,
+    )
+    controller = ContentArchitectController(
+        service=service,
+        store=outside.store,
+        realtime=realtime,
+        health=HealthService({"storage": lambda: outside.store.read_job("health")}, clock),
+        clock=clock,
+        settings=settings,
+    )
+    return App(
+        settings=settings,
+        controller=controller,
+        processor=ContentJobProcessor(runner=runner, service=service),
+        sweeper=sweeper,
+        realtime=realtime,
+        outside=outside,
+    )
+
+
+_apps: dict[asyncio.AbstractEventLoop, asyncio.Task[App]] = {}
+
+
+async def current_app() -> App:
+    """The app of this process. Clients live as long as the loop that they were made on."""
+    loop = asyncio.get_running_loop()
+    if loop not in _apps or _failed(_apps[loop]):
+        _apps[loop] = loop.create_task(_start())
+    return await asyncio.shield(_apps[loop])
+
+
+def _failed(task: asyncio.Task[App]) -> bool:
+    return task.done() and (task.cancelled() or task.exception() is not None)
+
+
+async def _start() -> App:
+    from orchestration.connections import connect, research_tools
+
+    settings = load_settings()
+    app = wire(settings, await connect(settings), research_tools(settings))
+    try:
+        await app.sweeper.expire_predecessor()
+    except StorageUnavailable as error:
+        _log.warning("a predecessor's jobs wait for their leases", extra={"reason": str(error)})
+    return app
+
+
+async def answer(handler: Handler, call: HttpCall) -> HttpReply:
+    """Answer an HTTP call; what keeps the app from starting is answered too, as a problem document."""
+    try:
+        app = await current_app()
+    except ContentArchitectError as error:
+        _log.error("the app cannot start", extra={"reason": str(error)})
+        return refusal(error, call.trace_id)
+    return await app.controller.answer(handler, call)

@@ -1,0 +1,99 @@
+"""HTTP as values, so that the controller knows neither the Functions host nor a web framework."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+_TRACEPARENT = re.compile(r"^00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpCall:
+    """A request: header names in lower case, route parameters as the host matched them."""
+
+    method: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict)
+    route: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+    @property
+    def trace_id(self) -> str:
+        """The caller's trace id (W3C Trace Context), or a new one."""
+        match = _TRACEPARENT.match(self.headers.get("traceparent", ""))
+        return match.group(1) if match else secrets.token_hex(16)
+
+    @property
+    def traceparent(self) -> str | None:
+        """The caller's traceparent if it is well formed."""
+        value = self.headers.get("traceparent", "")
+        return value if _TRACEPARENT.match(value) else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpReply:
+    """An answer."""
+
+    status: int
+    body: bytes = b""
+    content_type: str = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+BASE_HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
+
+
+def json_reply(
+    status: int,
+    value: Any,
+    headers: Mapping[str, str] | None = None,
+    *,
+    content_type: str = "application/json",
+) -> HttpReply:
+    """JSON with the headers that every answer has."""
+    body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    return HttpReply(
+        status=status, body=body, content_type=content_type, headers={**BASE_HEADERS, **(headers or {})}
+    )
+
+
+def accepted_type(accept: str, offered: tuple[str, ...]) -> str | None:
+    """The offered media type that ``Accept`` likes best (RFC 9110, section 12.5.1); the first where all are equal.
+
+    None when none is acceptable.
+    """
+    if not accept.strip():
+        return offered[0]
+    ranges = [_media_range(part) for part in accept.split(",") if part.strip()]
+    best, best_quality = None, 0.0
+    for media_type in offered:
+        quality = max(
+            ((precision, q) for pattern, q, precision in ranges if _matches(pattern, media_type)),
+            default=(0, 0.0),
+        )[1]
+        if quality > best_quality:
+            best, best_quality = media_type, quality
+    return best
+
+
+def _media_range(part: str) -> tuple[str, float, int]:
+    pattern, *parameters = (piece.strip().lower() for piece in part.split(";"))
+    quality = 1.0
+    for parameter in parameters:
+        if parameter.startswith("q="):
+            try:
+                quality = min(1.0, max(0.0, float(parameter[2:])))
+            except ValueError:
+                quality = 0.0
+    return pattern, quality, 2 - pattern.count("*")
+
+
+def _matches(pattern: str, media_type: str) -> bool:
+    kind, _, subtype = pattern.partition("/")
+    own_kind, _, own_subtype = media_type.partition("/")
+    return kind in ("*", own_kind) and subtype in ("*", own_subtype)
