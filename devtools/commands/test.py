@@ -33,7 +33,7 @@ def pytest_command(arguments: list[str], *, full: bool) -> list[str]:
     """Two workers; tests that share an expensive fixture share a worker (:mod:`devtools.pytest_groups`)."""
     selection = [] if full or "-m" in arguments else ["-m", "not long"]
     return [
-        *(sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadgroup", "-p", "devtools.pytest_groups"),
+        *(sys.executable, "-m", "pytest", "-n", "2", "-p", "devtools.pytest_groups"),
         *selection,
         *arguments,
     ]

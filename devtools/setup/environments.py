@@ -17,14 +17,15 @@ from devtools.setup.failures import SetupError
 from devtools.setup.progress import Step
 
 _OLDEST_NODE = 20
+_UNFINISHED = "unfinished"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
     """A folder made from some files of the repository.
 
-    Its stamp, the hash of those files, is written last: a folder without one was interrupted. A folder that is
-    a link is somebody else's and taken as it is.
+    Its stamp, the hash of those files, is written last. A folder that is a link is somebody else's and taken as
+    it is.
     """
 
     folder: Path
@@ -40,7 +41,7 @@ class Environment:
         return self.folder.is_symlink() or self.stamp() == self.fingerprint()
 
     def stamp(self) -> str | None:
-        """What it was made from; None if it was never finished."""
+        """What it was made from; None for a folder that was not made here."""
         file = self.folder / ".made-from"
         return file.read_text() if file.exists() else None
 
@@ -55,12 +56,20 @@ class Environment:
         """Record that it is complete."""
         (self.folder / ".made-from").write_text(self.fingerprint())
 
+    def mark_unfinished(self) -> None:
+        """Record that its content cannot be relied on from now."""
+        (self.folder / ".made-from").write_text(_UNFINISHED)
+
 
 def python_environment(root: Path, interpreter: str = sys.executable) -> Environment:
-    """``.venv`` from the lock file. An unfinished one is made anew, an outdated one is updated in place."""
+    """``.venv`` from the lock file.
+
+    One that was interrupted is made anew; one that is outdated, or was made by hand, is updated in place.
+    """
     folder = root / ".venv"
     lock = root / "requirements-dev.lock"
     python = folder / "bin" / "python"
+    pip = folder / "bin" / "pip"
 
     def steps() -> list[Step]:
         create = Step(
@@ -76,8 +85,9 @@ def python_environment(root: Path, interpreter: str = sys.executable) -> Environ
                 *("--no-deps", "--only-binary=:all:", "--no-compile", "-r", str(lock)),
             ),
             folder=root,
+            before=environment.mark_unfinished,
         )
-        usable = environment.stamp() is not None and os.access(python, os.X_OK)
+        usable = os.access(python, os.X_OK) and pip.exists() and environment.stamp() != _UNFINISHED
         return [install] if usable else [create, install]
 
     environment = Environment(

@@ -17,11 +17,12 @@ from devtools.setup.failures import SetupError, tool_failure
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One program to run in ``folder``."""
+    """One program to run in ``folder``, and what to do right ``before``."""
 
     title: str
     command: tuple[str, ...]
     folder: Path
+    before: Callable[[], object] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +74,12 @@ class _Board:
                 child.terminate()
 
 
-def carry_out(tracks: Sequence[Track], out: TextIO = sys.stderr) -> None:
-    """Run the tracks side by side, the steps of a track one after another.
+def carry_out(tracks: Sequence[Track], out: TextIO | None = None) -> None:
+    """Run the tracks side by side, the steps of a track one after another; ``out`` is standard error by default.
 
     Raises :class:`SetupError` for the first failure; what runs beside it is stopped.
     """
+    out = out or sys.stderr
     board = _Board(out, total=sum(len(track.steps) for track in tracks))
     out.write(f"Setting up (once; some minutes at most): {board.total} steps\n")
     out.flush()
@@ -100,6 +102,8 @@ def carry_out(tracks: Sequence[Track], out: TextIO = sys.stderr) -> None:
 
 def _run_track(track: Track, board: _Board) -> None:
     for step in track.steps:
+        if step.before is not None:
+            step.before()
         try:
             child = subprocess.Popen(
                 step.command,
