@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 
 from layers.middle.artifacts import FaqPlan, QueryPlan
 from layers.middle.candidates import HeadedRow
@@ -55,18 +55,19 @@ def choose_faq(
             chosen.append(FaqPlan(question=question, passages=fresh))
             used.update(fresh)
 
-    _offer_source_questions(free, offer)
+    for question, passages in source_questions(free).items():
+        offer(question, passages)
     known = {item.row.id for item in free}
     for query in queries.queries if queries else ():
         if query.kind == "faq":
             offer(query.text, [row for row in query.passages if row in known])
     for name in _STANDALONE:
         if name not in facets:
-            offer(question_of(FACETS[name], topic), _speaking(FACETS[name], topic, free))
+            offer(question_of(FACETS[name], topic), speaking(FACETS[name], topic, free))
     return tuple(chosen)
 
 
-def _speaking(facet: Facet, topic: Topic, free: Sequence[HeadedRow]) -> list[str]:
+def speaking(facet: Facet, topic: Topic, free: Sequence[HeadedRow]) -> list[str]:
     """Passages with a sentence that names the topic and speaks of the facet, those under such a heading first."""
     found = []
     for item in free:
@@ -78,13 +79,13 @@ def _speaking(facet: Facet, topic: Topic, free: Sequence[HeadedRow]) -> list[str
     return [row for _, row in sorted(found, key=lambda entry: -entry[0])]
 
 
-def _offer_source_questions(free: Sequence[HeadedRow], offer: Callable[[str, Sequence[str]], None]) -> None:
+def source_questions(headed: Sequence[HeadedRow]) -> dict[str, list[str]]:
+    """The headings that are questions, with the passages under them."""
     by_heading: dict[str, list[str]] = {}
-    for item in free:
+    for item in headed:
         if item.heading and item.heading.endswith("?"):
             by_heading.setdefault(item.heading, []).append(item.row.id)
-    for heading, passages in by_heading.items():
-        offer(heading, passages)
+    return by_heading
 
 
 def _alike(question: str, other: str) -> bool:
