@@ -57,12 +57,16 @@ class ResearchBrief(Artifact):
 
 
 class Sentence(Wire):
-    """One sentence. ``claim`` and ``quote`` carry evidence; ``editorial`` carries none and says nothing checkable."""
+    """One sentence. ``claim`` and ``quote`` carry evidence; ``editorial`` carries none and says nothing checkable.
+
+    ``opens_paragraph`` starts a new paragraph, or a new item where the section is a list or steps.
+    """
 
     id: str
     text: str
     kind: SentenceKind
     evidence: tuple[str, ...] = ()
+    opens_paragraph: bool = False
 
 
 class Section(Wire):
@@ -210,9 +214,13 @@ class SchemaMarkup(Artifact):
 
 
 class PackageSource(Wire):
-    """A source as the package shows it: without its text, with the reference behind each citation."""
+    """A source as the package shows it: without its text, with the reference behind each citation.
+
+    ``number`` is its place in the article's numbered source list; None where the article does not cite it.
+    """
 
     id: str
+    number: int | None = None
     origin: str
     title: str
     url: str | None
