@@ -93,6 +93,7 @@ class Article(Artifact):
     meta_description: str
     slug: str
     answer: tuple[Sentence, ...]
+    introduction: tuple[Sentence, ...] = ()
     sections: tuple[Section, ...]
     faq: tuple[FaqEntry, ...] = ()
     call_to_action: str | None = None
@@ -105,9 +106,9 @@ class Article(Artifact):
     tokens_out: int = 0
 
     def all_sentences(self) -> tuple[Sentence, ...]:
-        """Every sentence in reading order: answer, sections, FAQ."""
+        """Every sentence in reading order: answer, introduction, sections, FAQ."""
         body = tuple(s for section in self.sections for s in section.sentences)
-        return self.answer + body + tuple(s for entry in self.faq for s in entry.answer)
+        return self.answer + self.introduction + body + tuple(s for entry in self.faq for s in entry.answer)
 
 
 class RightSource(Wire):
@@ -280,6 +281,7 @@ class PackageArticle(Wire):
     meta_description: str
     slug: str
     answer: tuple[Sentence, ...]
+    introduction: tuple[Sentence, ...] = ()
     sections: tuple[Section, ...]
     faq: tuple[FaqEntry, ...]
     word_count: int

@@ -76,6 +76,8 @@ def _body(article: Article, citations: Citations, brief: ContentBrief) -> Iterab
     if article.answer:
         yield f'<aside class="answer" aria-label="Short answer"><span class="label">In short</span>'
         yield f"<p>{_run(article.answer, citations)}</p></aside>"
+    if article.introduction:
+        yield f"<p>{_run(article.introduction, citations)}</p>"
     yield _contents(article)
     for section in article.sections:
         yield f'<section aria-labelledby="{escape(section.id)}">'

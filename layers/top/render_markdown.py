@@ -38,6 +38,8 @@ def render_markdown(article: Article, citations: Citations) -> str:
     parts = [f"# {escape(article.title)}"]
     if article.answer:
         parts.append(f"> **In short:** {_run(article.answer, citations)}")
+    if article.introduction:
+        parts.append(_run(article.introduction, citations))
     for section in article.sections:
         parts.append(f"{'#' * section.level} {escape(section.heading)}")
         parts.extend(_section(section, citations))
