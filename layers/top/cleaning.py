@@ -8,7 +8,9 @@ from __future__ import annotations
 import re
 from typing import Final
 
-_REFERENCE_MARK: Final = re.compile(r"\s?\[(?:\d+|[a-z]|citation needed|note \d+)(?:\s?[,;–-]\s?\d+)*\]|[¹²³⁰⁴-⁹]+(?=[\s.,;]|$)")
+_REFERENCE_MARK: Final = re.compile(
+    r"\s?\[(?:\d+|[a-z]|citation needed|note \d+)(?:\s?[,;–-]\s?\d+)*\]|[¹²³⁰⁴-⁹]+(?=[\s.,;]|$)"
+)
 _PARENTHESIS: Final = re.compile(
     r"\s?\((?:see\s[^()]*|(?:Fig(?:ure|\.)|Table|Box|Appendix)\s[^()]*|[^()\d]*\bet al\.?,?\s?\d{4}[^()]*"
     r"|[A-Z][\w’'-]+(?:\s(?:and|&)\s[A-Z][\w’'-]+)?,?\s\d{4}[a-z]?(?:;[^()]*)?)\)"

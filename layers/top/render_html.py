@@ -41,7 +41,9 @@ def render_html(
 ) -> str:
     """The complete page; deterministic for the same article."""
     body = _sanitised("".join(_body(article, citations, brief)))
-    scripts = "".join(f'<script type="application/ld+json">{_data(document)}</script>\n' for document in json_ld)
+    scripts = "".join(
+        f'<script type="application/ld+json">{_data(document)}</script>\n' for document in json_ld
+    )
     return (
         f'<!doctype html>\n<html lang="{escape(brief.language)}">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
@@ -154,7 +156,8 @@ def _text(sentence: Sentence) -> str:
 
 def _marks(sentence: Sentence, citations: Citations) -> str:
     return "".join(
-        _mark(f"note-{sentence.id}-{item.id}", number, item, citations) for number, item in citations.of(sentence)
+        _mark(f"note-{sentence.id}-{item.id}", number, item, citations)
+        for number, item in citations.of(sentence)
     )
 
 

@@ -16,7 +16,11 @@ from layers.top.references import Citations, CitedSource, CitedWork, reference_t
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|~])")
 _ENTITY = re.compile(r"&(?=#?\w+;)")
 _LINE_START = re.compile(r"^(\s*)(?:([#+=-])|(\d{1,9})([.)]))(?=\s|$|[#=-])")
-_AUTOLINKS = ((re.compile(r"://"), "&#58;//"), (re.compile(r"@"), "&#64;"), (re.compile(r"(?i)\bwww\."), "www&#46;"))
+_AUTOLINKS = (
+    (re.compile(r"://"), "&#58;//"),
+    (re.compile(r"@"), "&#64;"),
+    (re.compile(r"(?i)\bwww\."), "www&#46;"),
+)
 
 
 def escape(text: str) -> str:

@@ -74,7 +74,9 @@ class Ledger:
         return self.uses(candidate) or self.closeness(candidate) > NEAR_DUPLICATE
 
 
-def ask(pool: CandidatePool, *texts: str, passages: Sequence[str] = (), floor: float, taste: Taste) -> Question:
+def ask(
+    pool: CandidatePool, *texts: str, passages: Sequence[str] = (), floor: float, taste: Taste
+) -> Question:
     """The question that these texts put, with the passages that are known to answer it."""
     bag = [stem for text in texts for stem in stems(text)]
     ranks = {passage: rank for rank, passage in reversed(list(enumerate(passages)))}
@@ -95,7 +97,9 @@ def relevance(pool: CandidatePool, question: Question, candidate: Candidate) -> 
     return score - 0.25 * candidate.first_person - 0.03 * (candidate.words < 9)
 
 
-def run_of(pool: CandidatePool, candidate: Candidate, here: Iterable[Candidate], ledger: Ledger) -> list[Candidate]:
+def run_of(
+    pool: CandidatePool, candidate: Candidate, here: Iterable[Candidate], ledger: Ledger
+) -> list[Candidate]:
     """The sentence with the antecedents it needs, in order; empty where it cannot be made to stand.
 
     ``here`` are the sentences already chosen for the same part: an antecedent among them need not be repeated.
@@ -150,5 +154,7 @@ def _beside(pool: CandidatePool, candidate: Candidate, chosen: Sequence[Candidat
 def _telling_figures(candidate: Candidate) -> frozenset[str]:
     """Figures that tell something: no years, no small counts."""
     return frozenset(
-        figure for figure in candidate.figures if len(figure) > 1 and not (figure.isdigit() and len(figure) == 4)
+        figure
+        for figure in candidate.figures
+        if len(figure) > 1 and not (figure.isdigit() and len(figure) == 4)
     )

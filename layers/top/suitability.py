@@ -47,7 +47,9 @@ _ADDRESSES_A_MODEL: Final = re.compile(
     )""",
     re.VERBOSE | re.IGNORECASE,
 )
-_ADDRESS: Final = re.compile(r"https?:|www\.|\b[\w.+-]+@[\w-]+\.\w|\b[\w-]+\.(?:com|org|net|io|gov|edu)/|(?:^|\s)[@#]\w")
+_ADDRESS: Final = re.compile(
+    r"https?:|www\.|\b[\w.+-]+@[\w-]+\.\w|\b[\w-]+\.(?:com|org|net|io|gov|edu)/|(?:^|\s)[@#]\w"
+)
 _MARKUP: Final = re.compile(r"[|<>{}\t]|</|\*\*|__|```|\]\(|&\w+;|\\[a-z]")
 _FIRST_PERSON: Final = re.compile(r"(?<!\w)(?:I|I['’]\w+|[Mm]y|[Ww]e|[Ww]e['’]\w+|[Oo]urs?|us)(?!\w)(?!\.)")
 _VERB: Final = re.compile(
