@@ -47,7 +47,11 @@ class ReferenceAnchor(Wire):
 
 
 class Source(Wire):
-    """One document. ``text`` is clean running text (paragraphs parted by a blank line), no marks, no markup."""
+    """One document. ``text`` is clean running text, no marks, no markup.
+
+    Paragraphs are parted by a blank line; a line break inside one parts list items or table rows. ``headings``
+    name the section that begins at an offset; they are not part of the text.
+    """
 
     id: str
     origin: str

@@ -14,6 +14,7 @@ from layers.text.words import STOP_WORDS, word_set
 
 _BLANK_LINE = re.compile(r"\n[ \t\r]*\n\s*")
 _LINE_ITEM = re.compile(r"\n(?=[ \t]*(?:[-*•‣–·]|\(?\d{1,2}[.)]|\(?[a-z]\))[ \t]+)")
+_LINE = re.compile(r"\n")
 _ITEM_MARK = re.compile(r"(?:[-*•‣–·]|\(?\d{1,2}[.)]|\(?[a-z]\))[ \t]+")
 _END = re.compile(
     r"(?P<stop>[.!?…]+)(?P<close>(?:[\"'”’»)\]]|\s?\[\d+(?:[,;–-]\s*\d+)*\])*+)(?P<gap>\s+)"
@@ -41,15 +42,18 @@ def paragraphs(text: str) -> list[tuple[int, int]]:
     return _trimmed(text, _cuts(text, 0, len(text), _BLANK_LINE))
 
 
-def split_sentences(text: str) -> list[tuple[int, int]]:
+def split_sentences(text: str, *, lines: bool = False) -> list[tuple[int, int]]:
     """Spans of the sentences, in order, without the white space between them.
+
+    With ``lines`` every line break ends a sentence, as in the text of a source, where only list items and
+    table rows stand on lines of their own; otherwise a line break may be a mere wrap.
 
     A sentence never crosses a blank line or the start of a list item; an item's bullet or number is not part
     of its sentence, so that a quote reads as prose.
     """
     spans: list[tuple[int, int]] = []
     for start, end in paragraphs(text):
-        for line_start, line_end in _trimmed(text, _cuts(text, start, end, _LINE_ITEM)):
+        for line_start, line_end in _trimmed(text, _cuts(text, start, end, _LINE if lines else _LINE_ITEM)):
             mark = _ITEM_MARK.match(text, line_start, line_end)
             spans += _sentences_of_block(text, mark.end() if mark else line_start, line_end)
     return spans

@@ -42,6 +42,16 @@ def test_a_wrapped_line_does_not_end_a_sentence_and_a_blank_line_does():
     assert sentences("One line\ngoes on. Next\n\nLast") == ["One line\ngoes on.", "Next", "Last"]
 
 
+def test_line_breaks_end_sentences_where_the_caller_says_so():
+    text = "You need:\nA pump\nA hose. And a tap"
+    assert [text[a:b] for a, b in split_sentences(text, lines=True)] == [
+        "You need:",
+        "A pump",
+        "A hose.",
+        "And a tap",
+    ]
+
+
 def test_full_width_stops_end_sentences_without_a_space():
     assert sentences("これは文です。次の文！") == ["これは文です。", "次の文！"]
 
