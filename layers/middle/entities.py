@@ -20,7 +20,9 @@ _ORGANISATION = re.compile(
     r"|laborator(?:y|ies)|union|network|office|board|service)\b",
     re.IGNORECASE,
 )
-_UNITS = frozenset(("percent", "per cent", "year", "years", "number", "example", "study", "people", "us dollars"))
+_UNITS = frozenset(
+    ("percent", "per cent", "year", "years", "number", "example", "study", "people", "us dollars")
+)
 _PERSON_BEFORE = (
     r"\b(?:Dr|Prof|Professor|Mr|Mrs|Ms|Sir|author|researcher|engineer|founder|president|director)\.?\s+"
 )

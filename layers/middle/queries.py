@@ -90,7 +90,11 @@ def _add(found: list[QueryForm], kind: QueryKind, text: str, passages: Sequence[
 
     Voice and follow-up forms are other words for a conversational one, so they are not held against it.
     """
-    said = [form for form in found if form.kind in {"conversational", "faq"}] if kind in {"conversational", "faq"} else []
+    said = (
+        [form for form in found if form.kind in {"conversational", "faq"}]
+        if kind in {"conversational", "faq"}
+        else []
+    )
     full = sum(1 for form in found if form.kind == kind) >= _PER_KIND
     wanted = stems(text)
     if passages and not full and not any(jaccard(wanted, stems(form.text)) > _ALIKE for form in said):

@@ -38,7 +38,9 @@ class _Pattern:
 
 
 def _pattern(relation: Relation, words: str, *, inverse: bool = False) -> _Pattern:
-    return _Pattern(relation=relation, words=re.compile(_BETWEEN.format(words=words), re.IGNORECASE), inverse=inverse)
+    return _Pattern(
+        relation=relation, words=re.compile(_BETWEEN.format(words=words), re.IGNORECASE), inverse=inverse
+    )
 
 
 # The first that fits wins: passive and inverse forms stand before the active ones that they contain.
