@@ -7,6 +7,7 @@ from typing import Literal
 from layers.contract import Artifact, Platform, Wire
 
 Template = Literal["definition", "how_to", "comparison", "list", "news", "case", "review", "overview"]
+SectionForm = Literal["prose", "list", "steps", "table"]
 
 
 class SectionPlan(Wire):
@@ -18,7 +19,7 @@ class SectionPlan(Wire):
     question: str
     passages: tuple[str, ...]
     target_words: int
-    form: Literal["prose", "list", "steps", "table"] = "prose"
+    form: SectionForm = "prose"
 
 
 class DroppedSection(Wire):
@@ -51,11 +52,14 @@ class Outline(Artifact):
     call_to_action: str | None = None
 
 
+QueryKind = Literal["conversational", "voice", "follow_up", "faq"]
+
+
 class QueryForm(Wire):
     """One way to ask, answerable by these passages."""
 
     text: str
-    kind: Literal["conversational", "voice", "follow_up", "faq"]
+    kind: QueryKind
     passages: tuple[str, ...]
 
 
@@ -65,12 +69,16 @@ class QueryPlan(Artifact):
     queries: tuple[QueryForm, ...]
 
 
+NodeKind = Literal["concept", "organisation", "person", "place", "product", "other"]
+Relation = Literal["is_a", "part_of", "causes", "uses", "compares", "regulates", "related"]
+
+
 class TopicNode(Wire):
     """An entity or concept; ``weight`` is 0..1."""
 
     id: str
     label: str
-    kind: Literal["concept", "organisation", "person", "place", "product", "other"]
+    kind: NodeKind
     weight: float
     passages: tuple[str, ...]
 
@@ -80,7 +88,7 @@ class TopicEdge(Wire):
 
     source: str
     target: str
-    relation: Literal["is_a", "part_of", "causes", "uses", "compares", "regulates", "related"]
+    relation: Relation
     weight: float
     passages: tuple[str, ...]
 
@@ -94,7 +102,11 @@ class TopicGraph(Artifact):
 
 
 class PlatformRule(Wire):
-    """What one platform takes. ``limit`` counts in ``unit`` as the platform counts (X: weighted characters)."""
+    """What one platform takes. ``limit`` counts in ``unit`` as the platform counts (X: weighted characters).
+
+    ``fold`` is what shows before "see more", in the same unit (0: everything); ``max_parts`` is how many posts or
+    blocks a variant may have, each within the limit.
+    """
 
     platform: Platform
     unit: Literal["characters", "weighted_characters", "words"]
@@ -104,6 +116,8 @@ class PlatformRule(Wire):
     max_hashtags: int = 0
     link_cost: int = 0
     keep_citations: bool = True
+    fold: int = 0
+    max_parts: int = 1
 
 
 class PlatformPlan(Artifact):

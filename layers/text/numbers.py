@@ -77,7 +77,7 @@ def _scaled(digits: str, *scales: str | None) -> str:
     value = Decimal(digits.replace(",", ""))
     for scale in scales:
         if scale:
-            value = value.scaleb(_SCALES[scale.strip(" -\n").lower()])
+            value = value.scaleb(_SCALES[scale.strip().strip("-").lower()])
     return f"{value.normalize():f}"
 
 

@@ -57,12 +57,16 @@ class ResearchBrief(Artifact):
 
 
 class Sentence(Wire):
-    """One sentence. ``claim`` and ``quote`` carry evidence; ``editorial`` carries none and says nothing checkable."""
+    """One sentence. ``claim`` and ``quote`` carry evidence; ``editorial`` carries none and says nothing checkable.
+
+    ``opens_paragraph`` starts a new paragraph, or a new item where the section is a list or steps.
+    """
 
     id: str
     text: str
     kind: SentenceKind
     evidence: tuple[str, ...] = ()
+    opens_paragraph: bool = False
 
 
 class Section(Wire):
@@ -89,6 +93,7 @@ class Article(Artifact):
     meta_description: str
     slug: str
     answer: tuple[Sentence, ...]
+    introduction: tuple[Sentence, ...] = ()
     sections: tuple[Section, ...]
     faq: tuple[FaqEntry, ...] = ()
     call_to_action: str | None = None
@@ -101,9 +106,9 @@ class Article(Artifact):
     tokens_out: int = 0
 
     def all_sentences(self) -> tuple[Sentence, ...]:
-        """Every sentence in reading order: answer, sections, FAQ."""
+        """Every sentence in reading order: answer, introduction, sections, FAQ."""
         body = tuple(s for section in self.sections for s in section.sentences)
-        return self.answer + body + tuple(s for entry in self.faq for s in entry.answer)
+        return self.answer + self.introduction + body + tuple(s for entry in self.faq for s in entry.answer)
 
 
 class RightSource(Wire):
@@ -171,17 +176,24 @@ class FactCheck(Wire):
 
 
 class FactReport(Artifact):
-    """Claims worth checking with their evidence. ``contradiction_checked`` is false without a model."""
+    """Claims worth checking with their evidence. ``contradiction_checked`` is false without a model.
+
+    ``evidence`` holds the rows that ``supporting`` names; the article does not quote them.
+    """
 
     facts: tuple[FactCheck, ...]
+    evidence: tuple[Evidence, ...] = ()
     contradiction_checked: bool = False
+
+
+Pillar = Literal["experience", "expertise", "authoritativeness", "trust"]
 
 
 class EeatSignal(Wire):
     """One signal of experience, expertise, authoritativeness or trust: found, or how to get it."""
 
     signal: str
-    pillar: Literal["experience", "expertise", "authoritativeness", "trust"]
+    pillar: Pillar
     present: bool
     evidence: str | None
     fix: str | None
@@ -210,9 +222,13 @@ class SchemaMarkup(Artifact):
 
 
 class PackageSource(Wire):
-    """A source as the package shows it: without its text, with the reference behind each citation."""
+    """A source as the package shows it: without its text, with the reference behind each citation.
+
+    ``number`` is its place in the article's numbered source list; None where the article does not cite it.
+    """
 
     id: str
+    number: int | None = None
     origin: str
     title: str
     url: str | None
@@ -272,6 +288,7 @@ class PackageArticle(Wire):
     meta_description: str
     slug: str
     answer: tuple[Sentence, ...]
+    introduction: tuple[Sentence, ...] = ()
     sections: tuple[Section, ...]
     faq: tuple[FaqEntry, ...]
     word_count: int

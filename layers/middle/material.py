@@ -1,0 +1,128 @@
+"""The sources as the outline sees them: passages with their text, place and fit to the topic, without the useless."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from layers.bottom.artifacts import Passage, PassageIndex, Source, SourceSet
+from layers.text.words import stems, words
+
+_FURNITURE = re.compile(
+    r"\bcookies?\b.{0,80}\b(?:accept|consent|preferences|policy)|subscribe (?:to|now)|sign up (?:for|to)|newsletter"
+    r"|all rights reserved|terms of (?:use|service)|privacy policy|click here|read more\b|share (?:this|on)|follow us"
+    r"|log ?in\b|advertisement|affiliate (?:links?|commission)|leave a (?:comment|reply)|©|about the author"
+    r"|related (?:posts|articles)|book a demo|contact us|free (?:trial|download|shipping)",
+    re.IGNORECASE,
+)
+_SHORTEST_SENTENCE = 5  # words; less is a label, not a statement
+_CHOSEN = 0.4  # fit of any passage, because its source was chosen for the topic
+_RUN = 4  # stems in a row that mark a repetition
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A passage worth using.
+
+    ``place`` is where it stands in its source (0 start, 1 end); ``fit`` is how much it is about the topic, 0..1;
+    ``opens`` tells that it opens its source.
+    """
+
+    passage: Passage
+    sentences: tuple[str, ...]
+    stems: tuple[str, ...]
+    words: int
+    place: float
+    fit: float
+    opens: bool
+
+    @property
+    def id(self) -> str:
+        """The passage's id."""
+        return self.passage.id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Material:
+    """Usable rows in source order, and the sources by id."""
+
+    rows: tuple[Row, ...]
+    sources: dict[str, Source]
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The running texts, for questions of wording."""
+        return tuple(source.text for source in self.sources.values())
+
+
+def gather_material(sources: SourceSet, index: PassageIndex, topic: str) -> Material:
+    """Rows for all passages but page furniture, fragments and repetitions of an earlier passage."""
+    by_id = {source.id: source for source in sources.sources}
+    wanted = frozenset(stems(topic))
+    titles = {source.id: _share(wanted, stems(source.title)) for source in sources.sources}
+    rows: list[Row] = []
+    opened: set[str] = set()
+    seen = _Seen()
+    for passage in index.passages:
+        row = _row(
+            passage, by_id[passage.source], wanted, titles[passage.source], passage.source not in opened
+        )
+        if row is not None and not seen.repeats(row.stems):
+            rows.append(row)
+            opened.add(passage.source)
+    return Material(rows=tuple(rows), sources=by_id)
+
+
+def _row(
+    passage: Passage, source: Source, wanted: frozenset[str], title_fit: float, opens: bool
+) -> Row | None:
+    spans = passage.sentences or ((passage.start, passage.end),)
+    sentences = tuple(source.text[start:end] for start, end in spans)
+    sentences = tuple(sentence for sentence in sentences if is_statement(sentence))
+    if not sentences:
+        return None
+    found = stems(" ".join(sentences))
+    own = _share(wanted, [*found, *stems(passage.heading)])
+    return Row(
+        passage=passage,
+        sentences=sentences,
+        stems=tuple(found),
+        words=sum(len(words(sentence)) for sentence in sentences),
+        place=passage.start / max(1, len(source.text)),
+        fit=_CHOSEN + (1 - _CHOSEN) * (0.65 * own + 0.35 * title_fit),
+        opens=opens,
+    )
+
+
+def is_statement(sentence: str) -> bool:
+    """Whether a sentence can stand in an article: long enough, ended, and no page furniture."""
+    return (
+        len(words(sentence)) >= _SHORTEST_SENTENCE
+        and sentence.rstrip("\"')]\u201d\u2019 ")[-1:] in {".", "!", "%"}
+        and not _FURNITURE.search(sentence)
+    )
+
+
+def _share(wanted: frozenset[str], found: Iterable[str]) -> float:
+    return len(wanted.intersection(found)) / len(wanted) if wanted else 1.0
+
+
+class _Seen:
+    """Finds passages that mostly repeat an earlier one, by runs of stems; linear in the length of the text."""
+
+    def __init__(self) -> None:
+        self._owner: dict[tuple[str, ...], int] = {}
+        self._count = 0
+
+    def repeats(self, found: Sequence[str]) -> bool:
+        """Whether half of the runs stood in one earlier passage; a new passage is remembered."""
+        runs = [tuple(found[at : at + _RUN]) for at in range(max(1, len(found) - _RUN + 1))]
+        owners = Counter(self._owner[run] for run in runs if run in self._owner)
+        if owners and 2 * max(owners.values()) >= len(runs):
+            return True
+        self._count += 1
+        for run in runs:
+            self._owner.setdefault(run, self._count)
+        return False

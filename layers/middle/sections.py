@@ -1,0 +1,178 @@
+"""From the desk to sections: collects what could be written, shares the passages out, orders, words and measures."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from layers.middle.allocation import Refusal, Share, share_out
+from layers.middle.artifacts import SectionForm, SectionPlan
+from layers.middle.candidates import Candidate, HeadedRow, facet_candidate, theme_candidates, title_candidates
+from layers.middle.desk import Desk
+from layers.middle.facets import FACETS, ask
+from layers.middle.key_points import KeyPointReading
+from layers.middle.material import Row
+from layers.middle.templates import THEMES
+from layers.middle.wording import HeadingWriter, form_of, query_of
+from layers.text.numbers import figures
+from layers.text.words import stems
+
+_WANTED = 3.0  # priority of what the caller asked for
+_ANSWER_WORDS = 60
+_FAQ_WORDS = 45
+_FEWEST_WORDS = 40
+_RESERVE = 3  # evidence words at hand per word wanted, so that the writer can choose
+_FEWEST_TITLES = 3  # sources that divide the topic among them before their titles become sections
+_THEME_SATURATION = 12.0  # weighted sentences beyond which a theme is not more worthy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sections:
+    """The sections in reading order, the facets they treat, what was refused, and the words of evidence at hand."""
+
+    plans: tuple[SectionPlan, ...]
+    facets: tuple[str, ...]
+    refused: tuple[Refusal, ...]
+    words_at_hand: int
+
+
+def plan_sections(desk: Desk, points: KeyPointReading, answer: Collection[str]) -> Sections:
+    """Sections from the passages that the answer does not use."""
+    free = [item for item in desk.headed if item.row.id not in answer]
+    candidates, missing = _collect(desk, points, free)
+    limit = desk.budget.sections
+    shares, refused = share_out(
+        candidates, [item.row for item in free], limit=limit, words_needed=desk.words_wanted // limit
+    )
+    ordered = _in_order(desk, shares)
+    return Sections(
+        plans=_word_and_measure(desk, ordered),
+        facets=tuple(share.candidate.key for share in ordered if share.candidate.key in FACETS),
+        refused=(*refused, *missing),
+        words_at_hand=sum(share.words for share in ordered),
+    )
+
+
+def _collect(
+    desk: Desk, points: KeyPointReading, free: Sequence[HeadedRow]
+) -> tuple[list[Candidate], list[Refusal]]:
+    """Everything that could be a section, and the facets of the template that nothing speaks of."""
+    rows = {item.row.id for item in free}
+    found = [_within(candidate, rows) for candidate in points.candidates]
+    missing: list[Refusal] = []
+    names = frozenset(stems(f"{desk.topic.head} {desk.topic.short}"))
+    for slot in desk.plan.slots:
+        if slot.facet == THEMES:
+            found += _themes(desk, free)
+            continue
+        facet = FACETS[slot.facet]
+        heading = ask(slot.title or facet.title, desk.topic)
+        candidate = facet_candidate(facet, free, heading, names)
+        if not candidate.scores:
+            missing.append(Refusal(candidate=candidate, reason="no passage speaks of it"))
+        elif slot.facet in points.facets or slot.facet == desk.topic.focus:
+            found.append(replace(candidate, priority=_WANTED))
+        else:
+            found.append(candidate)
+    return found, missing
+
+
+def _within(candidate: Candidate, rows: Collection[str]) -> Candidate:
+    return replace(
+        candidate,
+        scores={row: score for row, score in candidate.scores.items() if row in rows},
+        evidence={row: count for row, count in candidate.evidence.items() if row in rows},
+    )
+
+
+def _themes(desk: Desk, free: Sequence[HeadedRow]) -> list[Candidate]:
+    """The worthiest themes: those of source titles where several sources divide the topic, else those of headings."""
+    rows = {item.row.id for item in free}
+    titled = [
+        _within(c, rows) for c in title_candidates(desk.material, desk.casing, desk.topic, desk.topic_stems)
+    ]
+    themes = theme_candidates(free, desk.topic_stems)
+    if len(titled) >= _FEWEST_TITLES and not desk.how_to:
+        themes = titled
+    room = (
+        desk.budget.sections - 2
+        if desk.plan.template in {"how_to", "list", "comparison"}
+        else desk.budget.sections // 2
+    )
+    return sorted(themes, key=lambda theme: -_worthiness(theme))[: max(1, room)]
+
+
+def _worthiness(theme: Candidate) -> float:
+    return min(theme.mass(), _THEME_SATURATION) * theme.fit * (1 + 0.3 * (len(theme.sources) - 1))
+
+
+def _in_order(desk: Desk, shares: Sequence[Share]) -> list[Share]:
+    """Template order; key points stand before the themes, steps in the order in which the sources bring them."""
+    slots = {slot.facet: number for number, slot in enumerate(desk.plan.slots)}
+
+    def rank(entry: tuple[int, Share]) -> tuple[int, int, float, int]:
+        number, share = entry
+        key = share.candidate.key
+        if key in slots:
+            return (slots[key], 0, 0.0, number)
+        if key.startswith("point:"):
+            return (slots[THEMES], 0, 0.0, number)
+        return (slots[THEMES], 1, share.candidate.place if desk.how_to else 0.0, number)
+
+    return [share for _, share in sorted(enumerate(shares), key=rank)]
+
+
+def _word_and_measure(desk: Desk, shares: Sequence[Share]) -> tuple[SectionPlan, ...]:
+    rows = {row.id: row for row in desk.material.rows}
+    slots = {slot.facet: slot for slot in desk.plan.slots}
+    writer = HeadingWriter(desk.topic, desk.plan.style)
+    plans = []
+    for number, (share, target) in enumerate(zip(shares, _targets(desk, shares), strict=True), start=1):
+        kept = _at_hand(share, target, rows)
+        facet = FACETS.get(share.candidate.key)
+        if facet:
+            named = sum(1 for row in kept if desk.topic.named_in(rows[row].stems))
+            heading = writer.heading(facet, slots[facet.name], names_subject=2 * named >= len(kept))
+        else:
+            heading = share.candidate.heading
+        plans.append(
+            SectionPlan(
+                id=f"sec-{number}",
+                heading=heading,
+                level=2,
+                question=query_of(facet, desk.topic) if facet else heading,
+                passages=kept,
+                target_words=target,
+                form=_form(desk, share, [rows[row] for row in kept]),
+            )
+        )
+    return tuple(plans)
+
+
+def _form(desk: Desk, share: Share, kept: Sequence[Row]) -> SectionForm:
+    facet = FACETS.get(share.candidate.key)
+    if facet is None:
+        return "prose"
+    figured = sum(1 for row in kept if any(figures(text) for text in row.sentences))
+    return form_of(facet, how_to=desk.how_to, sentences=share.sentences, figures=figured)
+
+
+def _at_hand(share: Share, target: int, rows: Mapping[str, Row]) -> tuple[str, ...]:
+    """The best passages, until a multiple of the wanted words is at hand."""
+    kept: list[str] = []
+    words = 0
+    for row in share.passages:
+        if words >= _RESERVE * target:
+            break
+        kept.append(row)
+        words += rows[row].words
+    return tuple(kept)
+
+
+def _targets(desk: Desk, shares: Sequence[Share]) -> list[int]:
+    """Words per section: what answer and FAQ leave, by the evidence that each has, none above what it holds."""
+    left = desk.words_wanted - _ANSWER_WORDS - desk.budget.faq * _FAQ_WORDS
+    even = left / max(1, len(shares))
+    weights = [min(float(share.words), 1.5 * even) for share in shares]
+    scale = min(1.0, left / (sum(weights) or 1.0))
+    return [max(_FEWEST_WORDS, round(weight * scale / 10) * 10) for weight in weights]

@@ -1,0 +1,93 @@
+"""blufContentStructurer: bottom line up front, then the sections that the evidence carries.
+
+The outline is decided in four moves: read the topic and pick the template, choose the passages of the answer,
+share the others out among the possible sections, and keep what is left for the FAQ.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from layers.bottom.artifacts import Intent, PassageIndex, SourceSet
+from layers.contract import ContentBrief, ContentWarning, StepContext
+from layers.middle.answers import choose_answer
+from layers.middle.artifacts import DroppedSection, Outline, QueryPlan
+from layers.middle.calls_to_action import call_to_action
+from layers.middle.desk import Desk, lay_out
+from layers.middle.facets import FACETS
+from layers.middle.faq import choose_faq
+from layers.middle.key_points import KeyPointReading, read_key_points, without_evidence
+from layers.middle.sections import Sections, plan_sections
+from layers.middle.titles import make_title
+from layers.middle.wording import question_of
+
+
+async def structure_content(context: StepContext) -> Outline:
+    """The outline for the brief, from intent and passages; no section has fewer than two evidence sentences."""
+    return await asyncio.to_thread(
+        build_outline,
+        context.brief,
+        context.need(Intent),
+        context.need(SourceSet),
+        context.need(PassageIndex),
+        context.have(QueryPlan),
+    )
+
+
+def build_outline(
+    brief: ContentBrief,
+    intent: Intent,
+    sources: SourceSet,
+    index: PassageIndex,
+    queries: QueryPlan | None = None,
+) -> Outline:
+    """The pure part of :func:`structure_content`."""
+    desk = lay_out(brief, intent, sources, index)
+    answer = choose_answer(desk.topic, intent.form, desk.material)
+    points = read_key_points(brief.key_points, desk.material, desk.casing, desk.topic_stems)
+    sections = plan_sections(desk, points, answer)
+    taken = {*answer, *(row for plan in sections.plans for row in plan.passages)}
+    faq = choose_faq(
+        desk.topic,
+        desk.headed,
+        taken=taken,
+        headings=[plan.heading for plan in sections.plans],
+        facets=sections.facets,
+        queries=queries,
+        limit=desk.budget.faq,
+    )
+    focus = FACETS.get(desk.topic.focus or "")
+    return Outline(
+        title=make_title(desk.topic, brief.content_type, sections.facets),
+        template=desk.plan.template,
+        answer_question=question_of(focus, desk.topic) if focus else desk.topic.question,
+        answer_passages=answer,
+        sections=sections.plans,
+        faq=faq,
+        dropped=tuple(DroppedSection(heading=r.candidate.heading, reason=r.reason) for r in sections.refused),
+        min_words=desk.budget.min_words,
+        max_words=desk.budget.max_words,
+        call_to_action=call_to_action(brief.purpose, brief.audience, brief.tone),
+        warnings=_warnings(desk, points, sections),
+    )
+
+
+def _warnings(desk: Desk, points: KeyPointReading, sections: Sections) -> tuple[ContentWarning, ...]:
+    """Key points that came to nothing, and evidence too thin for the length asked for."""
+    lost = [
+        without_evidence(refusal.candidate.key.removeprefix("point:"))
+        for refusal in sections.refused
+        if refusal.candidate.key.startswith("point:")
+    ]
+    unserved = [without_evidence(facet) for facet in sorted(points.facets - set(sections.facets))]
+    thin = []
+    if sections.words_at_hand < desk.budget.min_words:
+        thin.append(
+            ContentWarning(
+                severity="warning",
+                code="thin_evidence",
+                where=f"{sections.words_at_hand} words of evidence for at least {desk.budget.min_words}",
+                fix="Add sources, or ask for a shorter article.",
+            )
+        )
+    return (*points.warnings, *lost, *unserved, *thin)

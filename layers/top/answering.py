@@ -1,0 +1,77 @@
+"""The bottom line up front: the 40 to 80 words that answer before anything else is said."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from layers.top.candidates import Candidate, CandidatePool, similarity
+from layers.top.selection import Ledger, Question, relevance
+
+_OPENERS: Final = 8
+_ENOUGH: Final = 45
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Scored:
+    candidate: Candidate
+    score: float
+
+
+def choose_answer(
+    pool: CandidatePool,
+    question: Question,
+    candidates: Sequence[Candidate],
+    ledger: Ledger,
+    words: tuple[int, int],
+) -> list[Candidate]:
+    """The sentences of the answer in reading order, marked as used; empty where nothing answers.
+
+    The opener must stand alone and speak about the question; what follows adds to it, from the same paragraph
+    where possible.
+    """
+    scored = sorted(
+        (
+            _Scored(candidate=found, score=relevance(pool, question, found) + 0.15 * found.definition)
+            for found in dict.fromkeys(candidates)
+            if not found.first_person and found.words <= words[1]
+        ),
+        key=lambda item: (-item.score, item.candidate.place),
+    )
+    openers = [item for item in scored if item.candidate.alone is not None and item.score >= question.floor]
+    best: tuple[float, list[Candidate]] = (0.0, [])
+    for opener in openers[:_OPENERS]:
+        worth, answer = _filled(pool, opener, scored[:30], words)
+        if worth > best[0]:
+            best = (worth, answer)
+    ledger.take(best[1])
+    return best[1]
+
+
+def _filled(
+    pool: CandidatePool, opener: _Scored, scored: Sequence[_Scored], words: tuple[int, int]
+) -> tuple[float, list[Candidate]]:
+    answer = [opener.candidate]
+    gains: list[float] = []
+    while (length := sum(found.words for found in answer)) < _ENOUGH:
+        options = [
+            (_gain(pool, item, answer), -item.candidate.place, item.candidate)
+            for item in scored
+            if item.candidate not in answer
+            and length + item.candidate.words <= words[1]
+            and (item.candidate.alone is not None or pool.before(item.candidate) is answer[-1])
+        ]
+        if not options:
+            break
+        gain, _, candidate = max(options, key=lambda option: option[:2])
+        gains.append(gain)
+        answer.append(candidate)
+    short = max(0, words[0] - sum(found.words for found in answer)) / words[0]
+    return 1.5 * opener.score + (sum(gains) / len(gains) if gains else 0.0) - short, answer
+
+
+def _gain(pool: CandidatePool, item: _Scored, answer: Sequence[Candidate]) -> float:
+    alike = max(similarity(item.candidate.vector, said.vector) for said in answer)
+    beside = pool.before(item.candidate) is answer[-1]
+    return item.score - 0.7 * alike + 0.12 * beside - (1.0 if alike > 0.6 else 0.0)

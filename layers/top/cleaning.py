@@ -1,0 +1,54 @@
+"""Light cleaning of a quoted sentence: what may be left out without a change of what it says.
+
+Nothing is ever added but a capital letter at the start and a full stop at the end.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+_REFERENCE_MARK: Final = re.compile(
+    r"\s?\[(?:\d+|[a-z]|citation needed|note \d+)(?:\s?[,;–-]\s?\d+)*\]|[¹²³⁰⁴-⁹]+(?=[\s.,;]|$)"
+)
+_PARENTHESIS: Final = re.compile(
+    r"\s?\((?:see\s[^()]*|(?:Fig(?:ure|\.)|Table|Box|Appendix)\s[^()]*|[^()\d]*\bet al\.?,?\s?\d{4}[^()]*"
+    r"|[A-Z][\w’'-]+(?:\s(?:and|&)\s[A-Z][\w’'-]+)?,?\s\d{4}[a-z]?(?:;[^()]*)?)\)"
+)
+_CONNECTIVE: Final = re.compile(
+    r"^(?:however|moreover|furthermore|additionally|in addition|also|therefore|thus|hence|consequently|as a result|"
+    r"accordingly|nevertheless|nonetheless|meanwhile|indeed|in fact|of course|finally|first(?:ly)?|second(?:ly)?|"
+    r"third(?:ly)?|fourth(?:ly)?|next|lastly|last|overall|in short|in summary|to summari[sz]e|in conclusion|still|"
+    r"on the other hand|by contrast|in contrast|besides|in general|ultimately|importantly|notably|crucially|"
+    r"first of all|to begin with|to start|interestingly|unfortunately|fortunately|similarly|likewise|obviously|basically|simply put|"
+    r"conversely|at the same time|in other words|again|then|and|but|so),\s+",
+    re.IGNORECASE,
+)
+_BARE_CONJUNCTION: Final = re.compile(r"^(?:and|but|so|yet)\s+(?=\w)", re.IGNORECASE)
+
+
+def collapse(text: str) -> str:
+    """``text`` on one line with single spaces."""
+    return " ".join(text.split())
+
+
+def without_marks(text: str) -> str:
+    """The sentence without reference marks and bracketed pointers, ending in a stop."""
+    cleaned = collapse(_PARENTHESIS.sub("", _REFERENCE_MARK.sub("", text)))
+    cleaned = re.sub(r"\s+([.,;:])", r"\1", cleaned)
+    if cleaned and cleaned[0].islower() and cleaned.split()[0].isalpha() and cleaned.split()[0].islower():
+        cleaned = cleaned[0].upper() + cleaned[1:]
+    return cleaned if re.search(r"[.!?]['\"”’)]*$", cleaned) else f"{cleaned}."
+
+
+def standing_alone(text: str) -> str:
+    """The sentence without an opening connective that points back ("However, ...", "But ...")."""
+    bare = _CONNECTIVE.sub("", text, count=1)
+    if bare == text:
+        bare = _BARE_CONJUNCTION.sub("", text, count=1)
+    return bare[0].upper() + bare[1:] if bare != text and bare else text
+
+
+def starts_with_connective(text: str) -> bool:
+    """Whether :func:`standing_alone` would change the sentence."""
+    return standing_alone(text) != text

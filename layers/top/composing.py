@@ -1,0 +1,274 @@
+"""The embedded writer: an article made of verbatim evidence, arranged by the outline.
+
+It decides what to quote, in which part and in which order. It never words a statement itself, so that nothing
+in the article can go beyond the sources; where the evidence ends, the article ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from layers.bottom.artifacts import KeywordPlan, PassageIndex, SourceSet
+from layers.contract import ContentBrief, ContentType, ContentWarning
+from layers.middle.artifacts import Outline, QueryPlan, SectionForm, SectionPlan
+from layers.top.answering import choose_answer
+from layers.top.artifacts import Article, FaqEntry, Section
+from layers.top.candidates import Candidate, CandidatePool
+from layers.top.drafting import Line, Numbering, editorial, quoted_lines, with_join
+from layers.top.evidence import EvidenceTable
+from layers.top.faq import faq_questions
+from layers.top.figures import salient_figure
+from layers.top.headings import meta_description, slug
+from layers.top.selection import Ledger, Question, ask, relevance, select
+from layers.top.voice import Cue, call_to_action, form_lead, introduction, is_practice, taste_of
+
+SECTION_FLOOR: Final = 0.16
+_WIDER_FLOOR: Final = 0.12
+_ANSWER_FLOOR: Final = 0.2
+_FAQ_FLOOR: Final = 0.38
+_FIGURE_FLOOR: Final = 0.2
+_FEWEST_ITEMS: Final = 3
+_MOST_ROWS: Final = 6
+_PLAIN_TYPES: Final = (ContentType.SOCIAL_MEDIA, ContentType.EMAIL_CAMPAIGN)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Material:
+    """What the writer works from."""
+
+    brief: ContentBrief
+    sources: SourceSet
+    index: PassageIndex
+    outline: Outline
+    keywords: KeywordPlan
+    queries: QueryPlan | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class _Part:
+    """A section in the making."""
+
+    plan: SectionPlan
+    question: Question
+    form: SectionForm
+    chosen: list[Candidate] = field(default_factory=list)
+
+    @property
+    def words(self) -> int:
+        return sum(found.words for found in self.chosen)
+
+
+class EmbeddedWriter:
+    """Writes one article; a pure function of its material."""
+
+    def __init__(self, material: Material) -> None:
+        self._material = material
+        self._brief = material.brief
+        self._outline = material.outline
+        self._pool = CandidatePool(material.sources, material.index)
+        self._ledger = Ledger(self._pool)
+        self._taste = taste_of(material.brief)
+        self._topic = self._ask(material.outline.title, material.brief.topic, floor=_FIGURE_FLOOR)
+
+    def write(self) -> Article:
+        """The article with its evidence and the warnings about it."""
+        answer = self._answer()
+        parts = [self._part(plan) for plan in self._outline.sections]
+        parts = [part for part in parts if len(part.chosen) >= 2 or part.words >= 25]
+        figures = self._figures(parts)
+        faq = self._faq(self._room(answer, parts, figures))
+        self._widen(answer, parts, figures, faq)
+        return self._assembled(answer, parts, figures, faq)
+
+    def _ask(self, *texts: str, passages: Sequence[str] = (), floor: float = SECTION_FLOOR) -> Question:
+        return ask(self._pool, *texts, passages=passages, floor=floor, taste=self._taste)
+
+    def _answer(self) -> list[Candidate]:
+        outline = self._outline
+        question = self._ask(
+            outline.answer_question, self._brief.topic, passages=outline.answer_passages, floor=_ANSWER_FLOOR
+        )
+        near = self._pool.of_passages(outline.answer_passages)
+        answer = choose_answer(self._pool, question, near, self._ledger, outline.answer_words)
+        if sum(found.words for found in answer) >= outline.answer_words[0]:
+            return answer
+        self._ledger = Ledger(self._pool)
+        return choose_answer(self._pool, question, self._pool.candidates, self._ledger, outline.answer_words)
+
+    def _part(self, plan: SectionPlan) -> _Part:
+        question = self._ask(plan.question, plan.heading, passages=plan.passages)
+        candidates = self._fitting(plan.form, self._pool.of_passages(plan.passages))
+        chosen = select(self._pool, question, candidates, self._ledger, plan.target_words)
+        return _Part(plan=plan, question=question, form=_settled(plan.form, chosen), chosen=chosen)
+
+    def _fitting(self, form: SectionForm, candidates: list[Candidate]) -> list[Candidate]:
+        """Steps are instructions and tables hold figures, as long as there are enough of them."""
+        if form not in {"steps", "table"}:
+            return candidates
+        wanted = is_practice if form == "steps" else salient_figure
+        fitting = [found for found in candidates if found.alone is not None and wanted(found.text)]
+        return fitting if len(fitting) >= _FEWEST_ITEMS else candidates
+
+    def _figures(self, parts: Sequence[_Part]) -> list[Candidate]:
+        """Rows of a closing table of figures, where the outline has none and the evidence has enough."""
+        if self._brief.content_type in _PLAIN_TYPES or any(part.form == "table" for part in parts):
+            return []
+        cited = {passage for part in parts for passage in part.plan.passages}
+        rows = [
+            found
+            for found in self._pool.candidates
+            if found.passage.id in cited and found.alone is not None and salient_figure(found.alone)
+            and not found.first_person and not self._ledger.uses(found)
+            and relevance(self._pool, self._topic, found) >= _FIGURE_FLOOR
+        ]  # fmt: skip
+        rows.sort(key=lambda found: (-relevance(self._pool, self._topic, found), found.place))
+        chosen: list[Candidate] = []
+        for row in rows:
+            if len(chosen) < _MOST_ROWS and not self._ledger.refuses(row):
+                chosen.append(row)
+                self._ledger.take([row])
+        return chosen if len(chosen) >= _FEWEST_ITEMS else []
+
+    def _room(self, answer: list[Candidate], parts: Sequence[_Part], figures: list[Candidate]) -> int:
+        said = sum(found.words for found in (*answer, *figures)) + sum(part.words for part in parts)
+        return self._outline.max_words - said
+
+    def _faq(self, room: int) -> list[tuple[str, list[Candidate]]]:
+        material = self._material
+        entries: list[tuple[str, list[Candidate]]] = []
+        for question, passages in faq_questions(self._outline, material.queries, material.keywords):
+            if (
+                len(entries) >= max(len(self._outline.faq), 3)
+                or room < 20
+                or self._brief.content_type in _PLAIN_TYPES
+            ):
+                break
+            asked = self._ask(question, passages=passages, floor=_FAQ_FLOOR)
+            near = [found for found in self._pool.of_passages(passages) if not found.first_person]
+            chosen = select(self._pool, asked, near, self._ledger, 40)[:2]
+            if chosen:
+                entries.append((question, chosen))
+                room -= sum(found.words for found in chosen)
+        return entries
+
+    def _widen(
+        self,
+        answer: list[Candidate],
+        parts: Sequence[_Part],
+        figures: list[Candidate],
+        faq: Sequence[tuple[str, list[Candidate]]],
+    ) -> None:
+        """Where the article is short of its minimum, let sections take further evidence of their own passages."""
+        said = self._outline.max_words - self._room(answer, parts, figures)
+        missing = self._outline.min_words - said - sum(found.words for _, chosen in faq for found in chosen)
+        for part in parts:
+            if missing <= 0:
+                return
+            wider = replace(part.question, floor=_WIDER_FLOOR)
+            candidates = self._fitting(part.form, self._pool.of_passages(part.plan.passages))
+            more = select(self._pool, wider, candidates, self._ledger, min(missing, part.plan.target_words))
+            part.chosen += more
+            missing -= sum(found.words for found in more)
+
+    def _assembled(
+        self,
+        answer: list[Candidate],
+        parts: Sequence[_Part],
+        figures: list[Candidate],
+        faq: Sequence[tuple[str, list[Candidate]]],
+    ) -> Article:
+        brief, outline = self._brief, self._outline
+        table = EvidenceTable(self._material.sources, self._material.index)
+        number = Numbering(table)
+        spoken = number.sentences(quoted_lines(self._pool, answer))
+        opening = [] if brief.content_type in _PLAIN_TYPES else [editorial(introduction(brief))]
+        opened = number.sentences(opening)
+        sections = self._sections(parts, figures, number)
+        entries = tuple(
+            FaqEntry(question=question, answer=number.sentences(quoted_lines(self._pool, chosen)))
+            for question, chosen in faq
+        )
+        article = Article(
+            title=outline.title,
+            meta_description=meta_description(outline.title, spoken),
+            slug=slug(outline.title),
+            answer=spoken,
+            introduction=opened,
+            sections=sections,
+            faq=entries,
+            call_to_action=outline.call_to_action or call_to_action(brief),
+            evidence=table.as_tuple(),
+            word_count=0,
+        )
+        words = sum(len(sentence.text.split()) for sentence in article.all_sentences())
+        warnings = _length_warnings(outline, words, answer)
+        return article.model_copy(update={"word_count": words, "warnings": warnings})
+
+    def _sections(
+        self, parts: Sequence[_Part], figures: list[Candidate], number: Numbering
+    ) -> tuple[Section, ...]:
+        spent: set[Cue] = set()
+        sections: list[Section] = []
+        for part in parts:
+            level = part.plan.level if sections else 2
+            lines = self._lines(part.form, part.chosen, spent)
+            sections.append(
+                Section(
+                    id=part.plan.id,
+                    heading=part.plan.heading,
+                    level=level,
+                    sentences=number.sentences(lines),
+                    form=part.form,
+                )
+            )
+        if figures:
+            lines = self._lines("table", figures, spent)
+            sections.append(
+                Section(
+                    id="figures",
+                    heading="The figures at a glance",
+                    level=2,
+                    sentences=number.sentences(lines),
+                    form="table",
+                )
+            )
+        return tuple(sections)
+
+    def _lines(self, form: SectionForm, chosen: Sequence[Candidate], spent: set[Cue]) -> list[Line]:
+        if form == "prose":
+            return with_join(self._brief, quoted_lines(self._pool, chosen), spent)
+        lead = editorial(form_lead(self._brief, form))
+        return [lead, *quoted_lines(self._pool, chosen, as_items=True)]
+
+
+def _settled(form: SectionForm, chosen: Sequence[Candidate]) -> SectionForm:
+    """The planned form where the chosen sentences carry it, else prose."""
+    if form == "table" and sum(salient_figure(found.text) is not None for found in chosen) < len(chosen):
+        return "prose"
+    items = sum(found.alone is not None for found in chosen)
+    return form if form == "prose" or items >= _FEWEST_ITEMS else "prose"
+
+
+def _length_warnings(outline: Outline, words: int, answer: Sequence[Candidate]) -> tuple[ContentWarning, ...]:
+    warnings = []
+    if words < outline.min_words:
+        warnings.append(
+            ContentWarning(
+                severity="warning",
+                code="short_of_target",
+                where=f"article: {words} of at least {outline.min_words} words",
+                fix="Give more or longer sources on the topic; nothing is padded beyond the evidence.",
+            )
+        )
+    if sum(found.words for found in answer) < outline.answer_words[0]:
+        warnings.append(
+            ContentWarning(
+                severity="warning",
+                code="short_answer",
+                where="article.answer",
+                fix="Give a source that answers the topic's question in plain sentences.",
+            )
+        )
+    return tuple(warnings)

@@ -1,0 +1,139 @@
+"""Which sentences of a source can stand in an article, and which cannot stand alone.
+
+Refused: questions, fragments, headings, list stubs, navigation and marketing boilerplate, text that addresses a
+language model, and sentences that point at something the article does not show.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+MIN_WORDS: Final = 6
+MAX_WORDS: Final = 48
+
+_BOILERPLATE: Final = re.compile(
+    r"""\b(?:
+      cookies?\b | newsletters? | subscri(?:be|ption|bing) | sign(?:ing)?[ -]?up | click(?:ing)?\s(?:here|on|the) | tap\shere
+    | (?:read|learn|find\sout|see|discover|know)\smore\b | share\sthis | all\srights\sreserved | copyright
+    | terms\s(?:of|and)\s(?:use|service|conditions) | privacy\s(?:policy|notice) | log(?:ged)?\s?in\sto\s(?:your|comment)
+    | advertis(?:ement|ing\sdisclosure) | sponsored | affiliate\slinks? | (?:follow|contact|email|call|visit|join|ask)\sus\b
+    | free\s(?:trial|demo|consultation|quote|ebook) | download\s(?:our|the|your|this) | book\sa\s(?:demo|call)
+    | get\s(?:started|in\stouch) | skip\sto | table\sof\scontents | last\supdated | posted\s(?:by|on|in) | min(?:ute)?s?\sread
+    | leave\sa\s(?:comment|reply) | photo(?:graph)?\s(?:by|credit) | image\s(?:by|credit|source) | related\s(?:articles?|posts?)
+    | enable\sjavascript | your\sbrowser | page\snot\sfound | shopping\scart | add\sto\scart | coupon | promo\scode
+    )""",
+    re.VERBOSE | re.IGNORECASE,
+)
+_POINTS_ELSEWHERE: Final = re.compile(
+    r"""\b(?:
+      (?:in|throughout|of|from)\sth(?:is|e\spresent)\s(?:article|post|guide|section|chapter|page|blog|paper|tutorial|document|overview|report|review|video|series|lesson|note|briefing)
+    | this\s(?:article|post|guide|section|chapter|page|blog|paper|tutorial|document|overview|video|lesson|note|briefing)\b
+    | (?:we|i)(?:['’]ll|\swill|\sshall)?\s(?:discuss|cover|look|explore|describe|explain|review|walk|dive|share)
+    | as\s(?:mentioned|discussed|shown|noted|described|stated|explained|outlined|seen)\s(?:above|earlier|before|below|previously|in)
+    | (?:see|cf\.?)\s(?:also\b|figure|fig|table|section|chapter|appendix|above|below|box)
+    | (?:figure|fig\.|table|box|appendix)\s\d
+    | (?:the|this)\s(?:above|table|figure|chart|diagram|graph|list|image|screenshot|example)s?\s(?:above|below|shows?|lists?)
+    | (?:listed|described|shown|given|mentioned|outlined|discussed)\s(?:above|below)
+    | the\sfollowing\b | (?:above|below)\.$ | as\sfollows
+    )""",
+    re.VERBOSE | re.IGNORECASE,
+)
+_ADDRESSES_A_MODEL: Final = re.compile(
+    r"""\b(?:
+      (?:ignore|disregard|forget|override)\s(?:all\s|any\s|the\s|your\s|every\s)*(?:previous|prior|above|earlier|preceding|other|system)?\s*(?:instruction|prompt|rule|message|direction|guideline)s?
+    | system\sprompt | (?:you\sare|act\sas|as)\san?\s(?:ai|language\smodel|llm|assistant|chatbot) | (?:large\s)?language\smodels?\s(?:reading|must|should)
+    | (?:dear|attention|note\sto)\s(?:ai|llm|assistant|chatgpt|model)s?\b | new\sinstructions? | (?:reveal|print|output|repeat)\s(?:your|the)\s(?:system|prompt|instruction)
+    )""",
+    re.VERBOSE | re.IGNORECASE,
+)
+_ADDRESS: Final = re.compile(
+    r"https?:|www\.|\b[\w.+-]+@[\w-]+\.\w|\b[\w-]+\.(?:com|org|net|io|gov|edu)/|(?:^|\s)[@#]\w"
+)
+_MARKUP: Final = re.compile(r"[|<>{}\t]|</|\*\*|__|```|\]\(|&\w+;|\\[a-z]")
+_FIRST_PERSON: Final = re.compile(r"(?<!\w)(?:I|I['’]\w+|[Mm]y|[Ww]e|[Ww]e['’]\w+|[Oo]urs?|us)(?!\w)(?!\.)")
+_VERB: Final = re.compile(
+    r"""\b(?:is|are|was|were|be|been|am|has|have|had|can|could|may|might|must|shall|should|will|would|do|does|did|
+      isn['’]t|aren['’]t|can['’]t|cannot|don['’]t|doesn['’]t|won['’]t|['’]s|['’]re
+      |\w{2,}(?:ed|ise|ize|ises|izes|ifies|ify)|\w+n['’]t
+      |(?:make|take|give|show|mean|need|help|use|include|require|allow|provide|reduce|increase|grow|cost|find|say|come|go|run|keep|set|let|put
+        |become|remain|begin|start|lead|cause|offer|support|depend|work|add|affect|bring|build|call|carry|change|choose|cut|drive|fall|rise|follow|get|hold
+        |improve|involve|know|lack|learn|like|live|look|lose|matter|meet|move|occur|pay|play|point|prevent|produce|protect|reach|read|receive|report|rely
+        |save|see|seem|send|serve|spend|stand|stay|stop|suggest|tell|tend|turn|want|contain|consist|refer|exist|store|contribute|combine|create|enable|apply)s?
+      |made|took|gave|shown?|meant|found|said|came|went|ran|kept|let|became|began|led|brought|built|cut|drove|fell|rose|got|held|knew|lost|met|paid|read|saw|sent|spent|stood|told|grew|wrote|goes)\b""",
+    re.VERBOSE | re.IGNORECASE,
+)  # fmt: skip
+_ENDED: Final = re.compile(r"[.!。]['\"”’)\]]*(?:\s?\[\d+(?:[,–-]\s?\d+)*\])*$")
+
+_SUBJECT: Final = r"(?:it|its|this|that|these|those|they|their|them|he|she|his|her|such)"
+_SHOWN_BEFORE: Final = (
+    "study|report|survey|authors?|researchers?|paper|team|trial|review|analysis|experiment|latter|former|same|result|"
+    "results|findings?|company|firm|agency|tool|system|model|method|approach|bill|ruling|author|investigators|group|"
+    "second|third|fourth|other|others|two|three|difference|effect|reason|problem|idea|goal|aim|answer|rest|remainder|gap|"
+    "programme|program|device|drug|participants|patients|respondents|change|pattern|figure|number|numbers|figures|"
+    "remaining|project|product|test|site|process|technique|procedure|change|changes|trend|picture|lesson|point"
+)
+_DEPENDENT: Final = re.compile(
+    rf"""^["'“‘(]*(?:
+      {_SUBJECT}\b
+    | (?:both|another|others?|neither|either|similarly|likewise|conversely|instead|otherwise|then|again|here|so|but|and|or|nor|yet|which|who|too|also|even\sso|as\ssuch|not\sall|some\sof|most\sof|one\sof\s(?:the|these|those)|each\sof|all\sof)\b(?!\s(?:sides|kinds)\b)
+    | there\b(?!\s(?:is|are|was|were|has|have|will|can|may|exists?|remains?)\b)
+    | (?:for\s(?:example|instance|this|that|these|those)|in\s(?:this|that|these|those|such|contrast|other\swords|turn|comparison|the\ssame|each|both)|by\s(?:contrast|comparison|then|doing)|on\s(?:this|that|the\sother)|
+        at\s(?:this|that|the\ssame)|under\s(?:this|that|these)|with(?:out)?\s(?:this|that|these|them|it)|because\sof\s(?:this|that|these)|
+        despite\s(?:this|that|these)|to\s(?:do|achieve|address|avoid|prevent|fix|solve)\s(?:so|this|that|it|these)|after\s(?:this|that)|before\s(?:this|that)|from\s(?:this|that|there)|
+        of\s(?:these|those|them|the\srest)|among\s(?:these|those|them|the)|as\sa\sresult\sof\s(?:this|that)|part\sof\sthe|that\ssaid|what['’]?s?\smore|more\sthan\sthat|much\sof\s(?:this|that|it|the)|much\sthe\ssame|like\sthis|
+        the\slast\sof|rather|even\sthen|even\sthat|only\sthen|nor|worse|better\sstill|not\sonly\sthat)\b
+    | (?:when|if|while|as|although|though|because|since|after|before|once|where|unless|until|whether|how|what)\s(?:it|they|this|these|those|he|she|that|its|their|doing)\b
+    | the\s(?:{_SHOWN_BEFORE})\b(?!\s(?:of|for|between|in|that|to|behind|on|with)\b)
+    | \w+ing\s(?:this|that|these|those|them|it|so)\b
+    | (?:a|one)\s(?:second|third|fourth|further|final|similar|related|different|later|separate|follow-up)\b
+    | (?:two|three|four|five|six|several|some|many|most|few|others?)\s(?:of\s(?:them|these|those)|others?|did|do|were|are|have)\b
+    )""",
+    re.VERBOSE | re.IGNORECASE,
+)  # fmt: skip
+
+
+def is_usable(text: str, word_count: int) -> bool:
+    """Whether a sentence may be quoted at all. ``text`` has its white space collapsed."""
+    if not MIN_WORDS <= word_count <= MAX_WORDS or not _looks_like_prose(text):
+        return False
+    if _BOILERPLATE.search(text) or _POINTS_ELSEWHERE.search(text):
+        return False
+    return not (_ADDRESSES_A_MODEL.search(text) or _ADDRESS.search(text) or _MARKUP.search(text))
+
+
+def needs_antecedent(text: str) -> bool:
+    """Whether a sentence leans on the one before it: an orphan pronoun, connective or definite noun."""
+    return _DEPENDENT.match(text) is not None
+
+
+def is_first_person(text: str) -> bool:
+    """Whether the sentence speaks as its author ("we", "our"), who is not the author of the article."""
+    return _FIRST_PERSON.search(text) is not None
+
+
+def _looks_like_prose(text: str) -> bool:
+    tokens = text.split()
+    letters = sum(character.isalpha() for character in text)
+    if letters < 0.6 * len(text) or not text[0].isprintable():
+        return False
+    first = tokens[0].strip("\"'“‘(")
+    if not first or first.islower() or not (first[0].isalpha() or first[0].isdigit() or first[0] in "$€£"):
+        return False
+    if text.rstrip("\"'”’)")[-1:] in "?:;,…" or text.count("?") or _unbalanced(text):
+        return False
+    shouted = sum(len(token) > 3 and token.isupper() for token in tokens)
+    if shouted > 0.3 * len(tokens) or not _VERB.search(text):
+        return False
+    return bool(_ENDED.search(text)) or not _title_like(tokens)
+
+
+def _title_like(tokens: list[str]) -> bool:
+    words = [token for token in tokens if token[0].isalpha()]
+    capitals = sum(word[0].isupper() for word in words)
+    return capitals > 0.5 * len(words) or len(words) < MIN_WORDS
+
+
+def _unbalanced(text: str) -> bool:
+    pairs = (("(", ")"), ("[", "]"), ("“", "”"))
+    return any(text.count(left) != text.count(right) for left, right in pairs) or text.count('"') % 2 == 1

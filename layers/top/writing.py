@@ -1,0 +1,55 @@
+"""llmContentOptimizer: writes the article from outline and evidence.
+
+The embedded writer composes it from verbatim evidence. With fewer than two usable sources there is no article.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from layers.bottom.artifacts import KeywordPlan, PassageIndex, SourceSet
+from layers.contract import ContentWarning, StepContext
+from layers.middle.artifacts import Outline, QueryPlan
+from layers.top.artifacts import Article
+from layers.top.composing import EmbeddedWriter, Material
+from layers.top.headings import slug
+
+
+async def optimize_content(context: StepContext) -> Article:
+    """The article with every sentence grounded or marked editorial; an empty one where sources do not suffice."""
+    sources = context.need(SourceSet)
+    outline = context.need(Outline)
+    if not sources.sufficient:
+        return _no_article(outline, len(sources.sources))
+    material = Material(
+        brief=context.brief,
+        sources=sources,
+        index=context.need(PassageIndex),
+        outline=outline,
+        keywords=context.need(KeywordPlan),
+        queries=context.have(QueryPlan),
+    )
+    context.report(0.1, "choosing evidence")
+    article = await asyncio.to_thread(lambda: EmbeddedWriter(material).write())
+    context.report(1.0, f"{article.word_count} words from {len(article.evidence)} quoted passages")
+    return article
+
+
+def _no_article(outline: Outline, found: int) -> Article:
+    return Article(
+        title=outline.title,
+        meta_description="",
+        slug=slug(outline.title),
+        answer=(),
+        sections=(),
+        evidence=(),
+        word_count=0,
+        warnings=(
+            ContentWarning(
+                severity="error",
+                code="insufficient_evidence",
+                where=f"sources: {found} usable, at least 2 needed",
+                fix="Give sources on this topic, add documents to the library, or allow a web provider.",
+            ),
+        ),
+    )
