@@ -9,6 +9,7 @@ from layers.middle.candidates import Candidate
 from layers.middle.material import Row
 
 NEEDED_SENTENCES = 2
+_TOO_LITTLE = ("its evidence carries other sections better", "only one evidence sentence of its own")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,9 +47,7 @@ def share_out(
         weak = [share for share in shares if share.sentences < NEEDED_SENTENCES]
         if weak:
             loser = min(weak, key=lambda share: (share.candidate.priority, share.sentences, share.words))
-            reason = (
-                f"only {loser.sentences} evidence sentence{'' if loser.sentences == 1 else 's'} of its own"
-            )
+            reason = _TOO_LITTLE[loser.sentences]
         elif len(shares) > limit:
             loser = min(shares, key=lambda share: _strength(share, words_needed))
             reason = f"no room among {limit} sections at this length"

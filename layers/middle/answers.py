@@ -39,21 +39,21 @@ def choose_answer(topic: Topic, form: QuestionForm, material: Material) -> tuple
     found = Bm25([row.stems for row in material.rows]).scores(query)
     top = max(found.values(), default=0.0) or 1.0
     cue = FACETS[topic.focus or _FACET_OF_FORM[form]].cue
-    sides = [frozenset(stems(side)) for side in topic.sides]
     ranked = sorted(
         range(len(material.rows)),
-        key=lambda at: (-_worth(material.rows[at], found.get(at, 0.0) / top, cue, sides), at),
+        key=lambda at: (-_worth(material.rows[at], topic, found.get(at, 0.0) / top, cue), at),
     )
     return _spread([material.rows[at] for at in ranked[: 4 * _PASSAGES]])
 
 
-def _worth(row: Row, relevance: float, cue: re.Pattern[str], sides: Sequence[frozenset[str]]) -> float:
-    worth = relevance + 0.5 * row.fit
+def _worth(row: Row, topic: Topic, relevance: float, cue: re.Pattern[str]) -> float:
+    worth = 1.5 * relevance + 0.5 * row.fit
     worth += 0.4 * bool(cue.search(row.sentences[0]))
     worth += 0.4 * row.opens
+    worth += 0.5 * topic.named_in(frozenset(stems(row.sentences[0])))
     worth -= 0.5 * bool(_POINTS_BACK.match(row.sentences[0]))
-    if sides:
-        worth += 0.5 * all(side & set(row.stems) for side in sides)
+    if topic.sides:
+        worth += 0.5 * all(set(stems(side)).issubset(row.stems) for side in topic.sides)
     return worth
 
 

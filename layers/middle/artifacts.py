@@ -52,11 +52,14 @@ class Outline(Artifact):
     call_to_action: str | None = None
 
 
+QueryKind = Literal["conversational", "voice", "follow_up", "faq"]
+
+
 class QueryForm(Wire):
     """One way to ask, answerable by these passages."""
 
     text: str
-    kind: Literal["conversational", "voice", "follow_up", "faq"]
+    kind: QueryKind
     passages: tuple[str, ...]
 
 
@@ -66,12 +69,16 @@ class QueryPlan(Artifact):
     queries: tuple[QueryForm, ...]
 
 
+NodeKind = Literal["concept", "organisation", "person", "place", "product", "other"]
+Relation = Literal["is_a", "part_of", "causes", "uses", "compares", "regulates", "related"]
+
+
 class TopicNode(Wire):
     """An entity or concept; ``weight`` is 0..1."""
 
     id: str
     label: str
-    kind: Literal["concept", "organisation", "person", "place", "product", "other"]
+    kind: NodeKind
     weight: float
     passages: tuple[str, ...]
 
@@ -81,7 +88,7 @@ class TopicEdge(Wire):
 
     source: str
     target: str
-    relation: Literal["is_a", "part_of", "causes", "uses", "compares", "regulates", "related"]
+    relation: Relation
     weight: float
     passages: tuple[str, ...]
 

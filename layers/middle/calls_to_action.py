@@ -57,6 +57,7 @@ _B2C: Mapping[tuple[Goal, Register], str] = MappingProxyType({
 
 def call_to_action(purpose: str | None, audience: Audience, tone: Tone | None) -> str:
     """One or two editorial sentences; without a purpose that asks for more, an invitation to read the sources."""
-    goal = next((name for name, pattern in _GOALS if purpose and pattern.search(purpose)), "learn")
+    wanted = (name for name, pattern in _GOALS if purpose and pattern.search(purpose))
+    goal: Goal = next(wanted, "learn")
     register = _REGISTERS.get(tone, "plain")
     return (_B2B if audience is Audience.B2B else _B2C)[goal, register]

@@ -17,6 +17,7 @@ from layers.middle.casing import Casing
 from layers.middle.facets import FACETS, Facet
 from layers.middle.headings import clean_heading
 from layers.middle.material import Material, Row
+from layers.middle.topic import Topic
 from layers.text.similarity import jaccard
 from layers.text.words import stems
 
@@ -24,12 +25,18 @@ _SAME_THEME = 0.5
 _HEADING_SCORE = 0.6
 _OWN_BLOCK = 0.55
 _OWN_SOURCE = 0.35
-_WEAKEST = 0.08
+_WHOLE = frozenset(("cost", "rules", "environment", "mistakes"))  # facets that are not parted into themes
+_NAMED_SHARE = 0.1  # of a source's passages that name the topic, for its title to be a side of it
+_WEAKEST = 0.3  # of the best score of the facet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A possible section. ``scores`` and ``evidence`` are by passage id; ``place`` is where sources bring it, 0..1."""
+    """A possible section.
+
+    ``scores`` and ``evidence`` are by passage id; ``place`` is where sources bring it and ``fit`` how much it is
+    about the topic, both 0..1.
+    """
 
     key: str
     heading: str
@@ -38,6 +45,7 @@ class Candidate:
     place: float = 0.0
     priority: float = 1.0
     form: SectionForm = "prose"
+    fit: float = 1.0
     sources: frozenset[str] = field(default_factory=frozenset)
 
     def mass(self) -> float:
@@ -71,6 +79,8 @@ def generic_facet(heading: str, topic_stems: frozenset[str]) -> str | None:
     """The facet that a heading names without saying anything more special, or None."""
     for facet in FACETS.values():
         if facet.heading_cue.search(heading):
+            if facet.name in _WHOLE:
+                return facet.name
             rest = facet.heading_cue.sub(" ", heading)
             rest = re.sub(r"^\s*(?:how|why|what|when|where|which)\b", " ", rest, flags=re.IGNORECASE)
             if not [word for word in stems(rest) if word not in topic_stems and len(word) > 2]:
@@ -78,25 +88,34 @@ def generic_facet(heading: str, topic_stems: frozenset[str]) -> str | None:
     return None
 
 
-def facet_candidate(facet: Facet, headed: Sequence[HeadedRow], heading: str) -> Candidate | None:
-    """The rows that speak of a facet: by their sentences, weighted by how rare its cue is, and by their heading."""
-    hits = [sum(1 for text in item.row.sentences if facet.cue.search(text)) for item in headed]
+def facet_candidate(
+    facet: Facet, headed: Sequence[HeadedRow], heading: str, names: frozenset[str] = frozenset()
+) -> Candidate:
+    """The rows that speak of a facet: by their sentences, weighted by how rare its cue is, and by their heading.
+
+    A facet that is about the subject itself counts only sentences that open with one of its ``names`` (stems).
+    """
+    opening = names if facet.of_subject else frozenset()
+    hits = [sum(1 for text in item.row.sentences if _speaks(facet, text, opening)) for item in headed]
     found = sum(1 for hit in hits if hit)
-    if not found:
-        return None
-    rarity = math.log(1 + len(headed) / found) / math.log(1 + len(headed)) if len(headed) > 1 else 1.0
+    rarity = math.log(1 + len(headed) / max(1, found)) / math.log(1 + len(headed)) if len(headed) > 1 else 1.0
     scores, evidence = {}, {}
     for item, hit in zip(headed, hits, strict=True):
         under = bool(item.heading and facet.heading_cue.search(item.heading))
         score = item.row.fit * (rarity * hit / len(item.row.sentences) + (_HEADING_SCORE if under else 0.0))
         if item.facet == facet.name:
             score += _HEADING_SCORE
-        if score >= _WEAKEST and (hit or item.facet == facet.name):
+        if hit or (item.facet == facet.name and not opening):
             scores[item.row.id] = score
             evidence[item.row.id] = len(item.row.sentences) if under else hit
-    if not scores:
-        return None
+    floor = _WEAKEST * max(scores.values(), default=0.0)
+    scores = {row: score for row, score in scores.items() if score >= floor}
     return Candidate(key=facet.name, heading=heading, scores=scores, evidence=evidence, form=facet.form)
+
+
+def _speaks(facet: Facet, sentence: str, opening: frozenset[str]) -> bool:
+    cue = facet.cue.search(sentence)
+    return bool(cue and (not opening or opening & set(stems(sentence[: cue.start()]))))
 
 
 def theme_candidates(headed: Sequence[HeadedRow], topic_stems: frozenset[str]) -> list[Candidate]:
@@ -138,7 +157,13 @@ def _theme(
     )
 
 
-def title_candidates(material: Material, casing: Casing, topic_stems: frozenset[str]) -> list[Candidate]:
+def _mean_fit(rows: Sequence[Row]) -> float:
+    return math.fsum(row.fit for row in rows) / len(rows)
+
+
+def title_candidates(
+    material: Material, casing: Casing, topic: Topic, topic_stems: frozenset[str]
+) -> list[Candidate]:
     """One candidate per source whose title names a side of the topic: how a broad topic is divided."""
     counts: dict[str, int] = defaultdict(int)
     for source in material.sources.values():
@@ -149,12 +174,22 @@ def title_candidates(material: Material, casing: Casing, topic_stems: frozenset[
         by_source[row.passage.source].append(row)
     found = []
     for source in material.sources.values():
-        heading = clean_heading(source.title, casing)
+        heading = clean_heading(without_topic(source.title, topic_stems), casing)
         special = frozenset(word for word in stems(source.title) if counts[word] == 1) - topic_stems
         rows = by_source[source.id]
-        if heading and rows and 0 < len(special) <= 5 and _carried(special, rows):
-            found.append(_title(heading, special, source.id, rows))
+        named = sum(1 for row in rows if topic.named_in(row.stems)) / max(1, len(rows))
+        if heading and generic_facet(heading, topic_stems):
+            continue
+        on_topic = named >= _NAMED_SHARE or topic.named_in(stems(source.title))
+        if heading and rows and on_topic and 0 < len(special) <= 5 and _carried(special, rows):
+            found.append(_title(heading, special, source.id, rows, 0.5 + 0.5 * named))
     return found
+
+
+def without_topic(title: str, topic_stems: frozenset[str]) -> str:
+    """The rest of a title that only names the topic before its colon."""
+    head, colon, rest = title.partition(":")
+    return rest.strip() if colon and rest.strip() and topic_stems.issuperset(stems(head)) else title
 
 
 def _carried(special: frozenset[str], rows: Sequence[Row]) -> bool:
@@ -163,13 +198,13 @@ def _carried(special: frozenset[str], rows: Sequence[Row]) -> bool:
     return sum(text.count(word) >= 3 for word in special) * 2 >= len(special)
 
 
-def _title(heading: str, special: Iterable[str], source: str, rows: Sequence[Row]) -> Candidate:
+def _title(heading: str, special: Iterable[str], source: str, rows: Sequence[Row], fit: float) -> Candidate:
     wanted = frozenset(special)
     return Candidate(
         key=f"source:{source}",
         heading=heading,
         scores={row.id: _OWN_SOURCE + 0.3 * row.fit + 0.1 * bool(wanted & set(row.stems)) for row in rows},
         evidence={row.id: len(row.sentences) for row in rows},
-        place=0.0,
+        fit=fit,
         sources=frozenset((source,)),
     )

@@ -20,7 +20,8 @@ class Facet:
     """One side of a topic.
 
     ``question`` names the subject, ``bare`` does not, ``title`` is the plain form. ``cue`` recognises a sentence
-    that speaks of it; ``heading_cue`` recognises a heading that does.
+    that speaks of it; ``heading_cue`` recognises a heading that does. ``of_subject`` facets speak of the subject
+    itself, so that a sentence must open with its name.
     """
 
     name: str
@@ -30,10 +31,19 @@ class Facet:
     cue: re.Pattern[str]
     heading_cue: re.Pattern[str]
     form: SectionForm = "prose"
+    of_subject: bool = False
 
 
 def _facet(
-    name: str, question: str, bare: str, title: str, *, cue: str, heading: str, form: SectionForm = "prose"
+    name: str,
+    question: str,
+    bare: str,
+    title: str,
+    *,
+    cue: str,
+    heading: str,
+    form: SectionForm = "prose",
+    of_subject: bool = False,
 ) -> Facet:
     return Facet(
         name=name,
@@ -43,6 +53,7 @@ def _facet(
         cue=re.compile(rf"\b(?:{cue})", re.IGNORECASE),
         heading_cue=re.compile(rf"\b(?:{heading})", re.IGNORECASE),
         form=form,
+        of_subject=of_subject,
     )
 
 
@@ -52,16 +63,23 @@ _ALL = (
         cue=r"(?:is|are) (?:an?|the) (?:\w+ ){0,2}(?:kind|type|form|branch|practice|process|set|family|technique|method"
             r"|field|use|system|way|term)\b|refers? to|(?:is|are) defined|known as|describes\b|means\b|consists? of",
         heading=r"what (?:is|are|does .* mean)|definition|basics|fundamentals|introduc|overview|key (?:terms|concepts)",
+        of_subject=True,
+    ),
+    _facet(
+        "contrast", "How {does} {short} differ?", "What sets them apart?", "The main differences",
+        cue=r"whereas|unlike|compared (?:to|with)|differ\w*|in contrast|versus|both\b|(?:more|less|fewer|\w+er) (?:\w+ )?than\b|while\b",
+        heading=r"differ|contrast|compar|versus|\bvs\b|set.* apart|side by side",
     ),
     _facet(
         "how", "How {does} {head} work{place}?", "How {does} {it} work?", "How {it} {works}",
         cue=r"works? (?:by|as|like)|process(?:es)?\b|mechanism|made (?:up )?of|relies on|based on|by \w+ing\b|trained on"
             r"|stages?\b|converts?\b|turns? .* into|breaks? down|layers?\b|consists? of|moves? (?:between|through|from)",
-        heading=r"how .*\bworks?\b|mechanism|principle|process\b|the science|chemistry|anatomy|architecture|stages of",
+        heading=r"how (?!well|much|long|many|often).*\bworks?$|mechanism|principle|process\b|the science|chemistry|anatomy|architecture|stages of",
     ),
     _facet(
         "why", "Why {does} {short} matter?", "Why {does} {it} matter?", "Why {it} {matters}",
-        cue=r"important|matters?\b|because|the (?:most|main|leading)|crucial|essential|per ?cent of|% of|cause of|reason",
+        cue=r"important|matters?\b|the (?:main|leading) (?:cause|reason)|crucial|essential|most (?:common|frequent\w*)|reasons? (?:for|why)"
+            r"|driv(?:en|ers?|es|ing)\b|due to|owing to|result of",
         heading=r"why\b|importance|reasons?\b|motivation|the case for|problem",
     ),
     _facet(
@@ -70,6 +88,7 @@ _ALL = (
             r"|suited|suitable|useful",
         heading=r"uses?\b|using|applications?|use cases?|where .* used|in practice|who (?:is|should)|when to",
         form="list",
+        of_subject=True,
     ),
     _facet(
         "benefits", "What are the benefits of {short}{place}?", "What are the benefits?", "Benefits",
@@ -167,7 +186,7 @@ _ALL = (
         heading=r"life|durab|cycle|longevity|degrad|wear",
     ),
     _facet(
-        "market", "How large is the market for {short}?", "How large is the market?", "The market in figures",
+        "market", "What do the figures on {short} say?", "What do the figures say?", "Key figures",
         cue=r"market\w*|grew|growth|billions?\b|millions?\b|sales|demand|industry|revenue|shipments?|share of|capacity of|per ?cent|%",
         heading=r"market|growth|figures|numbers|demand|sales|industry|statistics|adoption|scale",
         form="table",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 
 from layers.middle.artifacts import FaqPlan, QueryPlan
-from layers.middle.candidates import Candidate, HeadedRow, facet_candidate
-from layers.middle.facets import FACETS
+from layers.middle.candidates import HeadedRow
+from layers.middle.facets import FACETS, Facet
 from layers.middle.topic import Topic
 from layers.middle.wording import question_of
 from layers.text.similarity import jaccard
@@ -14,7 +14,6 @@ from layers.text.words import stems
 
 _PASSAGES = 2
 _ALIKE = 0.6
-_GOOD_SCORE = 0.3
 _STANDALONE = (
     "cost",
     "rules",
@@ -56,30 +55,37 @@ def choose_faq(
             chosen.append(FaqPlan(question=question, passages=fresh))
             used.update(fresh)
 
-    _offer_source_questions(free, offer)
+    for question, passages in source_questions(free).items():
+        offer(question, passages)
     known = {item.row.id for item in free}
     for query in queries.queries if queries else ():
         if query.kind == "faq":
             offer(query.text, [row for row in query.passages if row in known])
     for name in _STANDALONE:
-        candidate = facet_candidate(FACETS[name], free, "") if name not in facets else None
-        if candidate:
-            offer(question_of(FACETS[name], topic), _best(candidate))
+        if name not in facets:
+            offer(question_of(FACETS[name], topic), speaking(FACETS[name], topic, free))
     return tuple(chosen)
 
 
-def _offer_source_questions(free: Sequence[HeadedRow], offer: Callable[[str, Sequence[str]], None]) -> None:
-    by_heading: dict[str, list[str]] = {}
+def speaking(facet: Facet, topic: Topic, free: Sequence[HeadedRow]) -> list[str]:
+    """Passages with a sentence that names the topic and speaks of the facet, those under such a heading first."""
+    found = []
     for item in free:
+        under = bool(item.heading and facet.heading_cue.search(item.heading))
+        cued = [text for text in item.row.sentences if facet.cue.search(text)]
+        named = any(topic.named_in(frozenset(stems(text))) for text in cued)
+        if named or (under and cued):
+            found.append((under + named + item.row.fit, item.row.id))
+    return [row for _, row in sorted(found, key=lambda entry: -entry[0])]
+
+
+def source_questions(headed: Sequence[HeadedRow]) -> dict[str, list[str]]:
+    """The headings that are questions, with the passages under them."""
+    by_heading: dict[str, list[str]] = {}
+    for item in headed:
         if item.heading and item.heading.endswith("?"):
             by_heading.setdefault(item.heading, []).append(item.row.id)
-    for heading, passages in by_heading.items():
-        offer(heading, passages)
-
-
-def _best(candidate: Candidate) -> list[str]:
-    good = [row for row, score in candidate.scores.items() if score >= _GOOD_SCORE]
-    return sorted(good, key=lambda row: -candidate.scores[row])
+    return by_heading
 
 
 def _alike(question: str, other: str) -> bool:

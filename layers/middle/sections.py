@@ -6,15 +6,16 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from layers.middle.allocation import Refusal, Share, share_out
-from layers.middle.artifacts import SectionPlan
+from layers.middle.artifacts import SectionForm, SectionPlan
 from layers.middle.candidates import Candidate, HeadedRow, facet_candidate, theme_candidates, title_candidates
 from layers.middle.desk import Desk
 from layers.middle.facets import FACETS, ask
 from layers.middle.key_points import KeyPointReading
 from layers.middle.material import Row
-from layers.middle.templates import THEMES, Slot
+from layers.middle.templates import THEMES
 from layers.middle.wording import HeadingWriter, form_of, query_of
 from layers.text.numbers import figures
+from layers.text.words import stems
 
 _WANTED = 3.0  # priority of what the caller asked for
 _ANSWER_WORDS = 60
@@ -59,16 +60,16 @@ def _collect(
     rows = {item.row.id for item in free}
     found = [_within(candidate, rows) for candidate in points.candidates]
     missing: list[Refusal] = []
+    names = frozenset(stems(f"{desk.topic.head} {desk.topic.short}"))
     for slot in desk.plan.slots:
         if slot.facet == THEMES:
             found += _themes(desk, free)
             continue
         facet = FACETS[slot.facet]
         heading = ask(slot.title or facet.title, desk.topic)
-        candidate = facet_candidate(facet, free, heading)
-        if candidate is None:
-            nothing = Candidate(key=facet.name, heading=heading, scores={}, evidence={})
-            missing.append(Refusal(candidate=nothing, reason="no passage speaks of it"))
+        candidate = facet_candidate(facet, free, heading, names)
+        if not candidate.scores:
+            missing.append(Refusal(candidate=candidate, reason="no passage speaks of it"))
         elif slot.facet in points.facets or slot.facet == desk.topic.focus:
             found.append(replace(candidate, priority=_WANTED))
         else:
@@ -87,7 +88,9 @@ def _within(candidate: Candidate, rows: Collection[str]) -> Candidate:
 def _themes(desk: Desk, free: Sequence[HeadedRow]) -> list[Candidate]:
     """The worthiest themes: those of source titles where several sources divide the topic, else those of headings."""
     rows = {item.row.id for item in free}
-    titled = [_within(c, rows) for c in title_candidates(desk.material, desk.casing, desk.topic_stems)]
+    titled = [
+        _within(c, rows) for c in title_candidates(desk.material, desk.casing, desk.topic, desk.topic_stems)
+    ]
     themes = theme_candidates(free, desk.topic_stems)
     if len(titled) >= _FEWEST_TITLES and not desk.how_to:
         themes = titled
@@ -100,7 +103,7 @@ def _themes(desk: Desk, free: Sequence[HeadedRow]) -> list[Candidate]:
 
 
 def _worthiness(theme: Candidate) -> float:
-    return min(theme.mass(), _THEME_SATURATION) * (1 + 0.3 * (len(theme.sources) - 1))
+    return min(theme.mass(), _THEME_SATURATION) * theme.fit * (1 + 0.3 * (len(theme.sources) - 1))
 
 
 def _in_order(desk: Desk, shares: Sequence[Share]) -> list[Share]:
@@ -123,37 +126,35 @@ def _word_and_measure(desk: Desk, shares: Sequence[Share]) -> tuple[SectionPlan,
     rows = {row.id: row for row in desk.material.rows}
     slots = {slot.facet: slot for slot in desk.plan.slots}
     writer = HeadingWriter(desk.topic, desk.plan.style)
-    targets = _targets(desk, shares)
-    return tuple(
-        _plan(desk, number, share, target, writer, slots, rows)
-        for number, (share, target) in enumerate(zip(shares, targets, strict=True), start=1)
-    )
+    plans = []
+    for number, (share, target) in enumerate(zip(shares, _targets(desk, shares), strict=True), start=1):
+        kept = _at_hand(share, target, rows)
+        facet = FACETS.get(share.candidate.key)
+        if facet:
+            named = sum(1 for row in kept if desk.topic.named_in(rows[row].stems))
+            heading = writer.heading(facet, slots[facet.name], names_subject=2 * named >= len(kept))
+        else:
+            heading = share.candidate.heading
+        plans.append(
+            SectionPlan(
+                id=f"sec-{number}",
+                heading=heading,
+                level=2,
+                question=query_of(facet, desk.topic) if facet else heading,
+                passages=kept,
+                target_words=target,
+                form=_form(desk, share, [rows[row] for row in kept]),
+            )
+        )
+    return tuple(plans)
 
 
-def _plan(
-    desk: Desk,
-    number: int,
-    share: Share,
-    target: int,
-    writer: HeadingWriter,
-    slots: Mapping[str, Slot],
-    rows: Mapping[str, Row],
-) -> SectionPlan:
-    candidate = share.candidate
-    facet = FACETS.get(candidate.key)
-    kept = _at_hand(share, target, rows)
-    figured = sum(1 for row in kept if any(figures(text) for text in rows[row].sentences))
-    return SectionPlan(
-        id=f"sec-{number}",
-        heading=writer.heading(facet, slots[facet.name]) if facet else candidate.heading,
-        level=2,
-        question=query_of(facet, desk.topic) if facet else candidate.heading,
-        passages=kept,
-        target_words=target,
-        form=form_of(facet, how_to=desk.how_to, sentences=share.sentences, figures=figured)
-        if facet
-        else "prose",
-    )
+def _form(desk: Desk, share: Share, kept: Sequence[Row]) -> SectionForm:
+    facet = FACETS.get(share.candidate.key)
+    if facet is None:
+        return "prose"
+    figured = sum(1 for row in kept if any(figures(text) for text in row.sentences))
+    return form_of(facet, how_to=desk.how_to, sentences=share.sentences, figures=figured)
 
 
 def _at_hand(share: Share, target: int, rows: Mapping[str, Row]) -> tuple[str, ...]:

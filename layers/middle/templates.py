@@ -58,7 +58,7 @@ _BY_FORM: Mapping[Template, tuple[Slot, ...]] = MappingProxyType({
     ),
     "how_to": _slots("why", "tools", "start", THEMES, "care", "mistakes", "risks", "cost", "rules", "outlook"),
     "comparison": _slots(
-        "definition=What sets them apart?", THEMES, "performance", "lifespan", "risks=How safe are they?", "cost", "environment",
+        "contrast", THEMES, "performance", "lifespan", "risks=How safe are they?", "cost", "environment",
         "uses=Where is each used?", "choice",
     ),
     "list": _slots("definition=The short version", THEMES, "benefits", "evidence", "cost", "risks", "start"),
@@ -118,8 +118,8 @@ _OWN_ORDER = frozenset((ContentType.CASE_STUDY, ContentType.PRODUCT_REVIEW, Cont
 _LENGTHS: Mapping[TargetLength, Budget] = MappingProxyType(
     {
         TargetLength.SHORT: Budget(min_words=400, max_words=700, sections=4, faq=2),
-        TargetLength.MEDIUM: Budget(min_words=800, max_words=1300, sections=6, faq=3),
-        TargetLength.LONG: Budget(min_words=1500, max_words=2500, sections=9, faq=5),
+        TargetLength.MEDIUM: Budget(min_words=800, max_words=1300, sections=7, faq=3),
+        TargetLength.LONG: Budget(min_words=1500, max_words=2500, sections=10, faq=5),
     }
 )
 _OWN_LENGTHS: Mapping[ContentType, Budget] = MappingProxyType(

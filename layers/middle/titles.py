@@ -48,4 +48,4 @@ def _blog_tail(topic: Topic, facets: Sequence[str]) -> str:
     if topic.shape != "subject" or topic.focus:
         return ""
     named = [_NAMES[facet] for facet in facets if facet in _NAMES]
-    return join_names(named[:3]) if len(named) > 1 else ""
+    return join_names(named[:3]) if len(named) > 2 else ""

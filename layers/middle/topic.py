@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from layers.middle.casing import Casing, capitalise, is_title_case
 from layers.middle.grammar import gerund, is_plural, join_names, singular
+from layers.text.words import stems
 
 TopicShape = Literal["subject", "how_to", "comparison", "question", "list"]
 _LONGEST_NAME = 5  # words; a longer subject makes every heading clumsy
@@ -83,7 +84,23 @@ class Topic:
     @property
     def nameable(self) -> bool:
         """Whether the subject is short enough to stand in a heading."""
-        return 0 < len(self.subject.split()) <= _LONGEST_NAME + len(self.place.split())
+        words = self.subject.split()
+        return 0 < len(words) <= _LONGEST_NAME + len(self.place.split()) and not self.joined
+
+    @property
+    def joined(self) -> bool:
+        """Whether the subject is two things taken together, of which hardly any question can be asked at once."""
+        return not self.sides and " and " in self.head
+
+    @property
+    def names(self) -> tuple[frozenset[str], ...]:
+        """The stems of each name of the subject; a text that holds all stems of one speaks of the subject."""
+        found = (frozenset(stems(name)) for name in dict.fromkeys((self.head, self.short, *self.sides)))
+        return tuple(name for name in found if name)
+
+    def named_in(self, found: Collection[str]) -> bool:
+        """Whether these stems hold one of the names."""
+        return any(name.issubset(found) for name in self.names)
 
     @property
     def question(self) -> str:
@@ -97,6 +114,8 @@ class Topic:
             return f"{text}?"
         if self.shape == "list" or not self.subject:
             return text
+        if self.joined:
+            return f"What is known about {self.subject}?"
         return f"What {'are' if self.plural else 'is'} {self.subject}?"
 
 

@@ -13,7 +13,7 @@ _NAMED_HEADINGS = 3
 def question_of(facet: Facet, topic: Topic) -> str:
     """The facet as a question that stands alone, where the topic has a name short enough for one."""
     if topic.shape == "comparison" or not topic.nameable:
-        return ask(facet.bare, topic)
+        return ask(facet.bare if topic.subject and not topic.joined else facet.title, topic)
     return ask(facet.question, topic)
 
 
@@ -30,16 +30,21 @@ class HeadingWriter:
         self._style = style
         self._named = 0
 
-    def heading(self, facet: Facet, slot: Slot) -> str:
-        """The next heading."""
+    def heading(self, facet: Facet, slot: Slot, *, names_subject: bool) -> str:
+        """The next heading; only one whose evidence names the subject may name it."""
+        topic = self._topic
         if slot.title:
-            return ask(slot.title, self._topic)
-        if self._style == "title" or not self._topic.subject:
-            return ask(facet.title, self._topic)
-        if self._topic.shape == "comparison" or not self._topic.nameable or self._named >= _NAMED_HEADINGS:
-            return ask(facet.bare, self._topic)
+            return ask(slot.title, topic)
+        if self._style == "title" or not topic.subject or topic.joined:
+            return ask(facet.title, topic)
+        if (
+            topic.shape == "comparison"
+            or not (topic.nameable and names_subject)
+            or self._named >= _NAMED_HEADINGS
+        ):
+            return ask(facet.bare, topic)
         self._named += 1
-        return ask(facet.question, self._topic)
+        return ask(facet.question, topic)
 
 
 def form_of(facet: Facet, *, how_to: bool, sentences: int, figures: int) -> SectionForm:

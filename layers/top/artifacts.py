@@ -176,17 +176,24 @@ class FactCheck(Wire):
 
 
 class FactReport(Artifact):
-    """Claims worth checking with their evidence. ``contradiction_checked`` is false without a model."""
+    """Claims worth checking with their evidence. ``contradiction_checked`` is false without a model.
+
+    ``evidence`` holds the rows that ``supporting`` names; the article does not quote them.
+    """
 
     facts: tuple[FactCheck, ...]
+    evidence: tuple[Evidence, ...] = ()
     contradiction_checked: bool = False
+
+
+Pillar = Literal["experience", "expertise", "authoritativeness", "trust"]
 
 
 class EeatSignal(Wire):
     """One signal of experience, expertise, authoritativeness or trust: found, or how to get it."""
 
     signal: str
-    pillar: Literal["experience", "expertise", "authoritativeness", "trust"]
+    pillar: Pillar
     present: bool
     evidence: str | None
     fix: str | None

@@ -1,0 +1,208 @@
+"""originalResearchEngine: the evidence by question, where sources agree, where their figures differ, and the gaps.
+
+Nothing is computed or concluded: every row is a sentence of a source, and every figure stands in it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from layers.bottom.artifacts import FreshnessReport, KeywordPlan, Passage, PassageIndex, SourceSet
+from layers.bottom.passage_search import FoundSentence, PassageSearch
+from layers.contract import ContentBrief, StepContext
+from layers.middle.artifacts import TopicGraph
+from layers.text.similarity import cosine
+from layers.text.words import stems, words
+from layers.top.artifacts import Disagreement, Evidence, ResearchBrief, ResearchFinding
+from layers.top.evidence import EvidenceTable
+from layers.top.quantities import quantities
+from layers.top.suitability import is_usable, needs_antecedent
+
+FindingKind = Literal["claim", "statistic", "quote"]
+
+_QUESTIONS = 12
+_PASSAGES = 8
+_SENTENCES = 4
+_SAME_STATEMENT = 0.5
+_SAME_SUBJECT = 0.4
+_PAIRS = 12
+_SPOKEN = re.compile(r"[\"\u201c][^\"\u201d]{15,}[\"\u201d]")
+_STATISTIC = re.compile(
+    r"\d(?:[\d.,]*)\s*(?:%|per ?cent|million|billion|times|out of|of \d)|[$\u20ac\u00a3]\s?\d", re.IGNORECASE
+)
+
+
+async def generate_research(context: StepContext) -> ResearchBrief:
+    """The research brief, from the questions of the keyword plan and the passages."""
+    return await asyncio.to_thread(
+        build_research,
+        context.brief,
+        context.need(SourceSet),
+        context.need(PassageIndex),
+        context.need(KeywordPlan),
+        freshness=context.have(FreshnessReport),
+        graph=context.have(TopicGraph),
+    )
+
+
+def build_research(
+    brief: ContentBrief,
+    sources: SourceSet,
+    index: PassageIndex,
+    keywords: KeywordPlan,
+    *,
+    freshness: FreshnessReport | None = None,
+    graph: TopicGraph | None = None,
+) -> ResearchBrief:
+    """The pure part of :func:`generate_research`."""
+    search = PassageSearch(sources, index)
+    table = EvidenceTable(sources, index)
+    asked = _questions(brief, keywords)
+    findings: list[ResearchFinding] = []
+    unanswered: list[str] = []
+    for question in asked:
+        rows = _evidence_for(question, search, table)
+        findings += _findings(question.text, rows)
+        if not rows:
+            unanswered.append(question.text)
+    evidence = table.as_tuple()
+    return ResearchBrief(
+        evidence=evidence,
+        findings=tuple(findings),
+        agreements=_agreements(evidence, search),
+        disagreements=_disagreements(evidence, findings, search),
+        gaps=_gaps(brief, unanswered, search, freshness, graph),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    text: str
+    passages: tuple[str, ...]
+
+
+def _questions(brief: ContentBrief, keywords: KeywordPlan) -> list[_Asked]:
+    """The topic itself, the caller's key points, then the questions of the plan, each once."""
+    asked = [_Asked(text=brief.topic, passages=())]
+    asked += [_Asked(text=point, passages=()) for point in brief.key_points]
+    asked += [_Asked(text=q.text, passages=q.passages) for q in keywords.questions[:_QUESTIONS]]
+    return list({question.text: question for question in reversed(asked)}.values())[::-1]
+
+
+def _evidence_for(question: _Asked, search: PassageSearch, table: EvidenceTable) -> list[Evidence]:
+    """The best sentences for a question that no earlier question has taken."""
+    known = {row.id for row in table.as_tuple()}
+    passages = [search.by_id(passage) for passage in question.passages]
+    passages += [
+        found for found, _ in search.search(question.text, _PASSAGES) if found.id not in question.passages
+    ]
+    found = search.best_sentences(question.text, passages, 3 * _SENTENCES)
+    rows: list[Evidence] = []
+    for sentence in found:
+        if len(rows) < _SENTENCES and _stands(sentence):
+            row = table.add(sentence.passage, sentence.start, sentence.end)
+            if row.id not in known:
+                rows.append(row)
+    return rows
+
+
+def _stands(sentence: FoundSentence) -> bool:
+    text = " ".join(sentence.text.split())
+    return is_usable(text, len(words(text))) and not needs_antecedent(text)
+
+
+def kind_of(quote: str) -> FindingKind:
+    """A statistic has a share, an amount or a large number; a quote repeats what someone said."""
+    if _SPOKEN.search(quote):
+        return "quote"
+    return "statistic" if _STATISTIC.search(quote) else "claim"
+
+
+def _findings(question: str, rows: Sequence[Evidence]) -> list[ResearchFinding]:
+    by_kind: dict[FindingKind, list[Evidence]] = {}
+    for row in rows:
+        by_kind.setdefault(kind_of(row.quote), []).append(row)
+    return [
+        ResearchFinding(
+            question=question,
+            evidence=tuple(row.id for row in found),
+            kind=kind,
+            sources=tuple(dict.fromkeys(row.source for row in found)),
+        )
+        for kind, found in by_kind.items()
+    ]
+
+
+def _pairs(
+    evidence: Sequence[Evidence], search: PassageSearch, threshold: float
+) -> Iterable[tuple[Evidence, Evidence]]:
+    """Pairs from different sources that speak of the same, by weighted words without figures."""
+    bags = [[word for word in stems(row.quote) if not word[0].isdigit()] for row in evidence]
+    for at, first in enumerate(evidence):
+        for other in range(at + 1, len(evidence)):
+            second = evidence[other]
+            if first.source != second.source and cosine(bags[at], bags[other], search.idf) >= threshold:
+                yield first, second
+
+
+def _differ(first: Evidence, second: Evidence) -> str | None:
+    """How the figures of two quotes differ, or None: same unit, ranges apart, and no figure in common."""
+    left, right = quantities(first.quote), quantities(second.quote)
+    for one in left:
+        same_unit = [other for other in right if other.unit == one.unit]
+        if same_unit and all(one.conflicts(other) for other in same_unit):
+            return f"{first.source} says {one.text!r}, {second.source} says {same_unit[0].text!r}"
+    return None
+
+
+def _agreements(evidence: Sequence[Evidence], search: PassageSearch) -> tuple[tuple[str, str], ...]:
+    alike = _pairs(evidence, search, _SAME_STATEMENT)
+    return tuple((one.id, two.id) for one, two in alike if _differ(one, two) is None)[:_PAIRS]
+
+
+def _disagreements(
+    evidence: Sequence[Evidence], findings: Sequence[ResearchFinding], search: PassageSearch
+) -> tuple[Disagreement, ...]:
+    question_of = {row: finding.question for finding in findings for row in finding.evidence}
+    found = []
+    for one, two in _pairs(evidence, search, _SAME_SUBJECT):
+        detail = _differ(one, two)
+        if detail is not None:
+            found.append(
+                Disagreement(question=question_of.get(one.id, ""), evidence=(one.id, two.id), detail=detail)
+            )
+    return tuple(found[:_PAIRS])
+
+
+def _gaps(
+    brief: ContentBrief,
+    unanswered: Sequence[str],
+    search: PassageSearch,
+    freshness: FreshnessReport | None,
+    graph: TopicGraph | None,
+) -> tuple[str, ...]:
+    """What the evidence does not say, in words that a reader can act on."""
+    silent = [k for k in brief.search_keywords if not _mentioned(k, search.passages, search)]
+    gaps = [f"No evidence answers: {question}" for question in unanswered]
+    gaps += [
+        f"No passage treats: {keyword}"
+        for keyword in dict.fromkeys((*silent, *(graph.gaps if graph else ())))
+    ]
+    if (
+        freshness
+        and freshness.deserves_freshness
+        and freshness.ages
+        and all(age.stale for age in freshness.ages)
+    ):
+        gaps.append(f"No source is newer than {freshness.max_age_days} days.")
+    return tuple(gaps)
+
+
+def _mentioned(phrase: str, passages: Sequence[Passage], search: PassageSearch) -> bool:
+    wanted = frozenset(stems(phrase))
+    found = (passage for passage, _ in search.search(phrase, len(passages)))
+    return any(wanted.issubset(stems(f"{passage.heading} {search.text_of(passage)}")) for passage in found)
