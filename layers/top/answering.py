@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from layers.top.candidates import Candidate, CandidatePool, similarity
-from layers.top.selection import Ledger, Question, relevance
+from layers.top.selection import Ledger, Question, defines, relevance
 
 _OPENERS: Final = 8
 _ENOUGH: Final = 45
@@ -33,7 +33,10 @@ def choose_answer(
     """
     scored = sorted(
         (
-            _Scored(candidate=found, score=relevance(pool, question, found) + 0.15 * found.definition)
+            _Scored(
+                candidate=found,
+                score=relevance(pool, question, found) + 0.15 * defines(pool, question, found),
+            )
             for found in dict.fromkeys(candidates)
             if not found.first_person and found.words <= words[1]
         ),
@@ -45,8 +48,9 @@ def choose_answer(
         worth, answer = _filled(pool, opener, scored[:30], words)
         if worth > best[0]:
             best = (worth, answer)
-    ledger.take(best[1])
-    return best[1]
+    answer = _in_order(best[1])
+    ledger.take(answer)
+    return answer
 
 
 def _filled(
@@ -56,11 +60,11 @@ def _filled(
     gains: list[float] = []
     while (length := sum(found.words for found in answer)) < _ENOUGH:
         options = [
-            (_gain(pool, item, answer), -item.candidate.place, item.candidate)
+            (_gain(item, answer), -item.candidate.place, item.candidate)
             for item in scored
             if item.candidate not in answer
             and length + item.candidate.words <= words[1]
-            and (item.candidate.alone is not None or pool.before(item.candidate) is answer[-1])
+            and (item.candidate.alone is not None or pool.before(item.candidate) in answer)
         ]
         if not options:
             break
@@ -71,7 +75,17 @@ def _filled(
     return 1.5 * opener.score + (sum(gains) / len(gains) if gains else 0.0) - short, answer
 
 
-def _gain(pool: CandidatePool, item: _Scored, answer: Sequence[Candidate]) -> float:
+def _gain(item: _Scored, answer: Sequence[Candidate]) -> float:
     alike = max(similarity(item.candidate.vector, said.vector) for said in answer)
-    beside = pool.before(item.candidate) is answer[-1]
-    return item.score - 0.7 * alike + 0.12 * beside - (1.0 if alike > 0.6 else 0.0)
+    together = 0.15 * any(item.candidate.passage is said.passage for said in answer)
+    return item.score - 0.7 * alike + together - (1.0 if alike > 0.6 else 0.0)
+
+
+def _in_order(answer: Sequence[Candidate]) -> list[Candidate]:
+    """The opener's source first, in its own order; then the others as they were chosen."""
+    if not answer:
+        return []
+    own = sorted(
+        (found for found in answer if found.source == answer[0].source), key=lambda found: found.place
+    )
+    return [*own, *(found for found in answer if found.source != answer[0].source)]

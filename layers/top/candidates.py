@@ -1,5 +1,7 @@
 """Every sentence of the sources that an article may quote, with what is needed to choose between them."""
 
+# ruff: noqa: RUF001 - typographic quotes and dashes are what this module reads
+
 from __future__ import annotations
 
 import math
@@ -19,18 +21,19 @@ from layers.top.suitability import is_first_person, is_usable, needs_antecedent
 Vector = Mapping[str, float]
 
 _DEFINITION: Final = re.compile(
-    r"^(?:(?:an?|the)\s)?(?:[\w’'/()-]+\s){1,7}?(?:is|are|refers?\sto|means?|describes?|involves?|consists?\sof|denotes?)\s"
+    r"^(?P<subject>(?:(?:an?|the)\s)?(?:[\w’'/()-]+\s){1,7}?)(?:is|are|refers?\sto|means?|describes?|involves?|consists?\sof|denotes?)\s"
     r"(?:an?\s|the\s(?:use|process|practice|study|branch|ability|act)|any\s|when\s|software|systems?|technolog|methods?|programs?|attempts?|messages?)",
     re.IGNORECASE,
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Candidate:
-    """One quotable sentence.
+    """One quotable sentence, made once and compared by identity.
 
     ``text`` is light-cleaned and stands right after its antecedent; ``alone`` is the form in which it may stand
-    anywhere, or None for a sentence that leans on the one before it. ``place`` counts sentences of all sources.
+    anywhere, or None for a sentence that leans on the one before it. ``place`` counts sentences of all sources,
+    ``defined`` is the vector of what a definition defines, empty for any other sentence.
     """
 
     place: int
@@ -43,7 +46,7 @@ class Candidate:
     words: int
     vector: Vector
     figures: frozenset[str]
-    definition: bool
+    defined: Vector
     first_person: bool
     lead: bool
 
@@ -102,10 +105,14 @@ class CandidatePool:
             words=words,
             vector=self.vector(bag),
             figures=frozenset(figures(quote)),
-            definition=alone is not None and _DEFINITION.match(text) is not None,
+            defined=self._defined(text) if alone is not None else {},
             first_person=is_first_person(text),
             lead=start == passage.start,
         )
+
+    def _defined(self, text: str) -> Vector:
+        found = _DEFINITION.match(text)
+        return self.vector(stems(found["subject"])) if found else {}
 
     def vector(self, bag: Iterable[str]) -> Vector:
         """Unit-length idf-weighted vector of stems."""

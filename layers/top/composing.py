@@ -21,8 +21,17 @@ from layers.top.evidence import EvidenceTable
 from layers.top.faq import faq_questions
 from layers.top.figures import salient_figure
 from layers.top.headings import meta_description, slug
+from layers.top.ordering import reading_order
 from layers.top.selection import Ledger, Question, ask, relevance, select
-from layers.top.voice import Cue, call_to_action, form_lead, introduction, is_practice, taste_of
+from layers.top.voice import (
+    Cue,
+    call_to_action,
+    form_lead,
+    introduction,
+    is_instruction,
+    is_practice,
+    taste_of,
+)
 
 SECTION_FLOOR: Final = 0.16
 _WIDER_FLOOR: Final = 0.12
@@ -108,7 +117,8 @@ class EmbeddedWriter:
         if form not in {"steps", "table"}:
             return candidates
         wanted = is_practice if form == "steps" else salient_figure
-        fitting = [found for found in candidates if found.alone is not None and wanted(found.text)]
+        alone = [found for found in candidates if found.alone is not None]
+        fitting = [found for found in alone if wanted(found.text)]
         return fitting if len(fitting) >= _FEWEST_ITEMS else candidates
 
     def _figures(self, parts: Sequence[_Part]) -> list[Candidate]:
@@ -187,7 +197,9 @@ class EmbeddedWriter:
         opened = number.sentences(opening)
         sections = self._sections(parts, figures, number)
         entries = tuple(
-            FaqEntry(question=question, answer=number.sentences(quoted_lines(self._pool, chosen)))
+            FaqEntry(
+                question=question, answer=number.sentences(quoted_lines(self._pool, reading_order(chosen)))
+            )
             for question, chosen in faq
         )
         article = Article(
@@ -238,17 +250,22 @@ class EmbeddedWriter:
 
     def _lines(self, form: SectionForm, chosen: Sequence[Candidate], spent: set[Cue]) -> list[Line]:
         if form == "prose":
-            return with_join(self._brief, quoted_lines(self._pool, chosen), spent)
+            return with_join(self._brief, quoted_lines(self._pool, reading_order(chosen)), spent)
         lead = editorial(form_lead(self._brief, form))
-        return [lead, *quoted_lines(self._pool, chosen, as_items=True)]
+        return [lead, *quoted_lines(self._pool, reading_order(chosen), as_items=True)]
 
 
 def _settled(form: SectionForm, chosen: Sequence[Candidate]) -> SectionForm:
-    """The planned form where the chosen sentences carry it, else prose."""
-    if form == "table" and sum(salient_figure(found.text) is not None for found in chosen) < len(chosen):
+    """The planned form where the chosen sentences carry it; a run of instructions makes a list of its own accord."""
+    items = [found for found in chosen if found.alone is not None]
+    instructions = sum(is_instruction(found.text) for found in chosen)
+    if len(items) < _FEWEST_ITEMS:
         return "prose"
-    items = sum(found.alone is not None for found in chosen)
-    return form if form == "prose" or items >= _FEWEST_ITEMS else "prose"
+    if form == "table" and not all(salient_figure(found.text) for found in chosen):
+        return "prose"
+    if form == "prose" and instructions >= max(_FEWEST_ITEMS, 0.7 * len(chosen)):
+        return "list"
+    return form
 
 
 def _length_warnings(outline: Outline, words: int, answer: Sequence[Candidate]) -> tuple[ContentWarning, ...]:

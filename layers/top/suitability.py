@@ -4,6 +4,8 @@ Refused: questions, fragments, headings, list stubs, navigation and marketing bo
 language model, and sentences that point at something the article does not show.
 """
 
+# ruff: noqa: RUF001 - typographic quotes and dashes are what this module reads
+
 from __future__ import annotations
 
 import re
@@ -93,6 +95,14 @@ _DEPENDENT: Final = re.compile(
 )  # fmt: skip
 
 
+_STUDY: Final = "study|trial|experiment|survey|sample|review|analysis|report|paper|test|project|programme|program|group|period|case|year"
+_MENTIONED: Final = re.compile(
+    rf"\b(?:(?:this|these|those)\s(?!(?:is|are|was|were|who|that|of|can|may|will|has|have|year|week|month|century|decade)\b)(?P<noun>[a-z]+)"
+    rf"|(?:that|the\ssame|such\s(?:an?\s)?)\s?(?P<study>{_STUDY})\b|(?:in|by|of|from)\sthe\s(?P<bare>{_STUDY})\b(?!\s(?:of|for|on|by|in|that|with|to|from|\w+ed)\b)"
+    r"|\bthe\s(?P<people>authors|researchers|investigators|latter|former)\b)"
+)
+
+
 def is_usable(text: str, word_count: int) -> bool:
     """Whether a sentence may be quoted at all. ``text`` has its white space collapsed."""
     if not MIN_WORDS <= word_count <= MAX_WORDS or not _looks_like_prose(text):
@@ -104,7 +114,17 @@ def is_usable(text: str, word_count: int) -> bool:
 
 def needs_antecedent(text: str) -> bool:
     """Whether a sentence leans on the one before it: an orphan pronoun, connective or definite noun."""
-    return _DEPENDENT.match(text) is not None
+    return _DEPENDENT.match(text) is not None or _points_back(text)
+
+
+def _points_back(text: str) -> bool:
+    """Whether "these complaints" or "in that study" names something that the sentence itself does not introduce."""
+    for found in _MENTIONED.finditer(text):
+        noun = next(word for word in found.groups() if word)
+        before = text[: found.start()].lower()
+        if noun.rstrip("s")[:6] not in before:
+            return True
+    return False
 
 
 def is_first_person(text: str) -> bool:
