@@ -13,6 +13,8 @@ from layers.text.bm25 import Bm25
 from layers.text.words import stems
 
 _PASSAGES = 3
+_SHORT = 7  # words of a sentence that hardly opens an answer
+_FEW_WORDS = 18
 _FACET_OF_FORM: dict[QuestionForm, str] = {
     "definition": "definition",
     "overview": "definition",
@@ -24,7 +26,8 @@ _FACET_OF_FORM: dict[QuestionForm, str] = {
     "yes_no": "evidence",
 }
 _POINTS_BACK = re.compile(
-    r"^(?:this|that|these|those|it|they|he|she|such|however|but|and|also|another)\b", re.IGNORECASE
+    r"^(?:this|that|these|those|it|they|he|she|such|however|but|and|also|another|not|so|then|there|you|yes|no)\b|^[\"\u201c]",
+    re.IGNORECASE,
 )
 
 
@@ -51,7 +54,8 @@ def _worth(row: Row, topic: Topic, relevance: float, cue: re.Pattern[str]) -> fl
     worth += 0.4 * bool(cue.search(row.sentences[0]))
     worth += 0.4 * row.opens
     worth += 0.5 * topic.named_in(frozenset(stems(row.sentences[0])))
-    worth -= 0.5 * bool(_POINTS_BACK.match(row.sentences[0]))
+    worth -= 0.5 * bool(_POINTS_BACK.match(row.sentences[0]) or len(row.sentences[0].split()) < _SHORT)
+    worth -= 0.5 * (row.words < _FEW_WORDS)
     if topic.sides:
         worth += 0.5 * all(set(stems(side)).issubset(row.stems) for side in topic.sides)
     return worth

@@ -80,7 +80,7 @@ _ALL = (
         "why", "Why {does} {short} matter?", "Why {does} {it} matter?", "Why {it} {matters}",
         cue=r"important|matters?\b|the (?:main|leading) (?:cause|reason)|crucial|essential|most (?:common|frequent\w*)|reasons? (?:for|why)"
             r"|driv(?:en|ers?|es|ing)\b|due to|owing to|result of",
-        heading=r"why\b|importance|reasons?\b|motivation|the case for|problem",
+        heading=r"why\b|importance|reasons?\b|motivation|the case for",
     ),
     _facet(
         "uses", "Where {is} {short} used{place}?", "Where {is} {it} used?", "Applications",
@@ -109,7 +109,7 @@ _ALL = (
             r"|fail(?:s|ed|ures?)?\b|errors?\b|limit(?:s|ed|ations?)\b|challenges?\b|barriers?\b|drawbacks?\b|disadvantages?\b"
             r"|lack(?:s|ed)?\b|cannot\b|difficult\w*|uncertain\w*|problems?\b|fire\b|disease|pests?\b|sting\w*",
         heading=r"risk|danger|harm|threat|safety|bias|privacy|limit|challenge|barrier|drawback|disadvantage|\bcons\b"
-            r"|concern|problem|weakness|criticism|what can go wrong|caveat",
+            r"|concern|weakness|criticism|what can go wrong|caveat",
         form="list",
     ),
     _facet(
@@ -143,9 +143,9 @@ _ALL = (
     ),
     _facet(
         "start", "How do you get started with {short}?", "How do you get started?", "Getting started",
-        cue=r"begin\w*|start\w*|first (?:step|year|season)|choos\w+|set(?:ting)? up|prepar\w+|before (?:you|buying)|you (?:will )?need"
-            r"|should\b|recommend\w*|plan\b",
-        heading=r"start|begin|first steps?|step by step|set(?:ting)? up|choos|how to|before you|prepar|plan\b|tips|guide",
+        cue=r"begin\w*|start(?:s|ed|ing)?\b|first (?:step|year|season)|choose\b|set(?:ting)? up|prepare\b|before (?:you|buying)|you (?:will )?need"
+            r"|join\b|plan\b",
+        heading=r"start|begin|first steps?|step by step|set(?:ting)?(?: \w+)? up|choos|how to|before you|prepar|plan\b|tips|guide",
         form="list",
     ),
     _facet(
@@ -168,10 +168,9 @@ _ALL = (
         form="list",
     ),
     _facet(
-        "mistakes", "Which mistakes should you avoid with {short}?", "Which mistakes should you avoid?",
-        "Common mistakes",
+        "mistakes", "What can go wrong with {short}?", "What can go wrong?", "Common problems",
         cue=r"mistakes?\b|avoid\w*|never\b|do not\b|don't\b|wrong\w*|pitfalls?\b|common (?:error|problem)|too (?:much|many|little|wet|dry)",
-        heading=r"mistake|avoid|pitfall|troubleshoot|common (?:error|problem)|don't|what not to|myth|smell",
+        heading=r"mistake|trouble|problems?\b|fix(?:es|ing)?\b|avoid|pitfall|troubleshoot|common (?:error|problem)|don't|what not to|myth|smell",
         form="list",
     ),
     _facet(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 
 from layers.middle.artifacts import FaqPlan, QueryPlan
@@ -12,6 +13,9 @@ from layers.middle.wording import question_of
 from layers.text.similarity import jaccard
 from layers.text.words import stems
 
+_LEANS = re.compile(
+    r"\b(?:it|they|them|this|that|these|those)\b", re.IGNORECASE
+)  # needs what stood before it
 _PASSAGES = 2
 _ALIKE = 0.6
 _STANDALONE = (
@@ -83,7 +87,7 @@ def source_questions(headed: Sequence[HeadedRow]) -> dict[str, list[str]]:
     """The headings that are questions, with the passages under them."""
     by_heading: dict[str, list[str]] = {}
     for item in headed:
-        if item.heading and item.heading.endswith("?"):
+        if item.heading and item.heading.endswith("?") and not _LEANS.search(item.heading):
             by_heading.setdefault(item.heading, []).append(item.row.id)
     return by_heading
 
