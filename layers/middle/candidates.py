@@ -16,6 +16,7 @@ from layers.middle.casing import Casing
 from layers.middle.facets import FACETS, Facet
 from layers.middle.headings import clean_heading
 from layers.middle.material import Material, Row
+from layers.middle.topic import Topic
 from layers.text.words import stems
 
 _HEADING_SCORE = 0.6
@@ -81,34 +82,33 @@ def generic_facet(heading: str, topic_stems: frozenset[str]) -> str | None:
     return None
 
 
-def facet_candidate(
-    facet: Facet, headed: Sequence[HeadedRow], heading: str, names: frozenset[str] = frozenset()
-) -> Candidate:
-    """The rows that speak of a facet: by their sentences, weighted by how rare its cue is, and by their heading.
-
-    A facet that is about the subject itself counts only sentences that open with one of its ``names`` (stems).
-    """
-    opening = names if facet.of_subject else frozenset()
-    hits = [sum(1 for text in item.row.sentences if _speaks(facet, text, opening)) for item in headed]
+def facet_candidate(facet: Facet, headed: Sequence[HeadedRow], heading: str, topic: Topic) -> Candidate:
+    """The rows that speak of a facet: by their sentences, weighted by how rare its cue is, and by their heading."""
+    hits = [sum(1 for text in item.row.sentences if speaks(facet, text, topic)) for item in headed]
     found = sum(1 for hit in hits if hit)
     rarity = math.log(1 + len(headed) / max(1, found)) / math.log(1 + len(headed)) if len(headed) > 1 else 1.0
     scores, evidence = {}, {}
     for item, hit in zip(headed, hits, strict=True):
+        row = item.row
         under = bool(item.heading and facet.heading_cue.search(item.heading))
-        score = item.row.fit * (rarity * hit / len(item.row.sentences) + (_HEADING_SCORE if under else 0.0))
-        if item.facet == facet.name:
-            score += _HEADING_SCORE
-        if hit or (item.facet == facet.name and not opening):
-            scores[item.row.id] = score
-            evidence[item.row.id] = len(item.row.sentences) if under else hit
+        named_so = item.facet == facet.name and (facet.naming == "free" or topic.named_in(row.stems))
+        if hit or named_so:
+            share = rarity * hit / len(row.sentences)
+            scores[row.id] = row.fit * (share + _HEADING_SCORE * under) + _HEADING_SCORE * named_so
+            evidence[row.id] = len(row.sentences) if under else hit
     floor = _WEAKEST * max(scores.values(), default=0.0)
     scores = {row: score for row, score in scores.items() if score >= floor}
     return Candidate(key=facet.name, heading=heading, scores=scores, evidence=evidence, form=facet.form)
 
 
-def _speaks(facet: Facet, sentence: str, opening: frozenset[str]) -> bool:
+def speaks(facet: Facet, sentence: str, topic: Topic) -> bool:
+    """Whether a sentence speaks of the facet, and of the subject where the facet asks for that."""
     cue = facet.cue.search(sentence)
-    return bool(cue and (not opening or opening & set(stems(sentence[: cue.start()]))))
+    if cue is None or facet.naming == "free" or not topic.names:
+        return cue is not None
+    if facet.naming == "anywhere":
+        return topic.named_in(stems(sentence))
+    return any(not name.isdisjoint(stems(sentence[: cue.start()])) for name in topic.names)
 
 
 def within(candidate: Candidate, rows: Collection[str]) -> Candidate:

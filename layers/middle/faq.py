@@ -17,6 +17,7 @@ _LEANS = re.compile(
     r"\b(?:it|they|them|this|that|these|those)\b", re.IGNORECASE
 )  # needs what stood before it
 _PASSAGES = 2
+_FULL_FIT = 0.6
 _ALIKE = 0.6
 _STANDALONE = (
     "cost",
@@ -80,6 +81,8 @@ def speaking(facet: Facet, topic: Topic, free: Sequence[HeadedRow]) -> list[str]
         named = any(topic.named_in(frozenset(stems(text))) for text in cued)
         if named or (under and cued):
             found.append((under + named + item.row.fit, item.row.id))
+    if len(found) < _PASSAGES and not any(worth >= 1 + _FULL_FIT for worth, _ in found):
+        return []
     return [row for _, row in sorted(found, key=lambda entry: -entry[0])]
 
 

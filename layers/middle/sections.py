@@ -16,7 +16,6 @@ from layers.middle.templates import THEMES
 from layers.middle.themes import find_themes
 from layers.middle.wording import HeadingWriter, form_of, query_of
 from layers.text.numbers import figures
-from layers.text.words import stems
 
 _WANTED = 3.0  # priority of what the caller asked for
 _ANSWER_WORDS = 60
@@ -60,7 +59,6 @@ def _collect(
     limit = desk.budget.sections
     found = [within(candidate, rows) for candidate in points.candidates]
     missing: list[Refusal] = []
-    names = frozenset(stems(f"{desk.topic.head} {desk.topic.short}"))
     for slot in desk.plan.slots:
         if slot.facet == THEMES:
             themes = find_themes(desk, free)
@@ -68,7 +66,7 @@ def _collect(
             continue
         facet = FACETS[slot.facet]
         heading = ask(slot.title or facet.title, desk.topic)
-        candidate = facet_candidate(facet, free, heading, names)
+        candidate = facet_candidate(facet, free, heading, desk.topic)
         if not candidate.scores:
             missing.append(Refusal(candidate=candidate, reason="no passage speaks of it"))
         elif slot.facet in points.facets or slot.facet == desk.topic.focus:
