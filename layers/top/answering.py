@@ -38,11 +38,12 @@ def choose_answer(
                 score=relevance(pool, question, found) + 0.15 * defines(pool, question, found),
             )
             for found in dict.fromkeys(candidates)
-            if not found.first_person and found.words <= words[1]
+            if not found.aside and found.words <= words[1]
         ),
         key=lambda item: (-item.score, item.candidate.place),
     )
-    openers = [item for item in scored if item.candidate.alone is not None and item.score >= question.floor]
+    alone = [item for item in scored if item.candidate.alone is not None and item.score > 0]
+    openers = [item for item in alone if item.score >= question.floor] or alone[:1]
     best: tuple[float, list[Candidate]] = (0.0, [])
     for opener in openers[:_OPENERS]:
         worth, answer = _filled(pool, opener, scored[:30], words)
