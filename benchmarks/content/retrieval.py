@@ -1,0 +1,87 @@
+"""Retrieval on SciFact: nDCG@10 and milliseconds per query over all abstracts, and evidence sentences (hit@3).
+
+python benchmarks/content/retrieval.py [path of the data folder]
+"""
+
+from __future__ import annotations
+
+import ast
+import csv
+import io
+import math
+import re
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from benchmarks.content.common import data_file, report
+from layers.bottom.passage_search import score_sentences
+from layers.text.bm25 import Bm25
+from layers.text.words import stems
+
+
+def main() -> None:
+    path = data_file("scifact-csv.zip")
+    if path is None:
+        return
+    csv.field_size_limit(10_000_000)
+    with zipfile.ZipFile(path) as archive:
+        corpus, claims = rows(archive, "corpus_train.csv"), rows(archive, "claims_validation.csv")
+    rank_abstracts(corpus, claims)
+    rank_sentences(corpus, claims)
+
+
+def rank_abstracts(corpus: list[dict[str, str]], claims: list[dict[str, str]]) -> None:
+    """All claims of the development set; relevant are the abstracts that it cites. Weighed as passages are."""
+    index = Bm25([2 * stems(row["title"]) + stems(" ".join(sentences_of(row))) for row in corpus], k1=1.5)
+    ids = [row["doc_id"] for row in corpus]
+    cited = {row["claim"]: set(re.findall(r"\d+", row["cited_doc_ids"])) for row in claims}
+    started = time.perf_counter()
+    found = {claim: [ids[position] for position, _ in index.top(stems(claim), 10)] for claim in cited}
+    spent = time.perf_counter() - started
+    gains = [ndcg(found[claim], relevant) for claim, relevant in cited.items()]
+    report("retrieval.scifact.ndcg@10", sum(gains) / len(gains), "ratio", floor=0.69, goal=0.70)
+    report("retrieval.scifact.query", 1000 * spent / len(cited), "ms", goal=5)
+
+
+def rank_sentences(corpus: list[dict[str, str]], claims: list[dict[str, str]]) -> None:
+    """Is a sentence that annotators marked as evidence among the three best of its abstract."""
+    abstracts = {row["doc_id"]: sentences_of(row) for row in corpus}
+    weights = Bm25([stems(" ".join(sentences)) for sentences in abstracts.values()])
+    evidence: dict[tuple[str, str], set[int]] = {}
+    for row in claims:
+        if row["evidence_label"]:
+            marked = evidence.setdefault((row["claim"], row["evidence_doc_id"]), set())
+            marked.update(int(number) for number in re.findall(r"\d+", row["evidence_sentences"]))
+    hits = 0
+    for (claim, doc), marked in evidence.items():
+        wanted = {stem: weights.idf(stem) for stem in stems(claim)}
+        scores = score_sentences(wanted, [abstracts[doc]])
+        best = sorted(range(len(scores)), key=lambda position: -scores[position])[:3]
+        hits += bool(marked & set(best))
+    report("evidence.scifact.hit@3", hits / len(evidence), "ratio", floor=0.866, goal=0.87)
+
+
+def ndcg(ranked: list[str], relevant: set[str]) -> float:
+    gain = sum(1 / math.log2(rank + 2) for rank, doc in enumerate(ranked) if doc in relevant)
+    return gain / sum(1 / math.log2(rank + 2) for rank in range(min(10, len(relevant))))
+
+
+def sentences_of(row: dict[str, str]) -> list[str]:
+    """The abstract's sentences: the export prints them as a numpy array of strings."""
+    return [
+        str(ast.literal_eval(part))
+        for part in re.findall(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"", row["abstract"])
+    ]
+
+
+def rows(archive: zipfile.ZipFile, name: str) -> list[dict[str, str]]:
+    with archive.open(name) as stream:
+        return list(csv.DictReader(io.TextIOWrapper(stream, "utf-8")))
+
+
+if __name__ == "__main__":
+    main()
