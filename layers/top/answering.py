@@ -35,7 +35,9 @@ def choose_answer(
         (
             _Scored(
                 candidate=found,
-                score=relevance(pool, question, found) + 0.15 * defines(pool, question, found),
+                score=relevance(pool, question, found)
+                + 0.15 * defines(question, found)
+                + 0.12 * pool.opens_source(found),
             )
             for found in dict.fromkeys(candidates)
             if not found.aside and found.words <= words[1]

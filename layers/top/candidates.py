@@ -67,6 +67,8 @@ class CandidatePool:
         tokens = [stems(texts[passage.source][start:end]) for passage, start, end in spans]
         self._idf = Bm25(tokens).idf
         self.candidates: list[Candidate] = []
+        firsts = {passage.source: passage.id for passage in reversed(index.passages)}
+        self._openings = frozenset(firsts.values())
         self._by_passage: dict[str, list[Candidate]] = {}
         self._before: dict[int, Candidate] = {}
         self._after: dict[int, Candidate] = {}
@@ -137,6 +139,10 @@ class CandidatePool:
             for heading in headings
             if any(jaccard(stems(heading), bag) >= _SAME_HEADING for bag in asked)
         )
+
+    def opens_source(self, candidate: Candidate) -> bool:
+        """Whether it stands in the first passage of its source, where documents say what they are about."""
+        return candidate.passage.id in self._openings
 
     def before(self, candidate: Candidate) -> Candidate | None:
         """The usable sentence directly before it in the same paragraph."""

@@ -33,8 +33,8 @@ from layers.top.voice import (
     taste_of,
 )
 
-SECTION_FLOOR: Final = 0.16
-_WIDER_FLOOR: Final = 0.12
+SECTION_FLOOR: Final = 0.08
+_WIDER_FLOOR: Final = 0.04
 _FREE_FLOOR: Final = 0.3
 _ANSWER_FLOOR: Final = 0.2
 _FAQ_FLOOR: Final = 0.38

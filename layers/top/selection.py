@@ -18,7 +18,7 @@ _SAME_FIGURE: Final = 0.35
 _RELEVANCE_WEIGHT: Final = 0.75
 _NEIGHBOUR: Final = 0.10
 _LONGEST_RUN: Final = 3
-_ABOUT: Final = 0.4
+_ABOUT: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,14 +98,14 @@ def relevance(pool: CandidatePool, question: Question, candidate: Candidate) -> 
     if candidate.passage.heading in question.headings:
         score += 0.15
     score += question.taste.figures * bool(_telling_figures(candidate))
-    score += question.taste.definitions * defines(pool, question, candidate) + 0.03 * candidate.lead
+    score += question.taste.definitions * defines(question, candidate) + 0.03 * candidate.lead
     score -= 0.008 * max(0, candidate.words - question.taste.comfortable)
     return score - 0.1 * candidate.aside - 0.03 * (candidate.words < 9)
 
 
-def defines(pool: CandidatePool, question: Question, candidate: Candidate) -> bool:
+def defines(question: Question, candidate: Candidate) -> bool:
     """Whether the sentence defines what the question is about, not something beside it."""
-    return bool(candidate.defined) and pool.coverage(question.vector, candidate.defined) >= _ABOUT
+    return similarity(question.vector, candidate.defined) >= _ABOUT
 
 
 def run_of(

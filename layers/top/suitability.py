@@ -123,6 +123,15 @@ _LEANS: Final = re.compile(
     )""",
     re.VERBOSE | re.IGNORECASE,
 )
+_THEY: Final = re.compile(r"\b(?:they|them|their)\b", re.IGNORECASE)
+_PLURAL: Final = re.compile(
+    r"\w{2,}[^su\W]s\b|\w+ss?es\b|\band\b|\b(?:people|children|women|men|staff|police|teams?|family|company|firm|who|every\w+|any\w+|some\w+|each|no\sone|nobody|person|someone|data|media|mice|feet|teeth|criteria|bacteria|fungi)\b",
+    re.IGNORECASE,
+)
+_OBJECT: Final = re.compile(
+    r"^(?!.{0,40}\b(?:and|but|or|that|because|if|when|while|as|since|so|which|where|who|than|find|finds|found|makes?|made|keeps?|considers?|takes?)\s+(?:\w+\s)?it\b)(?:[\w’'-]+\s){1,5}it\b",
+    re.IGNORECASE,
+)
 _STUDY: Final = "study|trial|experiment|survey|sample|review|analysis|report|paper|test|project|programme|program|group|period|case|year"
 _MENTIONED: Final = re.compile(
     rf"\b(?:(?:this|these|those)\s(?!(?:is|are|was|were|who|that|of|can|may|will|has|have|year|week|month|century|decade)\b)(?P<noun>[a-z]+)"
@@ -149,6 +158,8 @@ def needs_antecedent(text: str) -> bool:
 
 def _points_back(text: str) -> bool:
     """Whether "these complaints" or "in that study" names something that the sentence itself does not introduce."""
+    if _OBJECT.match(text) or (they := _THEY.search(text)) and not _PLURAL.search(text[: they.start()]):
+        return True
     for found in _MENTIONED.finditer(text):
         noun = next(word for word in found.groups() if word)
         before = text[: found.start()].lower()
