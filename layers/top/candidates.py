@@ -154,12 +154,8 @@ class CandidatePool:
 
     def coverage(self, query: Vector, vector: Vector) -> float:
         """Which share of the query's weight a sentence covers, 0..1."""
-        total = math.fsum(weight * weight for weight in query.values())
-        return (
-            math.fsum(weight * weight for stem, weight in query.items() if stem in vector) / total
-            if total
-            else 0.0
-        )
+        total = math.fsum(query.values())
+        return math.fsum(weight for stem, weight in query.items() if stem in vector) / total if total else 0.0
 
 
 def similarity(a: Vector, b: Vector) -> float:

@@ -18,7 +18,7 @@ _SAME_FIGURE: Final = 0.35
 _RELEVANCE_WEIGHT: Final = 0.75
 _NEIGHBOUR: Final = 0.10
 _LONGEST_RUN: Final = 3
-_ABOUT: Final = 0.5
+_ABOUT: Final = 0.6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -156,9 +156,15 @@ def needs_antecedent(text: str) -> bool:
     return _DEPENDENT.match(text) is not None or _LEANS.search(text) is not None or _points_back(text)
 
 
+def _orphan_they(text: str) -> bool:
+    """Whether "they" comes before anything plural that it could stand for."""
+    they = _THEY.search(text)
+    return they is not None and not _PLURAL.search(text[: they.start()])
+
+
 def _points_back(text: str) -> bool:
     """Whether "these complaints" or "in that study" names something that the sentence itself does not introduce."""
-    if _OBJECT.match(text) or (they := _THEY.search(text)) and not _PLURAL.search(text[: they.start()]):
+    if _OBJECT.match(text) or ((they := _THEY.search(text)) and not _PLURAL.search(text[: they.start()])):
         return True
     for found in _MENTIONED.finditer(text):
         noun = next(word for word in found.groups() if word)
