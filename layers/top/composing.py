@@ -121,21 +121,21 @@ class EmbeddedWriter:
         """Rows of a closing table of figures, where the outline has none and the evidence has enough."""
         if self._brief.content_type in _PLAIN_TYPES or any(part.form == "table" for part in parts):
             return []
-        cited = {passage for part in parts for passage in part.plan.passages}
         rows = [
-            found
+            (relevance(self._pool, self._topic, found), found)
             for found in self._pool.candidates
-            if found.passage.id in cited and found.alone is not None and salient_figure(found.alone)
-            and not found.aside and not self._ledger.uses(found)
-            and relevance(self._pool, self._topic, found) >= _FIGURE_FLOOR
-        ]  # fmt: skip
-        rows.sort(key=lambda found: (-relevance(self._pool, self._topic, found), found.place))
-        chosen: list[Candidate] = []
-        for row in rows:
-            if len(chosen) < _MOST_ROWS and not self._ledger.refuses(row):
-                chosen.append(row)
-                self._ledger.take([row])
-        return chosen if len(chosen) >= _FEWEST_ITEMS else []
+            if found.alone is not None and salient_figure(found.alone) and not found.aside
+        ]
+        rows.sort(key=lambda row: (-row[0], row[1].place))
+        trial = self._ledger.branch()
+        for score, row in rows:
+            if score >= _FIGURE_FLOOR and not trial.refuses(row):
+                trial.take([row])
+        chosen = trial.chosen[len(self._ledger.chosen) :][:_MOST_ROWS]
+        if len(chosen) < _FEWEST_ITEMS:
+            return []
+        self._ledger.take(chosen)
+        return chosen
 
     def _room(self, answer: list[Candidate], parts: Sequence[_Part], figures: list[Candidate]) -> int:
         said = sum(found.words for found in (*answer, *figures)) + sum(part.words for part in parts)

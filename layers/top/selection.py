@@ -59,6 +59,10 @@ class Ledger:
             self.chosen.append(candidate)
             self._places.add(candidate.place)
 
+    def branch(self) -> Ledger:
+        """A copy to try something out."""
+        return Ledger(self.pool, list(self.chosen), set(self._places), dict(self._compared))
+
     def uses(self, candidate: Candidate) -> bool:
         """Whether this very sentence stands in the article."""
         return candidate.place in self._places
