@@ -70,9 +70,9 @@ def outline(index: PassageIndex, **more: object) -> Outline:
         "answer_question": "What is a heat pump?",
         "answer_passages": every[:1],
         "sections": (
-            _section(1, "What does a heat pump cost?", every, "prose"),
-            _section(2, "How do you prepare the house?", every, "steps"),
-            _section(3, "What changes for emissions?", every, "prose"),
+            _section(1, "What does a heat pump cost?", every[1:2], "prose"),
+            _section(2, "How do you prepare the house?", every[2:3], "steps"),
+            _section(3, "What changes for emissions?", every[3:], "prose"),
         ),
         "min_words": 80,
         "max_words": 400,
@@ -102,7 +102,7 @@ def keywords() -> KeywordPlan:
         clusters=(),
         questions=(
             Question(
-                text="Why do neighbours complain about noise?", kind="why", keyword="noise", passages=("P5",)
+                text="What is the most common complaint?", kind="what", keyword="noise", passages=("P5",)
             ),
         ),
     )
