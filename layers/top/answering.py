@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from layers.text.words import stems
 from layers.top.candidates import Candidate, CandidatePool, similarity
-from layers.top.selection import Ledger, Question, relevance
+from layers.top.selection import NEAR_DUPLICATE, Ledger, Question, defines, relevance
 
 _OPENERS: Final = 8
 _ENOUGH: Final = 45
+_SUBJECT_WORDS: Final = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,20 +35,32 @@ def choose_answer(
     """
     scored = sorted(
         (
-            _Scored(candidate=found, score=relevance(pool, question, found) + 0.15 * found.definition)
+            _Scored(
+                candidate=found,
+                score=_worth(pool, question, found),
+            )
             for found in dict.fromkeys(candidates)
-            if not found.first_person and found.words <= words[1]
+            if not found.aside and found.words <= words[1]
         ),
         key=lambda item: (-item.score, item.candidate.place),
     )
-    openers = [item for item in scored if item.candidate.alone is not None and item.score >= question.floor]
+    alone = [item for item in scored if item.candidate.alone is not None and item.score > 0]
+    openers = [item for item in alone if item.score >= question.floor] or alone[:1]
     best: tuple[float, list[Candidate]] = (0.0, [])
     for opener in openers[:_OPENERS]:
         worth, answer = _filled(pool, opener, scored[:30], words)
         if worth > best[0]:
             best = (worth, answer)
-    ledger.take(best[1])
-    return best[1]
+    answer = _in_order(best[1])
+    ledger.take(answer)
+    return answer
+
+
+def _worth(pool: CandidatePool, question: Question, candidate: Candidate) -> float:
+    """Relevance, and what makes a good opening: a definition, the topic as the subject, a document's own opening."""
+    subject = pool.vector(stems(" ".join(candidate.text.split()[:_SUBJECT_WORDS])))
+    score = relevance(pool, question, candidate) + 0.2 * pool.coverage(question.vector, subject)
+    return score + 0.15 * defines(question, candidate) + 0.12 * pool.opens_source(candidate)
 
 
 def _filled(
@@ -56,11 +70,11 @@ def _filled(
     gains: list[float] = []
     while (length := sum(found.words for found in answer)) < _ENOUGH:
         options = [
-            (_gain(pool, item, answer), -item.candidate.place, item.candidate)
+            (_gain(item, answer), -item.candidate.place, item.candidate)
             for item in scored
-            if item.candidate not in answer
+            if not _repeats(item.candidate, answer)
             and length + item.candidate.words <= words[1]
-            and (item.candidate.alone is not None or pool.before(item.candidate) is answer[-1])
+            and (item.candidate.alone is not None or pool.before(item.candidate) in answer)
         ]
         if not options:
             break
@@ -71,7 +85,23 @@ def _filled(
     return 1.5 * opener.score + (sum(gains) / len(gains) if gains else 0.0) - short, answer
 
 
-def _gain(pool: CandidatePool, item: _Scored, answer: Sequence[Candidate]) -> float:
+def _gain(item: _Scored, answer: Sequence[Candidate]) -> float:
     alike = max(similarity(item.candidate.vector, said.vector) for said in answer)
-    beside = pool.before(item.candidate) is answer[-1]
-    return item.score - 0.7 * alike + 0.12 * beside - (1.0 if alike > 0.6 else 0.0)
+    together = 0.15 * any(item.candidate.passage is said.passage for said in answer)
+    return item.score - 0.7 * alike + together
+
+
+def _repeats(candidate: Candidate, answer: Sequence[Candidate]) -> bool:
+    return any(
+        candidate is said or similarity(candidate.vector, said.vector) > NEAR_DUPLICATE for said in answer
+    )
+
+
+def _in_order(answer: Sequence[Candidate]) -> list[Candidate]:
+    """The opener's source first, in its own order; then the others as they were chosen."""
+    if not answer:
+        return []
+    own = sorted(
+        (found for found in answer if found.source == answer[0].source), key=lambda found: found.place
+    )
+    return [*own, *(found for found in answer if found.source != answer[0].source)]

@@ -1,5 +1,7 @@
 """Every sentence of the sources that an article may quote, with what is needed to choose between them."""
 
+# ruff: noqa: RUF001 - typographic quotes and dashes are what this module reads
+
 from __future__ import annotations
 
 import math
@@ -12,25 +14,28 @@ from typing import Final
 from layers.bottom.artifacts import Passage, PassageIndex, SourceSet
 from layers.text.bm25 import Bm25
 from layers.text.numbers import figures
+from layers.text.similarity import jaccard
 from layers.text.words import stems
 from layers.top.cleaning import collapse, standing_alone, starts_with_connective, without_marks
-from layers.top.suitability import is_first_person, is_usable, needs_antecedent
+from layers.top.suitability import is_aside, is_denied, is_usable, needs_antecedent
 
 Vector = Mapping[str, float]
 
+_SAME_HEADING: Final = 0.6
 _DEFINITION: Final = re.compile(
-    r"^(?:(?:an?|the)\s)?(?:[\w’'/()-]+\s){1,7}?(?:is|are|refers?\sto|means?|describes?|involves?|consists?\sof|denotes?)\s"
+    r"^(?P<subject>(?:(?:an?|the)\s)?(?:[\w’'/()-]+\s){1,7}?)(?:is|are|refers?\sto|means?|describes?|involves?|consists?\sof|denotes?)\s"
     r"(?:an?\s|the\s(?:use|process|practice|study|branch|ability|act)|any\s|when\s|software|systems?|technolog|methods?|programs?|attempts?|messages?)",
     re.IGNORECASE,
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Candidate:
-    """One quotable sentence.
+    """One quotable sentence, made once and compared by identity.
 
     ``text`` is light-cleaned and stands right after its antecedent; ``alone`` is the form in which it may stand
-    anywhere, or None for a sentence that leans on the one before it. ``place`` counts sentences of all sources.
+    anywhere, or None for a sentence that leans on the one before it. ``place`` counts sentences of all sources,
+    ``defined`` is the vector of what a definition defines, empty for any other sentence.
     """
 
     place: int
@@ -43,8 +48,8 @@ class Candidate:
     words: int
     vector: Vector
     figures: frozenset[str]
-    definition: bool
-    first_person: bool
+    defined: Vector
+    aside: bool
     lead: bool
 
     @property
@@ -62,13 +67,16 @@ class CandidatePool:
         tokens = [stems(texts[passage.source][start:end]) for passage, start, end in spans]
         self._idf = Bm25(tokens).idf
         self.candidates: list[Candidate] = []
+        firsts = {passage.source: passage.id for passage in reversed(index.passages)}
+        self._openings = frozenset(firsts.values())
         self._by_passage: dict[str, list[Candidate]] = {}
         self._before: dict[int, Candidate] = {}
         self._after: dict[int, Candidate] = {}
         previous: tuple[str, int, Candidate | None] = ("", 0, None)
         for place, ((passage, start, end), bag) in enumerate(zip(spans, tokens, strict=True)):
             text = texts[passage.source]
-            candidate = self._candidate(place, passage, start, text[start:end], bag)
+            denied = is_denied(text[end : end + 40])
+            candidate = None if denied else self._candidate(place, passage, start, text[start:end], bag)
             joined = previous[0] == passage.source and "\n\n" not in text[previous[1] : start]
             if candidate is not None:
                 self.candidates.append(candidate)
@@ -102,10 +110,14 @@ class CandidatePool:
             words=words,
             vector=self.vector(bag),
             figures=frozenset(figures(quote)),
-            definition=alone is not None and _DEFINITION.match(text) is not None,
-            first_person=is_first_person(text),
+            defined=self._defined(text) if alone is not None else {},
+            aside=is_aside(text),
             lead=start == passage.start,
         )
+
+    def _defined(self, text: str) -> Vector:
+        found = _DEFINITION.match(text)
+        return self.vector(stems(found["subject"])) if found else {}
 
     def vector(self, bag: Iterable[str]) -> Vector:
         """Unit-length idf-weighted vector of stems."""
@@ -118,6 +130,20 @@ class CandidatePool:
         """The candidates of these passages, in the order of the passages."""
         return [found for passage in passages for found in self._by_passage.get(passage, ())]
 
+    def headings_like(self, texts: Iterable[str]) -> frozenset[str]:
+        """The headings of the sources that say nearly the same as one of ``texts``."""
+        asked = [stems(text) for text in texts]
+        headings = {candidate.passage.heading for candidate in self.candidates} - {""}
+        return frozenset(
+            heading
+            for heading in headings
+            if any(jaccard(stems(heading), bag) >= _SAME_HEADING for bag in asked)
+        )
+
+    def opens_source(self, candidate: Candidate) -> bool:
+        """Whether it stands in the first passage of its source, where documents say what they are about."""
+        return candidate.passage.id in self._openings
+
     def before(self, candidate: Candidate) -> Candidate | None:
         """The usable sentence directly before it in the same paragraph."""
         return self._before.get(candidate.place)
@@ -128,12 +154,8 @@ class CandidatePool:
 
     def coverage(self, query: Vector, vector: Vector) -> float:
         """Which share of the query's weight a sentence covers, 0..1."""
-        total = math.fsum(weight * weight for weight in query.values())
-        return (
-            math.fsum(weight * weight for stem, weight in query.items() if stem in vector) / total
-            if total
-            else 0.0
-        )
+        total = math.fsum(query.values())
+        return math.fsum(weight for stem, weight in query.items() if stem in vector) / total if total else 0.0
 
 
 def similarity(a: Vector, b: Vector) -> float:

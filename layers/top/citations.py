@@ -50,7 +50,9 @@ def _report(article: Article, sources: SourceSet, index: PassageIndex, brief: Co
     supported = sum(verdict.support.status == "supported" for verdict in cited)
     return CitationReport(
         claims=verdicts,
-        credibility=tuple(_credibility(source, article, sources, finder, brief) for source in sources.sources),
+        credibility=tuple(
+            _credibility(source, article, sources, finder, brief) for source in sources.sources
+        ),
         coverage=round(len(cited) / len(verdicts), 4) if verdicts else 0.0,
         precision=round(supported / len(cited), 4) if cited else 0.0,
     )
@@ -95,7 +97,9 @@ def _is_slice(item: Evidence, texts: Mapping[str, str]) -> bool:
     return texts.get(item.source, "")[item.start : item.end] == item.quote != ""
 
 
-def _right_source(claim: str, fit: float, evidence: Sequence[Evidence], finder: EvidenceFinder) -> RightSource:
+def _right_source(
+    claim: str, fit: float, evidence: Sequence[Evidence], finder: EvidenceFinder
+) -> RightSource:
     own = tuple(item.source for item in evidence)
     other = finder.best_elsewhere(claim, own)
     better = other[0] if other is not None and other[1].fit > fit + _BETTER_BY else None
@@ -109,9 +113,12 @@ def _credibility(
     backers = {
         found[0]
         for quote in quoted
-        if (found := finder.best_elsewhere(quote, (source.id,))) is not None and found[1].score >= _CORROBORATES_FROM
+        if (found := finder.best_elsewhere(quote, (source.id,))) is not None
+        and found[1].score >= _CORROBORATES_FROM
     }
-    independent = [other.id for other in sources.sources if other.id in backers and _independent(source, other)]
+    independent = [
+        other.id for other in sources.sources if other.id in backers and _independent(source, other)
+    ]
     return credibility(
         source,
         audience=brief.audience,

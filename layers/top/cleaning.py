@@ -3,6 +3,8 @@
 Nothing is ever added but a capital letter at the start and a full stop at the end.
 """
 
+# ruff: noqa: RUF001 - typographic quotes and dashes are what this module reads
+
 from __future__ import annotations
 
 import re

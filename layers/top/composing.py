@@ -19,16 +19,26 @@ from layers.top.candidates import Candidate, CandidatePool
 from layers.top.drafting import Line, Numbering, editorial, quoted_lines, with_join
 from layers.top.evidence import EvidenceTable
 from layers.top.faq import faq_questions
-from layers.top.figures import salient_figure
+from layers.top.figures import salient_figure, telling_figure
 from layers.top.headings import meta_description, slug
+from layers.top.ordering import reading_order
 from layers.top.selection import Ledger, Question, ask, relevance, select
-from layers.top.voice import Cue, call_to_action, form_lead, introduction, is_practice, taste_of
+from layers.top.voice import (
+    Cue,
+    call_to_action,
+    form_lead,
+    introduction,
+    is_instruction,
+    is_practice,
+    taste_of,
+)
 
-SECTION_FLOOR: Final = 0.16
-_WIDER_FLOOR: Final = 0.12
+SECTION_FLOOR: Final = 0.08
+_WIDER_FLOOR: Final = 0.04
+_FREE_FLOOR: Final = 0.3
 _ANSWER_FLOOR: Final = 0.2
-_FAQ_FLOOR: Final = 0.38
-_FIGURE_FLOOR: Final = 0.2
+_FAQ_FLOOR: Final = 0.34
+_FIGURE_FLOOR: Final = 0.03
 _FEWEST_ITEMS: Final = 3
 _MOST_ROWS: Final = 6
 _PLAIN_TYPES: Final = (ContentType.SOCIAL_MEDIA, ContentType.EMAIL_CAMPAIGN)
@@ -70,7 +80,6 @@ class EmbeddedWriter:
         self._pool = CandidatePool(material.sources, material.index)
         self._ledger = Ledger(self._pool)
         self._taste = taste_of(material.brief)
-        self._topic = self._ask(material.outline.title, material.brief.topic, floor=_FIGURE_FLOOR)
 
     def write(self) -> Article:
         """The article with its evidence and the warnings about it."""
@@ -90,11 +99,6 @@ class EmbeddedWriter:
         question = self._ask(
             outline.answer_question, self._brief.topic, passages=outline.answer_passages, floor=_ANSWER_FLOOR
         )
-        near = self._pool.of_passages(outline.answer_passages)
-        answer = choose_answer(self._pool, question, near, self._ledger, outline.answer_words)
-        if sum(found.words for found in answer) >= outline.answer_words[0]:
-            return answer
-        self._ledger = Ledger(self._pool)
         return choose_answer(self._pool, question, self._pool.candidates, self._ledger, outline.answer_words)
 
     def _part(self, plan: SectionPlan) -> _Part:
@@ -108,28 +112,31 @@ class EmbeddedWriter:
         if form not in {"steps", "table"}:
             return candidates
         wanted = is_practice if form == "steps" else salient_figure
-        fitting = [found for found in candidates if found.alone is not None and wanted(found.text)]
+        alone = [found for found in candidates if found.alone is not None]
+        fitting = [found for found in alone if wanted(found.text)]
         return fitting if len(fitting) >= _FEWEST_ITEMS else candidates
 
     def _figures(self, parts: Sequence[_Part]) -> list[Candidate]:
         """Rows of a closing table of figures, where the outline has none and the evidence has enough."""
         if self._brief.content_type in _PLAIN_TYPES or any(part.form == "table" for part in parts):
             return []
-        cited = {passage for part in parts for passage in part.plan.passages}
+        planned = {passage: part.question for part in parts for passage in part.plan.passages}
         rows = [
-            found
-            for found in self._pool.candidates
-            if found.passage.id in cited and found.alone is not None and salient_figure(found.alone)
-            and not found.first_person and not self._ledger.uses(found)
-            and relevance(self._pool, self._topic, found) >= _FIGURE_FLOOR
-        ]  # fmt: skip
-        rows.sort(key=lambda found: (-relevance(self._pool, self._topic, found), found.place))
-        chosen: list[Candidate] = []
-        for row in rows:
-            if len(chosen) < _MOST_ROWS and not self._ledger.refuses(row):
-                chosen.append(row)
-                self._ledger.take([row])
-        return chosen if len(chosen) >= _FEWEST_ITEMS else []
+            (relevance(self._pool, planned[found.passage.id], found), found)
+            for found in self._pool.of_passages(planned)
+            if found.alone is not None and telling_figure(found.alone) and not found.aside
+        ]
+        trial = self._ledger.branch()
+        room = self._room([], parts, [])
+        for score, row in sorted(rows, key=lambda scored: (-scored[0], scored[1].place)):
+            if score >= _FIGURE_FLOOR and not trial.refuses(row) and row.words <= room:
+                trial.take([row])
+                room -= row.words
+        chosen = trial.chosen[len(self._ledger.chosen) :][:_MOST_ROWS]
+        if len(chosen) < _FEWEST_ITEMS:
+            return []
+        self._ledger.take(chosen)
+        return chosen
 
     def _room(self, answer: list[Candidate], parts: Sequence[_Part], figures: list[Candidate]) -> int:
         said = sum(found.words for found in (*answer, *figures)) + sum(part.words for part in parts)
@@ -146,7 +153,7 @@ class EmbeddedWriter:
             ):
                 break
             asked = self._ask(question, passages=passages, floor=_FAQ_FLOOR)
-            near = [found for found in self._pool.of_passages(passages) if not found.first_person]
+            near = self._pool.of_passages(passages)
             chosen = select(self._pool, asked, near, self._ledger, 40)[:2]
             if chosen:
                 entries.append((question, chosen))
@@ -160,17 +167,28 @@ class EmbeddedWriter:
         figures: list[Candidate],
         faq: Sequence[tuple[str, list[Candidate]]],
     ) -> None:
-        """Where the article is short of its minimum, let sections take further evidence of their own passages."""
+        """Where the article is short of its minimum, let sections take further evidence, first from their passages."""
         said = self._outline.max_words - self._room(answer, parts, figures)
         missing = self._outline.min_words - said - sum(found.words for _, chosen in faq for found in chosen)
-        for part in parts:
-            if missing <= 0:
-                return
-            wider = replace(part.question, floor=_WIDER_FLOOR)
-            candidates = self._fitting(part.form, self._pool.of_passages(part.plan.passages))
-            more = select(self._pool, wider, candidates, self._ledger, min(missing, part.plan.target_words))
-            part.chosen += more
-            missing -= sum(found.words for found in more)
+        for candidates in (self._own_passages, self._free_passages):
+            for part in parts:
+                if missing <= 0:
+                    return
+                question, found = candidates(part, parts)
+                room = min(missing, part.plan.target_words)
+                more = select(self._pool, question, self._fitting(part.form, found), self._ledger, room)
+                part.chosen += more
+                missing -= sum(candidate.words for candidate in more)
+
+    def _own_passages(self, part: _Part, _: Sequence[_Part]) -> tuple[Question, list[Candidate]]:
+        own = self._pool.of_passages(part.plan.passages)
+        return replace(part.question, floor=_WIDER_FLOOR), own
+
+    def _free_passages(self, part: _Part, parts: Sequence[_Part]) -> tuple[Question, list[Candidate]]:
+        """What no section was given, held to a higher floor, since nobody planned it for this section."""
+        planned = {passage for other in parts for passage in other.plan.passages}
+        free = [found for found in self._pool.candidates if found.passage.id not in planned]
+        return replace(part.question, floor=_FREE_FLOOR), free
 
     def _assembled(
         self,
@@ -187,7 +205,9 @@ class EmbeddedWriter:
         opened = number.sentences(opening)
         sections = self._sections(parts, figures, number)
         entries = tuple(
-            FaqEntry(question=question, answer=number.sentences(quoted_lines(self._pool, chosen)))
+            FaqEntry(
+                question=question, answer=number.sentences(quoted_lines(self._pool, reading_order(chosen)))
+            )
             for question, chosen in faq
         )
         article = Article(
@@ -238,17 +258,22 @@ class EmbeddedWriter:
 
     def _lines(self, form: SectionForm, chosen: Sequence[Candidate], spent: set[Cue]) -> list[Line]:
         if form == "prose":
-            return with_join(self._brief, quoted_lines(self._pool, chosen), spent)
+            return with_join(self._brief, quoted_lines(self._pool, reading_order(chosen)), spent)
         lead = editorial(form_lead(self._brief, form))
-        return [lead, *quoted_lines(self._pool, chosen, as_items=True)]
+        return [lead, *quoted_lines(self._pool, reading_order(chosen), as_items=True)]
 
 
 def _settled(form: SectionForm, chosen: Sequence[Candidate]) -> SectionForm:
-    """The planned form where the chosen sentences carry it, else prose."""
-    if form == "table" and sum(salient_figure(found.text) is not None for found in chosen) < len(chosen):
+    """The planned form where the chosen sentences carry it; a run of instructions makes a list of its own accord."""
+    items = [found for found in chosen if found.alone is not None]
+    instructions = sum(is_instruction(found.text) for found in chosen)
+    if len(items) < _FEWEST_ITEMS:
         return "prose"
-    items = sum(found.alone is not None for found in chosen)
-    return form if form == "prose" or items >= _FEWEST_ITEMS else "prose"
+    if form == "table" and not all(salient_figure(found.text) for found in chosen):
+        return "prose"
+    if form == "prose" and instructions >= max(_FEWEST_ITEMS, 0.7 * len(chosen)):
+        return "list"
+    return form
 
 
 def _length_warnings(outline: Outline, words: int, answer: Sequence[Candidate]) -> tuple[ContentWarning, ...]:

@@ -16,17 +16,56 @@ from layers.bottom.artifacts import Source
 from layers.contract import Audience
 from layers.top.artifacts import CredibilityPart, SourceCredibility
 
-_OFFICIAL: Final = re.compile(r"(?:^|\.)(?:gov|mil|int|gouv|gob|govt|bund|europa)(?:\.[a-z]{2,3})?$|\.go\.[a-z]{2}$|^europa\.eu$")
+_OFFICIAL: Final = re.compile(
+    r"(?:^|\.)(?:gov|mil|int|gouv|gob|govt|bund|europa)(?:\.[a-z]{2,3})?$|\.go\.[a-z]{2}$|^europa\.eu$"
+)
 _ACADEMIC: Final = re.compile(r"\.edu(?:\.[a-z]{2})?$|\.ac\.[a-z]{2}$|^(?:doi|arxiv|pubmed)\.org$")
 _SCHOLARLY: Final = frozenset(
-    "nature.com science.org nejm.org thelancet.com bmj.com cell.com springer.com sciencedirect.com wiley.com plos.org "
-    "jamanetwork.com ieee.org acm.org frontiersin.org mdpi.com tandfonline.com oup.com cambridge.org pnas.org".split()
+    [
+        "nature.com",
+        "science.org",
+        "nejm.org",
+        "thelancet.com",
+        "bmj.com",
+        "cell.com",
+        "springer.com",
+        "sciencedirect.com",
+        "wiley.com",
+        "plos.org",
+        "jamanetwork.com",
+        "ieee.org",
+        "acm.org",
+        "frontiersin.org",
+        "mdpi.com",
+        "tandfonline.com",
+        "oup.com",
+        "cambridge.org",
+        "pnas.org",
+    ]
 )
 _ANYONE: Final = frozenset(
-    "medium.com blogspot.com wordpress.com substack.com quora.com reddit.com tumblr.com wixsite.com weebly.com youtube.com "
-    "facebook.com x.com twitter.com linkedin.com pinterest.com tiktok.com hubpages.com ezinearticles.com".split()
+    [
+        "medium.com",
+        "blogspot.com",
+        "wordpress.com",
+        "substack.com",
+        "quora.com",
+        "reddit.com",
+        "tumblr.com",
+        "wixsite.com",
+        "weebly.com",
+        "youtube.com",
+        "facebook.com",
+        "x.com",
+        "twitter.com",
+        "linkedin.com",
+        "pinterest.com",
+        "tiktok.com",
+        "hubpages.com",
+        "ezinearticles.com",
+    ]
 )
-_REFERENCE_WORKS: Final = frozenset("wikipedia.org britannica.com".split())
+_REFERENCE_WORKS: Final = frozenset(["wikipedia.org", "britannica.com"])
 _FRESH_DAYS: Final = 3 * 365
 
 _CRITERIA: Final[Mapping[Audience, Mapping[str, float]]] = {
@@ -44,7 +83,9 @@ class _Judged:
     reason: str
 
 
-def credibility(source: Source, *, audience: Audience, today: date, corroborated_by: tuple[str, ...]) -> SourceCredibility:
+def credibility(
+    source: Source, *, audience: Audience, today: date, corroborated_by: tuple[str, ...]
+) -> SourceCredibility:
     """The credibility of ``source``, 0..1; ``corroborated_by`` are other sources that support its evidence."""
     weights = _CRITERIA[audience]
     judged = (
@@ -65,7 +106,11 @@ def credibility(source: Source, *, audience: Audience, today: date, corroborated
 def _publisher(source: Source) -> _Judged:
     domain = (source.registrable_domain or "").lower()
     if not domain:
-        return _Judged(name="publisher", share=0.4, reason="a document without a web address, supplied or from the library")
+        return _Judged(
+            name="publisher",
+            share=0.4,
+            reason="a document without a web address, supplied or from the library",
+        )
     if _OFFICIAL.search(domain) or domain == "who.int":
         return _Judged(name="publisher", share=1.0, reason=f"{domain} is a registry for public bodies")
     if _ACADEMIC.search(domain) or domain in _SCHOLARLY:
@@ -87,7 +132,9 @@ def _works(source: Source) -> _Judged:
         share = min(1.0, 0.4 + 0.1 * checkable)
         return _Judged(name="works", share=share, reason=f"names {checkable} works with a DOI or address")
     if source.references:
-        return _Judged(name="works", share=0.25, reason=f"names {len(source.references)} works without an address")
+        return _Judged(
+            name="works", share=0.25, reason=f"names {len(source.references)} works without an address"
+        )
     return _Judged(name="works", share=0.0, reason="names no works behind its statements")
 
 
@@ -102,18 +149,28 @@ def _date(source: Source, today: date) -> _Judged:
         return _Judged(name="date", share=0.0, reason="no date of publication")
     age = (today - source.published).days
     if age <= _FRESH_DAYS:
-        return _Judged(name="date", share=1.0, reason=f"published {source.published.isoformat()}, within three years")
-    return _Judged(name="date", share=0.5, reason=f"published {source.published.isoformat()}, more than three years ago")
+        return _Judged(
+            name="date", share=1.0, reason=f"published {source.published.isoformat()}, within three years"
+        )
+    return _Judged(
+        name="date", share=0.5, reason=f"published {source.published.isoformat()}, more than three years ago"
+    )
 
 
 def _corroboration(by: tuple[str, ...]) -> _Judged:
     if not by:
         return _Judged(name="corroboration", share=0.0, reason="no other source of this job says the same")
-    return _Judged(name="corroboration", share=min(1.0, 0.5 * len(by)), reason=f"supported by {', '.join(by)}")
+    return _Judged(
+        name="corroboration", share=min(1.0, 0.5 * len(by)), reason=f"supported by {', '.join(by)}"
+    )
 
 
 def _transport(source: Source) -> _Judged:
     if source.url is None:
         return _Judged(name="transport", share=0.5, reason="read as a file, not over the network")
     secure = source.url.lower().startswith("https://")
-    return _Judged(name="transport", share=float(secure), reason="served over HTTPS" if secure else "not served over HTTPS")
+    return _Judged(
+        name="transport",
+        share=float(secure),
+        reason="served over HTTPS" if secure else "not served over HTTPS",
+    )

@@ -11,8 +11,8 @@ from layers.top.artifacts import Sentence
 from layers.top.candidates import Candidate, CandidatePool
 from layers.top.evidence import EvidenceTable
 from layers.top.figures import salient_figure
-from layers.top.ordering import follows, paragraph_breaks, reading_order
-from layers.top.voice import Cue, is_caution, is_practice, join
+from layers.top.ordering import follows, paragraph_breaks
+from layers.top.voice import Cue, is_caution, join
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,9 +24,8 @@ class Line:
     opens: bool = False
 
 
-def quoted_lines(pool: CandidatePool, chosen: Sequence[Candidate], *, as_items: bool = False) -> list[Line]:
-    """The chosen sentences as a text, or as items of a list, steps or table, one run each."""
-    ordered = reading_order(chosen)
+def quoted_lines(pool: CandidatePool, ordered: Sequence[Candidate], *, as_items: bool = False) -> list[Line]:
+    """Sentences in reading order as a text, or as items of a list, steps or table, one run each."""
     breaks = paragraph_breaks(pool, ordered)
     lines: list[Line] = []
     previous: Candidate | None = None
@@ -46,7 +45,7 @@ def editorial(text: str, *, opens: bool = True) -> Line:
 
 
 def with_join(brief: ContentBrief, lines: list[Line], spent: set[Cue]) -> list[Line]:
-    """At most one editorial join, before the first later paragraph that turns to figures, limits or practice.
+    """At most one editorial join, before the first later paragraph that turns to figures or limits.
 
     ``spent`` are the cues already announced in this article; each is used once.
     """
@@ -54,7 +53,11 @@ def with_join(brief: ContentBrief, lines: list[Line], spent: set[Cue]) -> list[L
         if place == 0 or not line.opens or line.candidate is None:
             continue
         cue = _cue(line.text)
-        if cue is not None and cue not in spent and _cue(lines[place - 1].text) != cue:
+        if (
+            cue is not None
+            and cue not in spent
+            and all(_cue(earlier.text) != cue for earlier in lines[:place])
+        ):
             spent.add(cue)
             return [
                 *lines[:place],
@@ -66,8 +69,6 @@ def with_join(brief: ContentBrief, lines: list[Line], spent: set[Cue]) -> list[L
 
 
 def _cue(text: str) -> Cue | None:
-    if is_practice(text):
-        return "practice"
     if is_caution(text):
         return "caution"
     return "figures" if salient_figure(text) else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import Final
 
 from layers.bottom.artifacts import Passage, PassageIndex, SourceSet
@@ -62,7 +63,7 @@ class EvidenceFinder:
 
     def _spans(self, claim: str, passage: Passage) -> Iterator[Found]:
         sentences = passage.sentences or ((passage.start, passage.end),)
-        pairs = [(first[0], second[1]) for first, second in zip(sentences, sentences[1:], strict=False)]
+        pairs = [(first[0], second[1]) for first, second in pairwise(sentences)]
         for start, end in (*sentences, *pairs):
             support = self.score(claim, self._texts[passage.source][start:end])
             yield Found(passage=passage, start=start, end=end, support=support)

@@ -1,5 +1,7 @@
 """Title, slug and meta description of an article."""
 
+# ruff: noqa: RUF001 - typographic quotes and dashes are what this module reads
+
 from __future__ import annotations
 
 import re

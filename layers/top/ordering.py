@@ -27,7 +27,7 @@ def reading_order(chosen: Sequence[Candidate]) -> list[Candidate]:
 def _group_rank(group: Sequence[Candidate], chosen: Sequence[Candidate]) -> tuple[bool, bool, int]:
     first = min(group, key=lambda found: found.place)
     only_figures = all(salient_figure(found.text) for found in group)
-    return not first.definition, only_figures, chosen.index(group[0])
+    return not first.defined, only_figures, chosen.index(group[0])
 
 
 def follows(pool: CandidatePool, previous: Candidate | None, candidate: Candidate) -> bool:
@@ -45,7 +45,7 @@ def paragraph_breaks(pool: CandidatePool, ordered: Sequence[Candidate]) -> list[
         new_source = previous is not None and previous.source != candidate.source
         opens = previous is None or (
             not bound and (words >= _FULL_PARAGRAPH or (new_source and sentences >= 2))
-        ) or words + candidate.words > 2 * _FULL_PARAGRAPH and candidate.alone is not None  # fmt: skip
+        ) or (words + candidate.words > 2 * _FULL_PARAGRAPH and candidate.alone is not None)  # fmt: skip
         breaks.append(opens)
         words, sentences = (candidate.words, 1) if opens else (words + candidate.words, sentences + 1)
         previous = candidate

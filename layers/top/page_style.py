@@ -32,7 +32,7 @@ a:focus-visible, summary:focus-visible { outline: 3px solid var(--accent); outli
 nav { font-size: .95rem; border: 1px solid var(--line); border-radius: .5rem; padding: .9rem 1.25rem; }
 nav ol { margin: 0; padding-left: 1.25rem; }
 nav li { margin: .15rem 0; }
-.editorial { color: var(--soft); }
+.editorial { color: var(--soft); font-style: italic; }
 sup { line-height: 0; font-size: .72em; position: relative; margin-left: .1em; }
 sup a { text-decoration: none; padding: 0 .15em; font-family: system-ui, "Arial", "DejaVu Sans", sans-serif; }
 .note { display: none; position: absolute; left: 50%; bottom: 1.4em; transform: translateX(-50%); z-index: 2;

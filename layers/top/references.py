@@ -97,7 +97,7 @@ def safe_url(url: str | None, doi: str | None = None) -> str | None:
         return None
     if parts.scheme.lower() not in {"http", "https"} or not parts.hostname:
         return None
-    return quote(parts.geturl(), safe="/:?#[]@!$&*+,;=%._~-")
+    return quote(parts.geturl(), safe="/:?#[]@!$&()*+,;=%._~-")
 
 
 def reference_title(reference: Reference) -> str:

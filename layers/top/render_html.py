@@ -19,10 +19,10 @@ from layers.top.page_style import STYLE
 from layers.top.references import Citations
 from layers.top.render_sources import render_sources
 
-_TAGS: Final = set(
-    "main header section article nav footer h1 h2 h3 p span strong em sup a ol ul li table thead tbody tr th td "
-    "blockquote details summary div aside".split()
-)
+_TAGS: Final = {
+    *("main", "header", "section", "article", "aside", "nav", "div", "h1", "h2", "h3", "p", "span", "strong", "sup", "a"),
+    *("ol", "ul", "li", "table", "thead", "tbody", "tr", "th", "td", "blockquote", "details", "summary"),
+}  # fmt: skip
 _ATTRIBUTES: Final = {
     "*": {"id", "class"},
     "a": {"href", "aria-describedby", "aria-label"},
@@ -76,7 +76,7 @@ def _data(document: Mapping[str, Any]) -> str:
 def _body(article: Article, citations: Citations, brief: ContentBrief) -> Iterable[str]:
     yield f"<main><article><header><h1>{escape(article.title)}</h1>{_byline(brief, citations)}</header>"
     if article.answer:
-        yield f'<aside class="answer" aria-label="Short answer"><span class="label">In short</span>'
+        yield '<aside class="answer" aria-label="Short answer"><span class="label">In short</span>'
         yield f"<p>{_run(article.answer, citations)}</p></aside>"
     if article.introduction:
         yield f"<p>{_run(article.introduction, citations)}</p>"
@@ -164,7 +164,7 @@ def _marks(sentence: Sentence, citations: Citations) -> str:
 def _mark(note: str, number: int, item: Evidence, citations: Citations) -> str:
     source = citations.entry(number).source
     return (
-        f'<sup><a href="#source-{number}" aria-describedby="{escape(note)}" '
+        f'\u2060<sup><a href="#source-{number}" aria-describedby="{escape(note)}" '
         f'aria-label="Source {number}">[{number}]</a>'
         f'<span class="note" role="tooltip" id="{escape(note)}">“{escape(item.quote)}”'
         f'<span class="from">{escape(source.title)}</span></span></sup>'

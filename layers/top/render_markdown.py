@@ -29,7 +29,7 @@ def escape(text: str) -> str:
     line = _SPECIAL.sub(r"\\\1", _ENTITY.sub("&amp;", line))
     for pattern, replacement in _AUTOLINKS:
         line = pattern.sub(replacement, line)
-    return _LINE_START.sub(lambda found: _escaped_start(found), line)
+    return _LINE_START.sub(_escaped_start, line)
 
 
 def _escaped_start(found: re.Match[str]) -> str:
@@ -85,11 +85,14 @@ def _table(rows: Sequence[Block], citations: Citations) -> str:
 
 
 def _run(sentences: Sequence[Sentence], citations: Citations) -> str:
-    pieces = (
-        escape(sentence.text) + (f" {marks}" if (marks := _marks(sentence, citations)) else "")
-        for sentence in sentences
-    )
-    return " ".join(pieces)
+    return " ".join(_cited(sentence, citations) for sentence in sentences)
+
+
+def _cited(sentence: Sentence, citations: Citations) -> str:
+    if sentence.kind == "editorial":
+        return f"*{escape(sentence.text)}*"
+    marks = _marks(sentence, citations)
+    return f"{escape(sentence.text)} {marks}" if marks else escape(sentence.text)
 
 
 def _marks(sentence: Sentence, citations: Citations) -> str:
@@ -117,4 +120,4 @@ def _work(work: CitedWork) -> str:
     year = f" ({reference.year})" if reference.year else ""
     url = safe_url(reference.url, reference.doi)
     link = f" <{url}>" if url else ""
-    return f"   - Behind it: {escape(reference_title(reference))}{year}.{link}"
+    return f"   - Based on: {escape(reference_title(reference))}{year}.{link}"

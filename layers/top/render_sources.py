@@ -42,7 +42,7 @@ def _work(work: CitedWork) -> str:
     reference = work.reference
     title = _linked(reference_title(reference), safe_url(reference.url, reference.doi))
     year = f" ({reference.year})" if reference.year else ""
-    return f"<li>Behind it: {title}{year} {_back_links(work.sentences)}</li>"
+    return f"<li>Based on: {title}{year} {_back_links(work.sentences)}</li>"
 
 
 def _quotes(entry: CitedSource) -> str:

@@ -84,7 +84,9 @@ def support_score(claim: str, evidence: EvidenceText, weight: Weight = even_weig
     pairs = list(pairwise(bag))
     kept = sum(pair in evidence.pairs for pair in pairs) / len(pairs) if pairs else place
     score = _PLACE * place + _PAIRS * kept
-    score -= _FIGURE_LOSS * _share(missing_figures, figures(claim)) + _NAME_LOSS * _share(missing_names, names(claim))
+    score -= _FIGURE_LOSS * _share(missing_figures, figures(claim)) + _NAME_LOSS * _share(
+        missing_names, names(claim)
+    )
     return SupportScore(
         score=round(min(1.0, max(0.0, score)), 4),
         fit=round((place + _covered(weights, evidence.stems)) / 2, 4),

@@ -12,7 +12,7 @@ from typing import Final, Literal
 from layers.contract import Audience, ContentBrief, ContentType, Tone
 from layers.top.selection import Taste
 
-Cue = Literal["figures", "caution", "practice"]
+Cue = Literal["figures", "caution"]
 Form = Literal["steps", "list", "table"]
 
 _USUAL_TONE: Final[Mapping[ContentType, Tone]] = {
@@ -102,13 +102,6 @@ _JOINS: Final[Mapping[Cue, Mapping[Tone, str]]] = {
         Tone.FRIENDLY: "One thing to watch:",
         Tone.AUTHORITATIVE: "The limits matter as well.",
     },
-    "practice": {
-        Tone.FORMAL: "In practice:",
-        Tone.CONVERSATIONAL: "What to do about it:",
-        Tone.TECHNICAL: "For the implementation:",
-        Tone.FRIENDLY: "What you can do:",
-        Tone.AUTHORITATIVE: "In practice:",
-    },
 }
 _CALLS: Final[Mapping[ContentType, tuple[str, str]]] = {
     ContentType.BLOG_POST: (
@@ -142,13 +135,21 @@ _CALLS: Final[Mapping[ContentType, tuple[str, str]]] = {
     ),
 }
 _CAUTION: Final = re.compile(
-    r"\b(?:risks?|however|limit(?:s|ed|ations?)?|challenges?|bias(?:ed)?|concerns?|fail(?:s|ed|ures?)?|danger|harm|drawbacks?|uncertain|privacy)\b",
+    r"\b(?:risks?|limitations?|drawbacks?|downsides?|bias(?:es|ed)?|challenges?|concerns? (?:about|over)|dangers?)\b",
     re.IGNORECASE,
 )
-_PRACTICE: Final = re.compile(
-    r"^(?:use|set|turn|make|check|keep|train|teach|report|install|enable|start|choose|avoid|ask|plan|test|review|write|back|do|never|always)\b|\b(?:should|must|recommends?|need to)\b",
+_IMPERATIVE: Final = re.compile(
+    r"^(?:always |never |do not |don.t )?(?:add|agree|aim|allow|apply|appoint|ask|assign|audit|avoid|back|begin|block|book|build|buy|call|change|"
+    r"check|choose|clean|close|collect|compare|configure|confirm|consider|contact|copy|create|cut|decide|define|delete|deploy|describe|"
+    r"design|determine|develop|disable|document|eat|enable|encourage|encrypt|ensure|establish|evaluate|expect|explain|fill|find|fix|follow|"
+    r"get|give|go|grow|hire|hold|identify|improve|include|inform|inspect|install|invite|keep|label|learn|let|limit|list|log|look|lower|make|"
+    r"manage|measure|mix|monitor|move|notify|offer|open|order|pay|pick|place|plan|plant|prepare|prevent|provide|publish|put|"
+    r"reduce|register|remove|repeat|replace|report|require|reset|restrict|review|revoke|rinse|run|schedule|search|seek|select|send|separate|set|"
+    r"share|show|sign|spend|start|stay|stop|store|switch|take|talk|teach|tell|test|track|train|treat|try|turn|update|use|verify|wait|wash|"
+    r"watch|water|wear|work|write)\b(?! (?:is|are|was|were|has|have|of|for)\b)",
     re.IGNORECASE,
 )
+_RECOMMENDS: Final = re.compile(r"\b(?:should|must|recommends?|needs? to)\b", re.IGNORECASE)
 
 
 def tone_of(brief: ContentBrief) -> Tone:
@@ -176,7 +177,7 @@ def form_lead(brief: ContentBrief, form: Form) -> str:
 
 
 def join(brief: ContentBrief, cue: Cue) -> str:
-    """What leads over to figures, limits or practice."""
+    """What leads over to figures or limits."""
     return _JOINS[cue][tone_of(brief)]
 
 
@@ -190,6 +191,11 @@ def is_caution(text: str) -> bool:
     return _CAUTION.search(text) is not None
 
 
+def is_instruction(text: str) -> bool:
+    """Whether a sentence tells the reader what to do ("Turn on ...")."""
+    return _IMPERATIVE.match(text) is not None
+
+
 def is_practice(text: str) -> bool:
-    """Whether a sentence tells what to do."""
-    return _PRACTICE.search(text) is not None
+    """Whether a sentence is an instruction or a recommendation."""
+    return is_instruction(text) or _RECOMMENDS.search(text) is not None
