@@ -27,6 +27,7 @@ QUEUES = (
     QueueSettings(name="forgetful", default_ttl=300),
     QueueSettings(name="unique", duplicate_window=1500),
     QueueSettings(name="windows"),
+    QueueSettings(name="managed"),
     QueueSettings(name="crowd"),
 )
 
