@@ -46,7 +46,9 @@ async def ready_line(process: asyncio.subprocess.Process) -> dict[str, object]:
 
 async def test_the_ready_line_serving_and_a_clean_stop(tmp_path):
     app = write_app(tmp_path / "app", APP)
-    async with host_process(app, tmp_path / "data", "--instance-id", "i-1", "--functions", "where") as process:
+    async with host_process(
+        app, tmp_path / "data", "--instance-id", "i-1", "--functions", "where"
+    ) as process:
         ready = await ready_line(process)
         assert {"ready": True, "port": ready["port"], "functions": ["where"], "instanceId": "i-1"} == ready
         async with aiohttp.ClientSession() as session:
@@ -65,7 +67,7 @@ async def test_the_ready_line_serving_and_a_clean_stop(tmp_path):
                 assert f"i-1 {app}" == await response.text()
         async with asyncio.timeout(LIMIT_S):
             await process.communicate()
-        assert 0 == process.returncode
+        assert process.returncode == 0
 
 
 async def test_a_thread_that_never_ends_does_not_hold_up_the_stop(tmp_path):
@@ -84,15 +86,20 @@ async def test_a_thread_that_never_ends_does_not_hold_up_the_stop(tmp_path):
             await asyncio.wait({call})
             if call.exception() is None:
                 call.result().close()
-    assert 0 == process.returncode
+    assert process.returncode == 0
     assert b"1 invocations did not end within 0.1 s" in errors
     assert b"1 threads still run a synchronous function" in errors
 
 
 async def test_an_app_that_cannot_be_indexed_ends_with_its_message(tmp_path):
-    app = write_app(tmp_path / "app", "@app.route(route='x')\ndef f(req: func.HttpRequest, extra) -> str: ...\n")
+    app = write_app(
+        tmp_path / "app", "@app.route(route='x')\ndef f(req: func.HttpRequest, extra) -> str: ...\n"
+    )
     async with host_process(app, tmp_path / "data") as process:
         async with asyncio.timeout(LIMIT_S):
             output, errors = await process.communicate()
-    assert (1, b"") == (process.returncode, output)
-    assert b"FunctionLoadError: cannot load the f function: the following parameters are declared in Python but not" in errors
+    assert (process.returncode, output) == (1, b"")
+    assert (
+        b"FunctionLoadError: cannot load the f function: the following parameters are declared in Python but not"
+        in errors
+    )
