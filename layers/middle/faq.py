@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 
 from layers.middle.artifacts import FaqPlan, QueryPlan
@@ -12,7 +13,11 @@ from layers.middle.wording import question_of
 from layers.text.similarity import jaccard
 from layers.text.words import stems
 
+_LEANS = re.compile(
+    r"\b(?:it|they|them|this|that|these|those)\b", re.IGNORECASE
+)  # needs what stood before it
 _PASSAGES = 2
+_FULL_FIT = 0.6
 _ALIKE = 0.6
 _STANDALONE = (
     "cost",
@@ -76,6 +81,8 @@ def speaking(facet: Facet, topic: Topic, free: Sequence[HeadedRow]) -> list[str]
         named = any(topic.named_in(frozenset(stems(text))) for text in cued)
         if named or (under and cued):
             found.append((under + named + item.row.fit, item.row.id))
+    if len(found) < _PASSAGES and not any(worth >= 1 + _FULL_FIT for worth, _ in found):
+        return []
     return [row for _, row in sorted(found, key=lambda entry: -entry[0])]
 
 
@@ -83,7 +90,7 @@ def source_questions(headed: Sequence[HeadedRow]) -> dict[str, list[str]]:
     """The headings that are questions, with the passages under them."""
     by_heading: dict[str, list[str]] = {}
     for item in headed:
-        if item.heading and item.heading.endswith("?"):
+        if item.heading and item.heading.endswith("?") and not _LEANS.search(item.heading):
             by_heading.setdefault(item.heading, []).append(item.row.id)
     return by_heading
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from layers.bottom.artifacts import Passage, PassageIndex, Source, SourceSet
+from layers.middle.topic import Topic
 from layers.text.words import stems, words
 
 _FURNITURE = re.compile(
@@ -17,6 +18,9 @@ _FURNITURE = re.compile(
     r"|related (?:posts|articles)|book a demo|contact us|free (?:trial|download|shipping)",
     re.IGNORECASE,
 )
+_FIRST_PERSON = re.compile(
+    r"(?<!\w)(?:I|I'\w+|[Mm]y|[Ww]e|[Ww]e'\w+|[Oo]urs?)(?!\w)(?!\.)"
+)  # not the article's author
 _SHORTEST_SENTENCE = 5  # words; less is a label, not a statement
 _CHOSEN = 0.4  # fit of any passage, because its source was chosen for the topic
 _RUN = 4  # stems in a row that mark a repetition
@@ -57,17 +61,16 @@ class Material:
         return tuple(source.text for source in self.sources.values())
 
 
-def gather_material(sources: SourceSet, index: PassageIndex, topic: str) -> Material:
+def gather_material(sources: SourceSet, index: PassageIndex, topic: Topic) -> Material:
     """Rows for all passages but page furniture, fragments and repetitions of an earlier passage."""
     by_id = {source.id: source for source in sources.sources}
-    wanted = frozenset(stems(topic))
-    titles = {source.id: _share(wanted, stems(source.title)) for source in sources.sources}
+    titles = {source.id: topic.nearness(stems(source.title)) for source in sources.sources}
     rows: list[Row] = []
     opened: set[str] = set()
     seen = _Seen()
     for passage in index.passages:
         row = _row(
-            passage, by_id[passage.source], wanted, titles[passage.source], passage.source not in opened
+            passage, by_id[passage.source], topic, titles[passage.source], opens=passage.source not in opened
         )
         if row is not None and not seen.repeats(row.stems):
             rows.append(row)
@@ -75,16 +78,14 @@ def gather_material(sources: SourceSet, index: PassageIndex, topic: str) -> Mate
     return Material(rows=tuple(rows), sources=by_id)
 
 
-def _row(
-    passage: Passage, source: Source, wanted: frozenset[str], title_fit: float, opens: bool
-) -> Row | None:
+def _row(passage: Passage, source: Source, topic: Topic, title_fit: float, *, opens: bool) -> Row | None:
     spans = passage.sentences or ((passage.start, passage.end),)
     sentences = tuple(source.text[start:end] for start, end in spans)
     sentences = tuple(sentence for sentence in sentences if is_statement(sentence))
     if not sentences:
         return None
     found = stems(" ".join(sentences))
-    own = _share(wanted, [*found, *stems(passage.heading)])
+    own = topic.nearness([*found, *stems(passage.heading)])
     return Row(
         passage=passage,
         sentences=sentences,
@@ -102,11 +103,8 @@ def is_statement(sentence: str) -> bool:
         len(words(sentence)) >= _SHORTEST_SENTENCE
         and sentence.rstrip("\"')]\u201d\u2019 ")[-1:] in {".", "!", "%"}
         and not _FURNITURE.search(sentence)
+        and not _FIRST_PERSON.search(sentence)
     )
-
-
-def _share(wanted: frozenset[str], found: Iterable[str]) -> float:
-    return len(wanted.intersection(found)) / len(wanted) if wanted else 1.0
 
 
 class _Seen:

@@ -73,8 +73,8 @@ def build_graph(
     brief: ContentBrief, sources: SourceSet, index: PassageIndex, keywords: KeywordPlan
 ) -> TopicGraph:
     """The pure part of :func:`map_relationships`."""
-    material = gather_material(sources, index, brief.topic)
-    topic = read_topic(brief.topic, material.texts)
+    topic = read_topic(brief.topic, [source.text for source in sources.sources])
+    material = gather_material(sources, index, topic)
     concepts = concept_labels(_own_names(topic), keywords.keywords)
     labels = [*concepts, *name_labels(material.rows, concepts)]
     mentions = Mentions(labels, aliases={topic.short: topic.head} if not topic.sides else {})

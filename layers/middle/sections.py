@@ -7,23 +7,21 @@ from dataclasses import dataclass, replace
 
 from layers.middle.allocation import Refusal, Share, share_out
 from layers.middle.artifacts import SectionForm, SectionPlan
-from layers.middle.candidates import Candidate, HeadedRow, facet_candidate, theme_candidates, title_candidates
+from layers.middle.candidates import Candidate, HeadedRow, facet_candidate, within
 from layers.middle.desk import Desk
 from layers.middle.facets import FACETS, ask
 from layers.middle.key_points import KeyPointReading
 from layers.middle.material import Row
 from layers.middle.templates import THEMES
+from layers.middle.themes import find_themes
 from layers.middle.wording import HeadingWriter, form_of, query_of
 from layers.text.numbers import figures
-from layers.text.words import stems
 
 _WANTED = 3.0  # priority of what the caller asked for
 _ANSWER_WORDS = 60
 _FAQ_WORDS = 45
 _FEWEST_WORDS = 40
 _RESERVE = 3  # evidence words at hand per word wanted, so that the writer can choose
-_FEWEST_TITLES = 3  # sources that divide the topic among them before their titles become sections
-_THEME_SATURATION = 12.0  # weighted sentences beyond which a theme is not more worthy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,16 +56,17 @@ def _collect(
 ) -> tuple[list[Candidate], list[Refusal]]:
     """Everything that could be a section, and the facets of the template that nothing speaks of."""
     rows = {item.row.id for item in free}
-    found = [_within(candidate, rows) for candidate in points.candidates]
+    limit = desk.budget.sections
+    found = [within(candidate, rows) for candidate in points.candidates]
     missing: list[Refusal] = []
-    names = frozenset(stems(f"{desk.topic.head} {desk.topic.short}"))
     for slot in desk.plan.slots:
         if slot.facet == THEMES:
-            found += _themes(desk, free)
+            themes = find_themes(desk, free)
+            found += themes[: max(1, limit - 2 if desk.tells_steps else limit // 2)]
             continue
         facet = FACETS[slot.facet]
         heading = ask(slot.title or facet.title, desk.topic)
-        candidate = facet_candidate(facet, free, heading, names)
+        candidate = facet_candidate(facet, free, heading, desk.topic)
         if not candidate.scores:
             missing.append(Refusal(candidate=candidate, reason="no passage speaks of it"))
         elif slot.facet in points.facets or slot.facet == desk.topic.focus:
@@ -75,35 +74,6 @@ def _collect(
         else:
             found.append(candidate)
     return found, missing
-
-
-def _within(candidate: Candidate, rows: Collection[str]) -> Candidate:
-    return replace(
-        candidate,
-        scores={row: score for row, score in candidate.scores.items() if row in rows},
-        evidence={row: count for row, count in candidate.evidence.items() if row in rows},
-    )
-
-
-def _themes(desk: Desk, free: Sequence[HeadedRow]) -> list[Candidate]:
-    """The worthiest themes: those of source titles where several sources divide the topic, else those of headings."""
-    rows = {item.row.id for item in free}
-    titled = [
-        _within(c, rows) for c in title_candidates(desk.material, desk.casing, desk.topic, desk.topic_stems)
-    ]
-    themes = theme_candidates(free, desk.topic_stems)
-    if len(titled) >= _FEWEST_TITLES and not desk.how_to:
-        themes = titled
-    room = (
-        desk.budget.sections - 2
-        if desk.plan.template in {"how_to", "list", "comparison"}
-        else desk.budget.sections // 2
-    )
-    return sorted(themes, key=lambda theme: -_worthiness(theme))[: max(1, room)]
-
-
-def _worthiness(theme: Candidate) -> float:
-    return min(theme.mass(), _THEME_SATURATION) * theme.fit * (1 + 0.3 * (len(theme.sources) - 1))
 
 
 def _in_order(desk: Desk, shares: Sequence[Share]) -> list[Share]:

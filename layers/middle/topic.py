@@ -95,12 +95,22 @@ class Topic:
     @property
     def names(self) -> tuple[frozenset[str], ...]:
         """The stems of each name of the subject; a text that holds all stems of one speaks of the subject."""
-        found = (frozenset(stems(name)) for name in dict.fromkeys((self.head, self.short, *self.sides)))
+        found = (frozenset(stems(name)) for name in dict.fromkeys(self.sides or (self.head, self.short)))
         return tuple(name for name in found if name)
 
     def named_in(self, found: Collection[str]) -> bool:
         """Whether these stems hold one of the names."""
         return any(name.issubset(found) for name in self.names)
+
+    def titles(self, found: Collection[str]) -> bool:
+        """Whether a title with these stems is about the subject: it names more than half of it, or one side."""
+        return self.nearness(found) > (0.0 if self.sides else 0.5)
+
+    def nearness(self, found: Collection[str]) -> float:
+        """How much these stems are about the subject, 0..1: of a comparison the sides that they name."""
+        if self.sides:
+            return sum(name.issubset(found) for name in self.names) / len(self.names)
+        return max((len(name.intersection(found)) / len(name) for name in self.names), default=1.0)
 
     @property
     def question(self) -> str:

@@ -33,8 +33,9 @@ from layers.top.voice import (
     taste_of,
 )
 
-SECTION_FLOOR: Final = 0.16
-_WIDER_FLOOR: Final = 0.12
+SECTION_FLOOR: Final = 0.08
+_WIDER_FLOOR: Final = 0.04
+_FREE_FLOOR: Final = 0.3
 _ANSWER_FLOOR: Final = 0.2
 _FAQ_FLOOR: Final = 0.38
 _FIGURE_FLOOR: Final = 0.2
@@ -99,11 +100,6 @@ class EmbeddedWriter:
         question = self._ask(
             outline.answer_question, self._brief.topic, passages=outline.answer_passages, floor=_ANSWER_FLOOR
         )
-        near = self._pool.of_passages(outline.answer_passages)
-        answer = choose_answer(self._pool, question, near, self._ledger, outline.answer_words)
-        if sum(found.words for found in answer) >= outline.answer_words[0]:
-            return answer
-        self._ledger = Ledger(self._pool)
         return choose_answer(self._pool, question, self._pool.candidates, self._ledger, outline.answer_words)
 
     def _part(self, plan: SectionPlan) -> _Part:
@@ -125,21 +121,21 @@ class EmbeddedWriter:
         """Rows of a closing table of figures, where the outline has none and the evidence has enough."""
         if self._brief.content_type in _PLAIN_TYPES or any(part.form == "table" for part in parts):
             return []
-        cited = {passage for part in parts for passage in part.plan.passages}
         rows = [
-            found
+            (relevance(self._pool, self._topic, found), found)
             for found in self._pool.candidates
-            if found.passage.id in cited and found.alone is not None and salient_figure(found.alone)
-            and not found.first_person and not self._ledger.uses(found)
-            and relevance(self._pool, self._topic, found) >= _FIGURE_FLOOR
-        ]  # fmt: skip
-        rows.sort(key=lambda found: (-relevance(self._pool, self._topic, found), found.place))
-        chosen: list[Candidate] = []
-        for row in rows:
-            if len(chosen) < _MOST_ROWS and not self._ledger.refuses(row):
-                chosen.append(row)
-                self._ledger.take([row])
-        return chosen if len(chosen) >= _FEWEST_ITEMS else []
+            if found.alone is not None and salient_figure(found.alone) and not found.aside
+        ]
+        rows.sort(key=lambda row: (-row[0], row[1].place))
+        trial = self._ledger.branch()
+        for score, row in rows:
+            if score >= _FIGURE_FLOOR and not trial.refuses(row):
+                trial.take([row])
+        chosen = trial.chosen[len(self._ledger.chosen) :][:_MOST_ROWS]
+        if len(chosen) < _FEWEST_ITEMS:
+            return []
+        self._ledger.take(chosen)
+        return chosen
 
     def _room(self, answer: list[Candidate], parts: Sequence[_Part], figures: list[Candidate]) -> int:
         said = sum(found.words for found in (*answer, *figures)) + sum(part.words for part in parts)
@@ -156,7 +152,7 @@ class EmbeddedWriter:
             ):
                 break
             asked = self._ask(question, passages=passages, floor=_FAQ_FLOOR)
-            near = [found for found in self._pool.of_passages(passages) if not found.first_person]
+            near = self._pool.of_passages(passages)
             chosen = select(self._pool, asked, near, self._ledger, 40)[:2]
             if chosen:
                 entries.append((question, chosen))
@@ -170,17 +166,28 @@ class EmbeddedWriter:
         figures: list[Candidate],
         faq: Sequence[tuple[str, list[Candidate]]],
     ) -> None:
-        """Where the article is short of its minimum, let sections take further evidence of their own passages."""
+        """Where the article is short of its minimum, let sections take further evidence, first from their passages."""
         said = self._outline.max_words - self._room(answer, parts, figures)
         missing = self._outline.min_words - said - sum(found.words for _, chosen in faq for found in chosen)
-        for part in parts:
-            if missing <= 0:
-                return
-            wider = replace(part.question, floor=_WIDER_FLOOR)
-            candidates = self._fitting(part.form, self._pool.of_passages(part.plan.passages))
-            more = select(self._pool, wider, candidates, self._ledger, min(missing, part.plan.target_words))
-            part.chosen += more
-            missing -= sum(found.words for found in more)
+        for candidates in (self._own_passages, self._free_passages):
+            for part in parts:
+                if missing <= 0:
+                    return
+                question, found = candidates(part, parts)
+                room = min(missing, part.plan.target_words)
+                more = select(self._pool, question, self._fitting(part.form, found), self._ledger, room)
+                part.chosen += more
+                missing -= sum(candidate.words for candidate in more)
+
+    def _own_passages(self, part: _Part, _: Sequence[_Part]) -> tuple[Question, list[Candidate]]:
+        own = self._pool.of_passages(part.plan.passages)
+        return replace(part.question, floor=_WIDER_FLOOR), own
+
+    def _free_passages(self, part: _Part, parts: Sequence[_Part]) -> tuple[Question, list[Candidate]]:
+        """What no section was given, held to a higher floor, since nobody planned it for this section."""
+        planned = {passage for other in parts for passage in other.plan.passages}
+        free = [found for found in self._pool.candidates if found.passage.id not in planned]
+        return replace(part.question, floor=_FREE_FLOOR), free
 
     def _assembled(
         self,

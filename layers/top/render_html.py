@@ -164,7 +164,7 @@ def _marks(sentence: Sentence, citations: Citations) -> str:
 def _mark(note: str, number: int, item: Evidence, citations: Citations) -> str:
     source = citations.entry(number).source
     return (
-        f'<sup><a href="#source-{number}" aria-describedby="{escape(note)}" '
+        f'\u2060<sup><a href="#source-{number}" aria-describedby="{escape(note)}" '
         f'aria-label="Source {number}">[{number}]</a>'
         f'<span class="note" role="tooltip" id="{escape(note)}">“{escape(item.quote)}”'
         f'<span class="from">{escape(source.title)}</span></span></sup>'

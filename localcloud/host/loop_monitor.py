@@ -5,6 +5,8 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 
+from localcloud.host.tasks import cancelled, spawn
+
 _LOG = logging.getLogger("host.functions")
 
 LIMIT_S = 0.2
@@ -20,13 +22,11 @@ class LoopMonitor:
 
     def start(self) -> None:
         """Begin to measure on the running loop."""
-        self._task = asyncio.create_task(self._watch(), name="loop monitor")
+        self._task = spawn(self._watch(), "loop monitor")
 
     async def close(self) -> None:
         """End."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait({self._task})
+        await cancelled(self._task)
 
     async def _watch(self) -> None:
         while True:

@@ -22,6 +22,7 @@ from localcloud.host.receiving import (
     ReceiverFactory,
 )
 from localcloud.host.servicebus_calls import batch_call, single_call
+from localcloud.host.tasks import spawn
 
 _LOG = logging.getLogger("host.servicebus")
 
@@ -100,14 +101,9 @@ class ServiceBusListener:
 
     def _add_slots(self, count: int) -> None:
         for _ in range(count):
-            task = asyncio.create_task(self._serve(), name=f"receiver of {self._options.function}")
+            task = spawn(self._serve(), f"receiver of {self._options.function}")
             self._slots[task] = False
-            task.add_done_callback(self._forget)
-
-    def _forget(self, task: asyncio.Task[None]) -> None:
-        del self._slots[task]
-        if not task.cancelled() and task.exception() is not None:
-            _LOG.error("A receiver of '%s' ended.", self._options.function, exc_info=task.exception())
+            task.add_done_callback(self._slots.pop)
 
     async def _serve(self) -> None:
         """Receive and process, one message or batch at a time, through every loss of the connection."""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from uuid import UUID
 
 from localcloud.servicebus.amqp import encode
-from localcloud.servicebus.amqp.types import Value
+from localcloud.servicebus.amqp.types import DecodeError, Value
 from localcloud.servicebus.consumers import LOCK_LOST, NOT_ALLOWED, Outlet, property_changes
 from localcloud.servicebus.journal import Message
 from localcloud.servicebus.messages import Content, parse, render
@@ -56,6 +56,8 @@ class Management:
             return _failure(403, NOT_ALLOWED, f"Refused: {error}.")
         except _BadRequestError as error:
             return _failure(400, "amqp:invalid-field", f"The request is wrong: {error}.")
+        except DecodeError as error:
+            return _failure(400, "amqp:decode-error", f"A message is malformed: {error}.")
 
     def _renew(self, body: dict[Value, Value]) -> Response:
         ends = [self._messages.renew(token) for token in _list(body, "lock-tokens", UUID)]

@@ -5,13 +5,13 @@ codes and annotation names are those of AMQP 1.0 part 3.2 and of the Service Bus
 """
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from localcloud.servicebus.amqp import encode
 from localcloud.servicebus.amqp.decode import decode, raw_items, skip
 from localcloud.servicebus.amqp.performatives import MAX_UINT
-from localcloud.servicebus.amqp.types import DecodeError, Described, Value
+from localcloud.servicebus.amqp.types import DecodeError, Symbol, Timestamp, Value
 
 BATCH_FORMAT = 0x80013700
 
@@ -75,6 +75,17 @@ class Stamps:
     state: int
     locked_until: int | None
     expires_at: int | None
+
+
+_PROPERTY_ENCODERS: tuple[tuple[type, Callable[[Value], bytes]], ...] = (
+    (bool, encode.boolean),
+    (Timestamp, encode.timestamp),
+    (int, encode.long),
+    (float, encode.double),
+    (uuid.UUID, encode.uuid_),
+    (Symbol, encode.symbol),
+    (bytes, encode.binary),
+)
 
 
 def parse_transfer(message_format: int, payload: bytes) -> list[Content]:
@@ -146,14 +157,13 @@ def render(content: Content, stamps: Stamps) -> bytes:
 
 
 def property_value(value: Value) -> bytes:
-    """Encodes a decoded application property of one of the types that SDKs put into properties to modify."""
-    if isinstance(value, bool):
-        return encode.boolean(value)
-    if isinstance(value, int):
-        return encode.long(value)
-    if isinstance(value, bytes):
-        return encode.binary(value)
-    return encode.NULL if value is None else encode.string(str(value))
+    """Encodes a decoded application property; types that Python does not tell apart become the widest of them."""
+    if value is None:
+        return encode.NULL
+    for kind, encoder in _PROPERTY_ENCODERS:
+        if isinstance(value, kind):
+            return encoder(value)
+    return encode.string(str(value))
 
 
 def sections(payload: bytes) -> list[tuple[int, bytes]]:
@@ -174,9 +184,8 @@ def sections(payload: bytes) -> list[tuple[int, bytes]]:
 def _header(raw: bytes | None) -> list[Value]:
     fields: Value = []
     if raw is not None:
-        section, _ = decode(raw)
-        fields = section.value
-        if not isinstance(section, Described) or not isinstance(fields, list):
+        fields, _ = decode(raw, 3)
+        if not isinstance(fields, list):
             raise DecodeError("a message header must be a list")
     return [*fields, None, None, None][:3]
 

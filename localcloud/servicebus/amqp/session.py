@@ -4,7 +4,7 @@ from collections import deque
 from typing import Protocol
 
 from localcloud.servicebus.amqp import encode, frames
-from localcloud.servicebus.amqp.frames import AttachReply, LinkFlow
+from localcloud.servicebus.amqp.frames import AttachReply, FrameError, LinkFlow
 from localcloud.servicebus.amqp.links import MAX_MESSAGE_SIZE, IncomingLink, OutgoingLink
 from localcloud.servicebus.amqp.performatives import (
     MAX_UINT,
@@ -63,12 +63,14 @@ class Session:
 
     def attach(self, request: Attach) -> None:
         """Opens a link, or refuses it with a missing terminus and a detach that carries the reason."""
+        if request.handle in self._links:
+            raise FrameError(f"handle {request.handle} is in use")
         asked = _link_request(request)
         try:
             link = self._open(request, asked)
         except LinkRefusedError as refusal:
             self._reply(request, asked, refused=True)
-            self._connection.write(frames.detach(self._channel, request.handle, refusal.error))
+            self._connection.write(frames.detach(self._channel, request.handle, error=refusal.error))
             return
         self._links[request.handle] = link
         self._reply(request, asked, refused=False)
@@ -122,7 +124,7 @@ class Session:
         link = self._links.pop(request.handle, None)
         if link is not None:
             self._drop(link)
-            self._connection.write(frames.detach(self._channel, request.handle))
+            self._connection.write(frames.detach(self._channel, request.handle, closed=request.closed))
 
     def close(self) -> None:
         """Drops all links after an end or a lost connection."""
