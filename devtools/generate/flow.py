@@ -40,6 +40,8 @@ async def generate(base: str, request: Mapping[str, Any], *, out: Path, display:
     async with Api(base) as api:
         submitted: dict[str, Any] = {}
         try:
+            if not request["async"]:
+                display.say("Waiting for the answer ...")
             submitted = await api.submit(request, key=key)
             job_id = str(submitted["jobId"])
             display.say(f"Job {job_id}: {submitted.get('message') or submitted['status']}")
