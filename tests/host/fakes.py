@@ -67,7 +67,10 @@ class FakeBroker:
             if self.down is not None:
                 raise self.down
             until = self._clock.now() + self._lock
-            found = [replace(self._waiting.popleft(), locked_until=until) for _ in range(min(limit, len(self._waiting)))]
+            found = [
+                replace(self._waiting.popleft(), locked_until=until)
+                for _ in range(min(limit, len(self._waiting)))
+            ]
             self.locks |= {message.body: until for message in found}
             return [FakeDelivery(message) for message in found]
 

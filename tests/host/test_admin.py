@@ -54,7 +54,9 @@ def test_the_key_file_is_private_and_shared_by_later_instances(tmp_path):
 
 
 def test_a_system_key_does_not_pass_a_function_and_a_function_key_only_its_own():
-    ring = KeyRing(master="m", function_keys={}, system_keys={"s": "sys"}, per_function={"f": {"default": "own"}})
+    ring = KeyRing(
+        master="m", function_keys={}, system_keys={"s": "sys"}, per_function={"f": {"default": "own"}}
+    )
     assert AccessLevel.SYSTEM == ring.level("sys", "f")
     assert not ring.allows("FUNCTION", "sys", "f")
     assert ring.allows("FUNCTION", "own", "f")
@@ -73,7 +75,10 @@ async def test_a_function_can_be_started_by_hand(serve, caplog):
 
 
 async def test_a_test_can_invoke_a_function_and_see_how_it_ended(serve):
-    app = await serve(APP + "\n@app.route(route='bad')\ndef bad(req: func.HttpRequest) -> str: raise OSError(req.get_body())\n")
+    app = await serve(
+        APP
+        + "\n@app.route(route='bad')\ndef bad(req: func.HttpRequest) -> str: raise OSError(req.get_body())\n"
+    )
     assert (await app.host.invoke("on_message", "x")).succeeded
     outcome = await app.host.invoke("bad", "y")
     assert isinstance(outcome.error, OSError)

@@ -84,11 +84,16 @@ async def respond_with(serve, expression):
         ("func.HttpResponse('hé')", 200, "text/plain; charset=utf-8", "hé"),
         ("func.HttpResponse('{}', mimetype='application/json')", 200, "application/json", "{}"),
         ("func.HttpResponse(status_code=204)", 204, None, ""),
-        ("func.HttpResponse('x', headers={'content-length': '99', 'x-y': 'z'})", 200, "text/plain; charset=utf-8", "x"),
+        (
+            "func.HttpResponse('x', headers={'content-length': '99', 'x-y': 'z'})",
+            200,
+            "text/plain; charset=utf-8",
+            "x",
+        ),
         ("'plain'", 200, "text/plain; charset=utf-8", "plain"),
         ("'{\"a\": 1}'", 200, "text/plain; charset=utf-8", '{"a": 1}'),
-        ("'{\"body\": \"x\", \"status\": 418}'", 418, "text/plain; charset=utf-8", "x"),
-        ("'{\"Body\": {\"a\": 1}, \"statusCode\": \"201\"}'", 201, "application/json; charset=utf-8", '{"a": 1}'),
+        ('\'{"body": "x", "status": 418}\'', 418, "text/plain; charset=utf-8", "x"),
+        ('\'{"Body": {"a": 1}, "statusCode": "201"}\'', 201, "application/json; charset=utf-8", '{"a": 1}'),
     ],
 )
 async def test_responses_are_encoded_as_in_the_host(serve, expression, status, content_type, body):
@@ -133,7 +138,9 @@ async def test_an_out_parameter_can_carry_the_response(serve):
 async def test_a_body_above_the_limit_is_refused(serve):
     app = await serve(ECHO)
     reader, writer = await asyncio.open_connection("127.0.0.1", app.host.port)
-    writer.write(f"POST /api/echo HTTP/1.1\r\nHost: x\r\nContent-Length: {MAX_BODY_BYTES + 1}\r\n\r\n".encode())
+    writer.write(
+        f"POST /api/echo HTTP/1.1\r\nHost: x\r\nContent-Length: {MAX_BODY_BYTES + 1}\r\n\r\n".encode()
+    )
     assert b"413" in await reader.readline()
     writer.close()
     await writer.wait_closed()
@@ -244,13 +251,22 @@ async def test_the_log_has_the_lines_of_the_host(serve, caplog):
     caplog.set_level("INFO")
     app = await serve(ECHO)
     await app.get("/api/echo")
-    assert "Executing 'Functions.echo' (Reason='This function was programmatically called via the host APIs.', Id=" in caplog.text
+    assert (
+        "Executing 'Functions.echo' (Reason='This function was programmatically called via the host APIs.', Id="
+        in caplog.text
+    )
     assert "Executed 'Functions.echo' (Succeeded, Id=" in caplog.text
 
 
 async def test_pages_of_other_origins_may_call_when_local_settings_allow_it(serve):
-    app = await serve(ECHO, local_settings={"Values": {}, "Host": {"CORS": "http://a.test", "CORSCredentials": True}})
-    asked = {"Origin": "http://a.test", "Access-Control-Request-Method": "PUT", "Access-Control-Request-Headers": "x"}
+    app = await serve(
+        ECHO, local_settings={"Values": {}, "Host": {"CORS": "http://a.test", "CORSCredentials": True}}
+    )
+    asked = {
+        "Origin": "http://a.test",
+        "Access-Control-Request-Method": "PUT",
+        "Access-Control-Request-Headers": "x",
+    }
     status, _, response = await app.request("OPTIONS", "/api/echo", headers=asked)
     assert (204, "PUT", "x") == (
         status,

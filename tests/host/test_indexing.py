@@ -29,12 +29,16 @@ def index_queue_function(folder: Path, signature: str, extra: str = "") -> Index
 
 
 def test_two_function_apps_are_an_error_that_names_the_class(tmp_path):
-    with pytest.raises(AppLoadError, match="More than one FunctionApp or other top level function app instances"):
+    with pytest.raises(
+        AppLoadError, match="More than one FunctionApp or other top level function app instances"
+    ):
         index(tmp_path, "other = func.FunctionApp()")
 
 
 def test_a_module_without_an_app_is_an_error(tmp_path):
-    with pytest.raises(AppLoadError, match="Could not find top level function app instances in function_app.py"):
+    with pytest.raises(
+        AppLoadError, match="Could not find top level function app instances in function_app.py"
+    ):
         index(tmp_path, "", preamble="import azure.functions as func\nb = func.Blueprint()\n")
 
 
@@ -43,7 +47,9 @@ def test_an_app_without_functions_is_served_empty(tmp_path):
 
 
 def test_a_missing_module_is_reported_with_the_search_path(tmp_path):
-    with pytest.raises(AppLoadError, match=r"Cannot find module\. Please check the requirements.txt.*sys.path"):
+    with pytest.raises(
+        AppLoadError, match=r"Cannot find module\. Please check the requirements.txt.*sys.path"
+    ):
         index(tmp_path, "import not_a_module_at_all")
 
 
@@ -63,7 +69,9 @@ async def test_asyncio_run_at_import_fails_because_the_loop_is_running(tmp_path)
         finally:
             work.close()
     """
-    with pytest.raises(AppLoadError, match="RuntimeError: asyncio.run.. cannot be called from a running event loop"):
+    with pytest.raises(
+        AppLoadError, match="RuntimeError: asyncio.run.. cannot be called from a running event loop"
+    ):
         index(tmp_path, source)
 
 
@@ -87,7 +95,10 @@ def test_duplicate_function_names_are_an_error(tmp_path):
         ("msg, other=1", "declared in Python but not in the function definition"),
         ("", "Extra parameters in binding definition"),
         ("msg: dict", "type of msg binding in function definition .* does not match its Python annotation"),
-        ("msg: list[func.ServiceBusMessage]", r'invalid non-type annotation .*use "typing.List" instead of "list"'),
+        (
+            "msg: list[func.ServiceBusMessage]",
+            r'invalid non-type annotation .*use "typing.List" instead of "list"',
+        ),
         ("msg: typing.Optional[func.ServiceBusMessage]", "invalid non-type annotation"),
         ("msg: func.ServiceBusMessage | None", "invalid non-type annotation"),
         ("msg: func.HttpRequest", "does not match its Python annotation"),

@@ -94,15 +94,21 @@ def test_a_batch_gives_each_message_its_own_fields(bodies, binary):
     datum, metadata = batch_datums(messages, binary=binary)
     got = converter("serviceBusTrigger").decode(datum, trigger_metadata=metadata)
     assert [body.encode() for body in bodies] == [message.get_body() for message in got]
-    assert [{"n": index} for index in range(len(bodies))] == [message.application_properties for message in got]
+    assert [{"n": index} for index in range(len(bodies))] == [
+        message.application_properties for message in got
+    ]
     assert [f"m{index}" for index in range(len(bodies))] == [message.message_id for message in got]
-    assert [None if index % 2 else f"c{index}" for index in range(len(bodies))] == [m.correlation_id for m in got]
+    assert [None if index % 2 else f"c{index}" for index in range(len(bodies))] == [
+        m.correlation_id for m in got
+    ]
     assert [index + 1 for index in range(len(bodies))] == [message.delivery_count for message in got]
 
 
 def test_the_senders_trace_is_continued():
     parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-    message = MessageData(body=b"", message_id="m", delivery_count=0, application_properties={"Diagnostic-Id": parent})
+    message = MessageData(
+        body=b"", message_id="m", delivery_count=0, application_properties={"Diagnostic-Id": parent}
+    )
     assert message_call(message, binary=False).trace.trace_parent[:36] == parent[:36]
 
 
@@ -124,7 +130,9 @@ def test_a_body_that_is_an_amqp_value_is_refused():
 
 
 def test_metadata_is_json_for_everything_but_text():
-    _, metadata = single_datums(MessageData(body=b"", message_id="m", delivery_count=0, enqueued_time=MOMENT), binary=False)
+    _, metadata = single_datums(
+        MessageData(body=b"", message_id="m", delivery_count=0, enqueued_time=MOMENT), binary=False
+    )
     assert metadata["EnqueuedTimeUtc"].value == "2030-01-02T03:04:05.678000"
     assert metadata["EnqueuedTime"].value == "2030-01-02T03:04:05.678000+00:00"
     assert json.loads(metadata["DeliveryCount"].value) == 1
