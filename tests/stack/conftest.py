@@ -9,6 +9,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from email.message import Message
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,7 +27,7 @@ class Reply:
     """An HTTP answer."""
 
     status: int
-    headers: dict[str, str]
+    headers: Message
     body: bytes
 
     @property
@@ -55,10 +56,10 @@ class Stack:
         )
         try:
             with urllib.request.urlopen(request, timeout=120) as answer:
-                return Reply(status=answer.status, headers=dict(answer.headers), body=answer.read())
+                return Reply(status=answer.status, headers=answer.headers, body=answer.read())
         except urllib.error.HTTPError as error:
             with error:
-                return Reply(status=error.code, headers=dict(error.headers), body=error.read())
+                return Reply(status=error.code, headers=error.headers, body=error.read())
 
     def submit(self, **fields: Any) -> str:
         """Submit a valid request with these fields; the job's id."""
