@@ -155,15 +155,17 @@ def _too_few_sources(options: argparse.Namespace, outcome: Outcome) -> str:
 
 def _closing_lines(options: argparse.Namespace, outcome: Outcome) -> list[str]:
     html = outcome.output.files["html"]
-    topic = shlex.quote(options.topic)
     other = "research_heavy" if options.workflow == "standard" else "standard"
+    again = ["./dev", "generate", options.topic, "--workflow", other]
+    if options.sources is not None:
+        again += ["--sources", str(options.sources), *(["--with-library"] if options.with_library else [])]
     return [
         *(f"warning: {warning.get('code')}: {warning.get('fix')}" for warning in outcome.warnings),
         str(html),
         f"{outcome.output.citations} citations from {outcome.output.sources} sources",
         "Next:",
         f"  xdg-open {shlex.quote(shown(html.resolve()))}",
-        f"  ./dev generate {topic} --workflow {other} --sources DIR",
+        f"  {shlex.join(again)}",
         "  ./dev up",
     ]
 

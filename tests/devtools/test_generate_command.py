@@ -59,7 +59,7 @@ async def test_the_last_lines_are_the_file_the_counts_and_three_commands(tmp_pat
         "3 citations from 2 sources",
         "Next:",
         "  xdg-open articles/ai-in-clinics.html",
-        "  ./dev generate 'AI in clinics' --workflow research_heavy --sources DIR",
+        "  ./dev generate 'AI in clinics' --workflow research_heavy",
         "  ./dev up",
     ]
 
