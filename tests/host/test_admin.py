@@ -57,11 +57,7 @@ def test_a_system_key_does_not_pass_a_function_and_a_function_key_only_its_own()
     ring = KeyRing(
         master="m", function_keys={}, system_keys={"s": "sys"}, per_function={"f": {"default": "own"}}
     )
-<<<<<<< HEAD
-    assert AccessLevel.SYSTEM == ring.level("sys", "f")
-=======
     assert ring.level("sys", "f") == AccessLevel.SYSTEM
->>>>>>> host
     assert not ring.allows("FUNCTION", "sys", "f")
     assert ring.allows("FUNCTION", "own", "f")
     assert not ring.allows("FUNCTION", "own", "g")
