@@ -87,7 +87,7 @@ def test_two_sources_that_say_the_same_agree_and_different_figures_for_one_thing
     assert any(
         "fertiliser" in quotes[one] and "fertiliser" in quotes[two] for one, two in research.agreements
     )
-    assert [d.detail for d in research.disagreements] == ["S2 says '900 tonnes', S1 says '600 tonnes'"]
+    assert [d.detail for d in research.disagreements] == ["S1 says '600 tonnes', S2 says '900 tonnes'"]
 
 
 def test_gaps_tell_what_no_source_treats_and_that_all_are_old():
