@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from layers.bottom.artifacts import Passage, PassageIndex, Source, SourceSet
 from layers.middle.topic import Topic
-from layers.text.words import stems, words
+from layers.text.words import stems
 
 _FURNITURE = re.compile(
     r"\bcookies?\b.{0,80}\b(?:accept|consent|preferences|policy)|subscribe (?:to|now)|sign up (?:for|to)|newsletter"
@@ -110,7 +110,7 @@ def _row(passage: Passage, known: _Known, topic: Topic, *, opens: bool) -> Row |
         passage=passage,
         sentences=sentences,
         stems=tuple(found),
-        words=sum(len(words(sentence)) for sentence in sentences),
+        words=sum(len(sentence.split()) for sentence in sentences),
         place=passage.start / max(1, len(source.text)),
         rank=known.rank,
         fit=_CHOSEN + (1 - _CHOSEN) * (0.65 * own + 0.35 * known.title_fit),
@@ -121,7 +121,7 @@ def _row(passage: Passage, known: _Known, topic: Topic, *, opens: bool) -> Row |
 def is_statement(sentence: str) -> bool:
     """Whether a sentence can stand in an article: long enough, ended, and no page furniture."""
     return (
-        len(words(sentence)) >= _SHORTEST_SENTENCE
+        len(sentence.split()) >= _SHORTEST_SENTENCE
         and sentence.rstrip("\"')]\u201d\u2019 ")[-1:] in {".", "!", "%"}
         and not _FURNITURE.search(sentence)
         and not _FIRST_PERSON.search(sentence)
