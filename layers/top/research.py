@@ -66,8 +66,9 @@ def build_research(
     findings: list[ResearchFinding] = []
     unanswered: list[str] = []
     for question in asked:
+        known = {row.id for row in table.as_tuple()}
         rows = _evidence_for(question, search, table)
-        findings += _findings(question.text, rows)
+        findings += _findings(question.text, [row for row in rows if row.id not in known])
         if not rows:
             unanswered.append(question.text)
     evidence = table.as_tuple()
@@ -95,7 +96,7 @@ def _questions(brief: ContentBrief, keywords: KeywordPlan) -> list[_Asked]:
 
 
 def _evidence_for(question: _Asked, search: PassageSearch, table: EvidenceTable) -> list[Evidence]:
-    """The best sentences for a question that no earlier question has taken.
+    """The best sentences for a question; those that an earlier question has taken come on top of the limit.
 
     The passages that the plan names for the question come first; a search fills up, with sentences that hold a
     fair share of its words.
@@ -107,11 +108,11 @@ def _evidence_for(question: _Asked, search: PassageSearch, table: EvidenceTable)
     others = search.best_sentences(question.text, searched, 2 * _SENTENCES)
     found += [sentence for sentence in others if sentence.score >= _FAIR_SHARE]
     rows: list[Evidence] = []
+    fresh = 0
     for sentence in found:
-        if len(rows) < _SENTENCES and _stands(sentence):
-            row = table.add(sentence.passage, sentence.start, sentence.end)
-            if row.id not in known:
-                rows.append(row)
+        if fresh < _SENTENCES and _stands(sentence):
+            rows.append(table.add(sentence.passage, sentence.start, sentence.end))
+            fresh += rows[-1].id not in known
     return rows
 
 
