@@ -153,7 +153,7 @@ class EmbeddedWriter:
             ):
                 break
             asked = self._ask(question, passages=passages, floor=_FAQ_FLOOR)
-            near = self._pool.of_passages(passages)
+            near = [found for found in self._pool.of_passages(passages) if found.alone is not None]
             chosen = select(self._pool, asked, near, self._ledger, 40)[:2]
             if chosen:
                 entries.append((question, chosen))

@@ -100,6 +100,7 @@ _DEPENDENT: Final = re.compile(
         despite\s(?:this|that|these)|to\s(?:do|achieve|address|avoid|prevent|fix|solve)\s(?:so|this|that|it|these)|after\s(?:this|that)|before\s(?:this|that)|from\s(?:this|that|there)|
         of\s(?:these|those|them|the\srest)|among\s(?:these|those|them|the)|as\sa\sresult\sof\s(?:this|that)|part\sof\sthe|that\ssaid|what['’]?s?\smore|more\sthan\sthat|much\sof\s(?:this|that|it|the)|much\sthe\ssame|like\sthis|
         the\slast\sof|rather|even\sthen|even\sthat|only\sthen|nor|worse|better\sstill|not\sonly\sthat)\b
+    | number\s(?:one|two|three|four|five)\b
     | (?:when|if|while|as|although|though|because|since|after|before|once|where|unless|until|whether|how|what)\s(?:it|they|this|these|those|he|she|that|its|their|doing)\b
     | the\s(?:{_SHOWN_BEFORE})\b(?!\s(?:of|for|between|in|that|to|behind|on|with)\b)
     | \w+ing\s(?:this|that|these|those|them|it|so)\b
@@ -129,7 +130,7 @@ _PLURAL: Final = re.compile(
     re.IGNORECASE,
 )
 _OBJECT: Final = re.compile(
-    r"^(?!.{0,40}\b(?:and|but|or|that|because|if|when|while|as|since|so|which|where|who|than|find|finds|found|makes?|made|keeps?|considers?|takes?)\s+(?:\w+\s)?it\b)(?:[\w’'-]+\s){1,5}it\b",
+    r"^(?!.{0,40}\b(?:and|but|or|that|because|if|when|while|as|since|so|which|where|who|than|find|finds|found|makes?|made|keeps?|considers?|takes?)\s+(?:\w+\s)?it\b)(?:[\w’'-]+\s){1,7}it\b",
     re.IGNORECASE,
 )
 _STUDY: Final = "study|trial|experiment|survey|sample|review|analysis|report|paper|test|project|programme|program|group|period|case|year"
