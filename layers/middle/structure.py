@@ -21,6 +21,8 @@ from layers.middle.sections import Sections, plan_sections
 from layers.middle.titles import make_title
 from layers.middle.wording import question_of
 
+_OWN_OF_ANSWER = 1  # passages kept for the answer alone; of the others it takes a sentence or two
+
 
 async def structure_content(context: StepContext) -> Outline:
     """The outline for the brief, from intent and passages; no section has fewer than two evidence sentences."""
@@ -45,7 +47,7 @@ def build_outline(
     desk = lay_out(brief, intent, sources, index)
     answer = choose_answer(desk.topic, intent.form, desk.material)
     points = read_key_points(brief.key_points, desk.material, desk.casing, desk.topic_stems)
-    sections = plan_sections(desk, points, answer)
+    sections = plan_sections(desk, points, answer[:_OWN_OF_ANSWER])
     taken = {*answer, *(row for plan in sections.plans for row in plan.passages)}
     faq = choose_faq(
         desk.topic,
