@@ -273,7 +273,7 @@ HOSTILE = st.text(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(HOSTILE, HOSTILE, HOSTILE)
 def test_hostile_source_text_never_becomes_markup(text, title, heading):
     found = source("S1", f"Start {text} end", title=title, url=f"javascript:{text}", author=title)
