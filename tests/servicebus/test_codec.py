@@ -17,6 +17,7 @@ from localcloud.servicebus.messages import (
     BATCH_FORMAT,
     Stamps,
     parse_transfer,
+    property_value,
     render,
     serialize,
 )
@@ -232,6 +233,22 @@ def test_a_message_without_id_gets_one_and_loses_what_only_the_broker_may_say() 
     content = parse_message(encode.described(0x72, forged) + encode.described(0x75, encode.binary(b"x")))
     assert uuid.UUID(hex=content.message_id)
     assert content.annotations == ()
+
+
+def test_annotations_may_have_keys_of_any_type() -> None:
+    keys = [encode.list_([]), encode.NULL, encode.ulong(1), encode.symbol("x-opt-partition-key")]
+    pairs = tuple((key, encode.TRUE) for key in keys)
+    content = parse_message(
+        encode.described(0x72, encode.map_(pairs)) + encode.described(0x75, encode.binary(b"x"))
+    )
+    assert content.annotations == pairs
+
+
+@pytest.mark.parametrize(
+    "value", [None, True, -1, 2**64 - 1, 1.5, "ü", b"\xff", Symbol("s"), Timestamp(5), uuid.UUID(int=3)]
+)
+def test_a_property_to_modify_keeps_its_value(value: Any) -> None:
+    assert decode(property_value(value))[0] == value
 
 
 def test_changed_application_properties_replace_those_of_the_same_name() -> None:

@@ -138,6 +138,26 @@ MALFORMED = {
     "handle in use": frames.frame(
         0, encode.composite(ATTACH, [encode.string("x"), encode.uint(100), encode.FALSE])
     ),
+    "negative handle": frames.frame(
+        0, encode.composite(ATTACH, [encode.string("x"), encode.int_(-1), encode.FALSE])
+    ),
+    "huge delivery id": frames.frame(0, encode.composite(TRANSFER, [encode.uint(100), encode.ulong(2**40)])),
+    "unknown settle mode": frames.frame(
+        0, encode.composite(ATTACH, [encode.string("x"), encode.uint(5), encode.FALSE, encode.ubyte(9)])
+    ),
+    "terminus that is no list": frames.frame(
+        0,
+        encode.composite(
+            ATTACH,
+            [
+                encode.string("x"),
+                encode.uint(5),
+                encode.FALSE,
+                *[encode.NULL] * 3,
+                encode.described(0x29, encode.TRUE),
+            ],
+        ),
+    ),
     "unknown type code": frames.frame(0, b"\x00\x53\x14\x1f"),
     "random": bytes(range(7, 255)),
 }
@@ -162,6 +182,7 @@ async def test_malformed_messages_are_rejected_one_by_one(wire: Wire, broker: An
         message()[:-1],
         encode.described(0x70, encode.list_([encode.NULL, encode.long(900)])) + message(),
         encode.described(0x74, encode.list_([encode.uint(1)])) + message() + b"\x00",
+        encode.described(0x75, encode.NULL)[:-1],
     ]
     states = await send(wire, "forgetful", *broken, message())
     assert [state.descriptor for state in states] == [REJECTED] * len(broken) + [ACCEPTED]
@@ -319,7 +340,7 @@ async def test_frames_after_the_end_of_a_session_are_ignored(wire: Wire) -> None
 
 async def test_a_client_that_does_not_read_holds_nobody_up(port: int, broker: Any) -> None:
     async with await Wire.opened(port, KEY) as slow, await Wire.opened(port, KEY) as wire:
-        count = 60
+        count = 100
         slow.attach(2, RECEIVER, "crowd", settle=1)
         slow.credit(2, count, window=10_000)
         await slow.expect(ATTACH, lambda fields: fields[1] == 2)
@@ -337,8 +358,8 @@ async def test_a_broker_that_stops_does_not_wait_for_a_client_that_does_not_read
     queues = (QueueSettings(name="q"),)
     async with Broker(BrokerSettings(queues=queues, key=KEY)) as own:
         slow = await Wire.opened(own.port, KEY)
-        await send(slow, "q", *[message(bytes(200_000))] * 60)
+        await send(slow, "q", *[message(bytes(200_000))] * 100)
         slow.attach(2, RECEIVER, "q", settle=1)
-        slow.credit(2, 60, window=10_000)
+        slow.credit(2, 100, window=10_000)
         await slow.expect(ATTACH, lambda fields: fields[1] == 2)
     await slow.close()
