@@ -4,7 +4,7 @@ import asyncio
 import time
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from localcloud.servicebus.access import AccessKey
@@ -123,7 +123,7 @@ async def test_the_unchanged_conversation_does_what_it_says() -> None:
         assert queue.dead_letters.counts()["active"] == 1
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(changes, st.sampled_from([13, 10_000]))
 def test_a_damaged_conversation_raises_nothing(edits: list[tuple[int, int, bytes]], cut: int) -> None:
     async def run() -> None:

@@ -339,7 +339,7 @@ async def test_a_lock_lost_on_the_server_is_told_on_settlement_and_renewal(sdk: 
         await sdk.complete(message)
 
 
-@pytest.mark.parametrize("sdk", [pytest.param("sync", marks=pytest.mark.long), "aio"], indirect=True)
+@pytest.mark.long
 async def test_an_expired_lock_hands_the_message_on_and_a_renewed_one_does_not(
     sdk: Flavour, broker: Any
 ) -> None:

@@ -259,13 +259,11 @@ async def test_a_closed_session_window_holds_messages_back(port: int, broker: An
 async def test_more_transfers_than_the_window_pass_in_one_session(wire: Wire) -> None:
     wire.attach(1, SENDER, "forgetful")
     await wire.expect(FLOW, lambda fields: fields[4:5] == [1])
-    count = WINDOW + 5000
-    payload = message(bytes(3 * count - 8))
-    first = wire.transfer_frame(1, 0, payload[:3], more=True)
-    wire.writer.write(first + wire.transfer_frame(1, 0, b"\0\0\0", more=True) * (WINDOW - 100))
+    count = WINDOW // 2 + 100
+    wire.writer.write(wire.transfer_frame(1, 0, b"\0\0\0", more=True) * count)
     # One message of many frames uses up no credit, so the flow that opens the window again names no link.
     flow = (await wire.expect(FLOW, lambda fields: len(fields) == 4))[2]
-    assert flow[0] + flow[1] > count
+    assert flow[0] + flow[1] > WINDOW
     wire.transfer(1, 0, b"", more=False)
     assert (await wire.expect(DISPOSITION))[2][4].descriptor == REJECTED
 
@@ -284,6 +282,21 @@ async def test_settlements_of_a_range_are_echoed_one_by_one(wire: Wire, broker: 
     assert len(transfers(wire, 50)) == 2
     wire.dispose(numbers[0], numbers[0], frames.ACCEPTED)
     assert broker.stats("wire")["total"] == 0
+
+
+async def test_an_expired_lock_counts_and_hands_the_message_on(wire: Wire) -> None:
+    await send(wire, "quick-locks", message())
+    wire.attach(2, RECEIVER, "quick-locks")
+    wire.credit(2, 2)
+    (first, _), (second, payload) = [
+        (await wire.expect(TRANSFER, lambda fields: fields[0] == 2))[2:4] for _ in range(2)
+    ]
+    assert first[2] != second[2]
+    assert payload.startswith(encode.composite(0x70, [encode.FALSE, *[encode.NULL] * 3, encode.uint(1)]))
+    wire.dispose(first[1], second[1], frames.ACCEPTED)
+    lost, done = [(await wire.expect(DISPOSITION))[2][4] for _ in range(2)]
+    assert lost.value[0].value[0] == "com.microsoft:message-lock-lost"
+    assert done.descriptor == ACCEPTED
 
 
 async def test_a_delivery_state_that_means_nothing_here_is_refused(wire: Wire) -> None:
