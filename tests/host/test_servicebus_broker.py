@@ -247,7 +247,7 @@ async def test_functions_whose_queue_is_not_there_do_not_hold_up_the_others(serv
 async def test_a_restarted_broker_is_found_again(tmp_path, monkeypatch):
     port, data = free_port(), str(tmp_path / "broker.db")
     source = SAY + trigger("restart") + "async def f(msg): say(msg.get_body().decode())\n"
-    options = {"clientRetryOptions": {"maxRetries": 0}, "maxConcurrentCalls": 2}
+    options = {"maxConcurrentCalls": 2}
     app = write_app(tmp_path / "app", source, host_json={"extensions": {"serviceBus": options}})
 
     async def log_until(mark: str) -> None:
