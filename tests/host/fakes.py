@@ -10,7 +10,6 @@ from localcloud.host.clock import Clock
 from localcloud.host.receiving import BrokerError, Delivery, EntityRefusedError, LockLostError
 from localcloud.host.servicebus_datums import MessageData
 
-
 MAX_DELIVERIES = 5
 
 

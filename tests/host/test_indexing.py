@@ -36,9 +36,7 @@ def test_two_function_apps_are_an_error_that_names_the_class(tmp_path):
 
 
 def test_a_module_without_an_app_is_an_error(tmp_path):
-    with pytest.raises(
-        AppLoadError, match="Could not find top level function app instances in function_app.py"
-    ):
+    with pytest.raises(AppLoadError, match="Could not find top level function app instances"):
         index(tmp_path, "", preamble="import azure.functions as func\nb = func.Blueprint()\n")
 
 
@@ -69,9 +67,7 @@ async def test_asyncio_run_at_import_fails_because_the_loop_is_running(tmp_path)
         finally:
             work.close()
     """
-    with pytest.raises(
-        AppLoadError, match="RuntimeError: asyncio.run.. cannot be called from a running event loop"
-    ):
+    with pytest.raises(AppLoadError, match=r"RuntimeError: .* cannot be called from a running event loop"):
         index(tmp_path, source)
 
 
@@ -168,7 +164,7 @@ def test_a_retry_policy_counts_for_timers_and_is_ignored_with_a_warning_elsewher
     functions = {function.name: function for function in index(tmp_path, source)}
     policy = RetryPolicy(max_retries=3, minimum_delay_s=2.0, maximum_delay_s=60.0)
     assert functions["on_timer"].retry == policy
-    assert [2.0, 4.0, 60.0] == [policy.delay(1), policy.delay(2), policy.delay(30)]
+    assert [policy.delay(1), policy.delay(2), policy.delay(30)] == [2.0, 4.0, 60.0]
     assert "'on_queue': a retry policy is ignored for a serviceBusTrigger" in caplog.text
     assert "on_timer" not in caplog.text
 
@@ -184,4 +180,4 @@ def test_apps_with_modules_of_the_same_name_do_not_leak_into_each_other(tmp_path
         loaded.unload()
     assert found == ["one", "two"]
     assert path == sys.path
-    assert [] == [name for name in sys.modules if "helper_of_app" in name or "loaded_app" in name]
+    assert [name for name in sys.modules if "helper_of_app" in name or "loaded_app" in name] == []

@@ -26,11 +26,11 @@ async def test_the_environment_wins_over_local_settings_and_is_restored(serve, m
     """
     values = {"HOST_TEST_BOTH": "file", "HOST_TEST_FILE": "file"}
     app = await serve(source, local_settings={"Values": values}, options={"instance_id": "i1"})
-    assert (200, "environment,file,i1") == await app.get("/api/f")
+    assert await app.get("/api/f") == (200, "environment,file,i1")
     assert "Skipping 'HOST_TEST_BOTH' from local settings as it's already defined" in caplog.text
     await app.host.stop()
     settings = AppSettings()
-    assert [None, None] == [settings.get("HOST_TEST_FILE"), settings.get("WEBSITE_INSTANCE_ID")]
+    assert [settings.get("HOST_TEST_FILE"), settings.get("WEBSITE_INSTANCE_ID")] == [None, None]
 
 
 @pytest.mark.parametrize("text", ["[]", "{", '{"Values": []}', '{"IsEncrypted": true, "Values": {}}'])
@@ -118,9 +118,9 @@ def test_host_json_values_and_defaults():
         }
     )
     bus = config.service_bus
-    assert ("x", 300.0, 4, 2, 600.0) == (
+    assert (
         config.route_prefix, config.function_timeout_s, bus.max_concurrent_calls, bus.prefetch_count, bus.max_lock_renewal_s
-    )  # fmt: skip
+    ) == ("x", 300.0, 4, 2, 600.0)  # fmt: skip
     assert parse_host_config({"functionTimeout": "-1"}).function_timeout_s is None
     assert HostConfig() == parse_host_config({})
     assert ServiceBusOptions().max_concurrent_calls % 16 == 0
@@ -173,7 +173,7 @@ def test_a_sound_host_json_has_no_warnings():
         "functionTimeout": "00:05:00",
         "extensions": {"serviceBus": {"maxAutoLockRenewalDuration": "00:05:00"}},
     }
-    assert [] == list(host_config_warnings(safe, parse_host_config(safe)))
+    assert list(host_config_warnings(safe, parse_host_config(safe))) == []
 
 
 @pytest.mark.parametrize(
