@@ -20,6 +20,7 @@ from orchestration.engine import Run, WorkflowEngineService
 from orchestration.epilogue import Epilogue
 from orchestration.errors import (
     CheckpointTooLarge,
+    DependencyUnavailable,
     JobCancelled,
     JobFailed,
     QueueUnavailable,
@@ -88,6 +89,14 @@ class AttemptRunner:
         except Superseded as error:
             _log.info("superseded", extra={"job_id": writer.job.job_id, "reason": str(error)})
             return Completed("superseded")
+        except DependencyUnavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 - the outermost place of a job: a defect fails the job and is shown
+            _log.exception("attempt crashed", extra={"job_id": writer.job.job_id})
+            crash = JobFailed(
+                f"the attempt crashed: {type(error).__name__}", code="internal_error", retryable=True
+            )
+            return await self._fail(writer, crash, message_id)
         await self.epilogue.run(job)
         return Completed("completed")
 

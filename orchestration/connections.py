@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from layers.contract import Tools
+from layers.contract import ResearchProvider, Tools
 from orchestration.adapters.clock import SystemClock
 from orchestration.bootstrap import Outside
 from orchestration.errors import ConfigurationError
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from orchestration.adapters.tables import TableJobStore
     from orchestration.adapters.webpubsub import WebPubSubPublisher
 
+PRODUCT = "ContentArchitect"
+USER_AGENT = f"{PRODUCT}/0.1"
 MAX_CONNECTIONS = 16
 """Beyond 16 storage calls in flight a process gains nothing."""
 
@@ -147,8 +149,20 @@ def research_tools(settings: Settings) -> Callable[[], Tools]:
 
 
 def _make_tools(settings: Settings) -> Tools:
+    """The library, and what of the open web the settings name; own sources that are pages need no provider."""
+    from orchestration.adapters.guarded_http import GuardedClient
     from orchestration.adapters.library_files import FileLibrary
+    from orchestration.adapters.research_web import Crossref, Wikipedia
+    from orchestration.adapters.web_pages import WebPages
 
     folder = settings.library_dir
-    library = FileLibrary(folder) if folder and "library" in settings.providers else None
-    return Tools(library=library)
+    client = GuardedClient(user_agent=USER_AGENT)
+    makers: dict[str, Callable[[], ResearchProvider]] = {
+        "wikipedia": lambda: Wikipedia(client),
+        "crossref": lambda: Crossref(client),
+    }
+    return Tools(
+        library=FileLibrary(folder) if folder and "library" in settings.providers else None,
+        providers=tuple(makers[name]() for name in settings.providers if name in makers),
+        pages=WebPages(client, agent=PRODUCT),
+    )
