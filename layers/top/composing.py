@@ -175,7 +175,7 @@ class EmbeddedWriter:
                 if missing <= 0:
                     return
                 question, found = candidates(part, parts)
-                room = min(missing, part.plan.target_words)
+                room = min(missing, 2 * part.plan.target_words - part.words)
                 more = select(self._pool, question, self._fitting(part.form, found), self._ledger, room)
                 part.chosen += more
                 missing -= sum(candidate.words for candidate in more)

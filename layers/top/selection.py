@@ -104,7 +104,7 @@ def relevance(pool: CandidatePool, question: Question, candidate: Candidate) -> 
     score += question.taste.figures * bool(_telling_figures(candidate))
     score += question.taste.definitions * defines(question, candidate) + 0.03 * candidate.lead
     score -= 0.008 * max(0, candidate.words - question.taste.comfortable)
-    return score - 0.1 * candidate.aside - 0.03 * (candidate.words < 9)
+    return score - 0.1 * candidate.aside - 0.08 * candidate.procedure - 0.03 * (candidate.words < 9)
 
 
 def defines(question: Question, candidate: Candidate) -> bool:

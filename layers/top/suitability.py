@@ -50,6 +50,10 @@ _ADDRESSES_A_MODEL: Final = re.compile(
     )""",
     re.VERBOSE | re.IGNORECASE,
 )
+_ABSTRACT_PART: Final = re.compile(
+    r"^(?:Objectives?|Aims?|Setting|Participants|Design|(?:Materials and )?Methods?|Interventions?|Eligibility|Funding|Purpose|Study (?:selection|design)|"
+    r"Data (?:sources|abstraction|extraction|synthesis|collection)|(?:Main )?Outcomes?(?: measures?)?|Context|Patients)(?::\s|\s(?=[A-Z0-9]))"
+)
 _WHEN_IT_WAS_WRITTEN: Final = re.compile(
     r"\b(?:yesterday|tomorrow|tonight|(?:last|this|next)\s(?:week|month|year|spring|summer|autumn|fall|winter|weekend|season|"
     r"monday|tuesday|wednesday|thursday|friday|saturday|sunday)|(?:since|until)\slast\s\w+|\w+\s(?:days?|weeks?|months?|years?)\sago|these\sdays)\b",
@@ -65,6 +69,10 @@ _ADDRESS: Final = re.compile(
 )
 _MARKUP: Final = re.compile(r"[|<>{}\t]|</|\*\*|__|```|\]\(|&\w+;|\\[a-z]")
 _FIRST_PERSON: Final = re.compile(r"(?<!\w)(?:I|I['’]\w+|[Mm]y|[Ww]e|[Ww]e['’]\w+|[Oo]urs?|us)(?!\w)(?!\.)")
+_PROCEDURE: Final = re.compile(
+    r"\b(?:was|were|been)\s(?:\w+ly\s)?(?:undertaken|performed|recruited|enrolled|randomi[sz]ed|analy[sz]ed|calculated|assessed|collected|retrieved|referred|included|excluded|obtained)\b"
+    r"|\b[np]\s?[=<>≤]\s?[\d.]|\b95\s?%\s(?:CI|confidence)|\b(?:we|were)\ssearched\b"
+)
 _LABEL: Final = re.compile(r"^(?:[A-Z][\w-]*)(?:\s[\w-]+){0,3}:\s")
 _SPEECH: Final = re.compile(
     r"[,.!?][\"”]\s(?:says|said|explains|adds|writes|argues|according)\b|\b(?:says|said|told)[,:]?\s[\"“]"
@@ -147,7 +155,7 @@ def is_usable(text: str, word_count: int) -> bool:
         return False
     if _BOILERPLATE.search(text) or _POINTS_ELSEWHERE.search(text) or _WHEN_IT_WAS_WRITTEN.search(text):
         return False
-    if _FIRST_PERSON.search(text):
+    if _FIRST_PERSON.search(text) or _ABSTRACT_PART.match(text):
         return False
     return not (_ADDRESSES_A_MODEL.search(text) or _ADDRESS.search(text) or _MARKUP.search(text))
 
@@ -183,6 +191,11 @@ def is_denied(following: str) -> bool:
 def is_aside(text: str) -> bool:
     """Whether it is direct speech, whose speaker needs an introduction, or a note under a label ("Cost: ...")."""
     return text[:1] in '"“‘' or _LABEL.match(text) is not None or _SPEECH.search(text) is not None
+
+
+def is_procedure(text: str) -> bool:
+    """Whether it tells how a study was done or gives its test statistics, not what it found."""
+    return _PROCEDURE.search(text) is not None
 
 
 def _looks_like_prose(text: str) -> bool:

@@ -138,6 +138,13 @@ async def test_without_evidence_the_package_says_so_and_lists_what_was_tried():
     assert "insufficient_evidence" in {notice.code for notice in package.notices}
 
 
+async def test_a_stub_of_an_article_is_partial_and_says_why():
+    _, package = await packaged(context(min_words=900, max_words=1300))
+
+    assert package.status == "partial"
+    assert "short_of_target" in {notice.code for notice in package.notices}
+
+
 async def test_research_without_an_article_is_complete_once_there_is_evidence():
     base = context(brief={"job_type": JobType.RESEARCH_GENERATION})
     article = await optimize_content(base)
