@@ -20,7 +20,7 @@ from tests.host.support import LIMIT_S, host_process, ready_line, until, write_a
 
 QUEUES = {
     "fields": {}, "failing": {"MaxDeliveryCount": 3}, "long": {"LockDuration": "PT2S"}, "busy": {}, "stopped": {},
-    "batch": {}, "restart": {},
+    "batch": {}, "restart": {}, "cut": {},
 }  # fmt: skip
 
 
@@ -242,6 +242,59 @@ async def test_functions_whose_queue_is_not_there_do_not_hold_up_the_others(serv
     assert await app.get("/api/alive") == (200, "yes")
     assert "The 'f1' function is in error: '%MISSING%' does not resolve" in caplog.text
     assert "The listener for f0 on 'nowhere' has lost its connection" in caplog.text
+
+
+class Wire:
+    """A proxy in front of the broker whose connections can be cut."""
+
+    def __init__(self, target: int) -> None:
+        self._target = target
+        self._ends: list[asyncio.StreamWriter] = []
+
+    async def connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._target)
+        self._ends += [writer, far_writer]
+        await asyncio.gather(self._copy(reader, far_writer), self._copy(far_reader, writer))
+
+    def cut(self) -> None:
+        while self._ends:
+            self._ends.pop().transport.abort()
+
+    async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError):
+            while data := await reader.read(65536):
+                writer.write(data)
+        writer.close()
+
+
+async def test_a_message_is_completed_although_its_connection_was_cut_meanwhile(
+    tmp_path, broker, monkeypatch
+):
+    source = (
+        SAY + trigger("cut") + "async def f(msg):\n    say(msg.delivery_count)\n    await asyncio.sleep(1)\n"
+    )
+    options = {"extensions": {"serviceBus": {"maxConcurrentCalls": 1}}}
+    app = write_app(tmp_path / "app", source, host_json=options)
+    port = int(broker.connection_string.partition(";")[0].rpartition(":")[2])
+    wire = Wire(port)
+    server = await asyncio.start_server(wire.connect, "127.0.0.1", 0)
+    through = server.sockets[0].getsockname()[1]
+    monkeypatch.setenv("SB", broker.connection_string.replace(str(port), str(through)))
+    async with host_process(app, tmp_path / "data") as process:
+        await ready_line(process)
+        broker.send("cut", "x")
+        async with asyncio.timeout(LIMIT_S):
+            while b"SEEN [1]" not in await process.stderr.readline():
+                pass
+        wire.cut()
+        await until(lambda: broker.is_empty("cut"))
+        process.terminate()
+        async with asyncio.timeout(LIMIT_S):
+            _, errors = await process.communicate()
+    assert b"SEEN [2]" not in errors
+    wire.cut()
+    server.close()
+    await server.wait_closed()
 
 
 async def test_a_restarted_broker_is_found_again(tmp_path, monkeypatch):
