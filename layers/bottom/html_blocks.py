@@ -18,6 +18,13 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 from layers.bottom.blocks import Block, clean
 
 _DEEPEST = 250
+_DEEPEST_MARKUP = 1_000
+_TAG = re.compile(r"<[^<>]*>")
+# elements without an end tag, or whose end tag may be left out, tell nothing about depth
+_NESTING = re.compile(
+    r"<(/?)(?!(?:p|li|td|th|tr|dt|dd|br|hr|img|input|meta|link|source|col|option|wbr|area|base|embed|track)\b)[a-z]",
+    re.IGNORECASE,
+)
 _BREAK = "\u2028"
 _DROPPED_TAGS = frozenset(
     {
@@ -56,6 +63,7 @@ _CHATTER = re.compile(
 _ENDS = re.compile(r"[.!?:;…][\"'”’)\]]*$")
 _CHATTER_WORDS = 16
 _FRAGMENT_WORDS = 4
+_HEADING_WORDS = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,8 +93,21 @@ class _Run:
 
 
 def parse_page(markup: str) -> LexborHTMLParser:
-    """The parsed page."""
-    return LexborHTMLParser(markup)
+    """The parsed page.
+
+    A page that nests deeper than any real one loses its tags first: the parser's time grows with the square
+    of the depth, and it holds the interpreter meanwhile.
+    """
+    return LexborHTMLParser(_TAG.sub(" ", markup) if _is_too_deep(markup) else markup)
+
+
+def _is_too_deep(markup: str) -> bool:
+    depth = 0
+    for match in _NESTING.finditer(markup):
+        depth = max(0, depth - 1) if match.group(1) else depth + 1
+        if depth > _DEEPEST_MARKUP:
+            return True
+    return False
 
 
 def page_blocks(page: LexborHTMLParser, *, prune: bool = True) -> list[Block]:
@@ -279,16 +300,10 @@ def _text_blocks(run: _Run, *, prune: bool) -> Iterator[Block]:
     for part in re.split(rf"{_BREAK}\s*{_BREAK}", whole):
         text = part.replace(_BREAK, "\n").strip()
         line = clean(text)
-        if not line or (prune and _is_chatter(line, item=run.place.item)):
-            continue
-        if (
-            run.bold >= 0.95 * size
-            and not run.place.item
-            and not _ENDS.search(line)
-            and len(line.split()) <= 12
-        ):
+        titled = run.bold >= 0.95 * size and not run.place.item and len(line.split()) <= _HEADING_WORDS
+        if titled and line and not _ENDS.search(line) and not _CHATTER.match(line):
             yield Block(kind="heading", text=text, level=3)
-        else:
+        elif line and not (prune and _is_chatter(line, item=run.place.item)):
             yield Block(kind="item" if run.place.item else "paragraph", text=text)
 
 

@@ -130,11 +130,13 @@ def _distinct(phrases: Sequence[str], taken: tuple[str, ...]) -> list[str]:
 
 def _tags(ranked: Sequence[tuple[str, float]], corpus: Corpus, keywords: Sequence[Keyword]) -> list[Keyword]:
     """Single nouns: the heads of the phrases, by how many passages have them."""
-    covered = {keyword.phrase.lower() for keyword in keywords}
-    heads = dict.fromkeys(phrase.split()[-1] for phrase, _ in ranked)
-    spread = {
-        head: len(corpus.evidence(head)) for head in heads if head.lower() not in covered and can_stand(head)
-    }
+    covered = {stem for keyword in keywords if " " not in keyword.phrase for stem in stems(keyword.phrase)}
+    heads: dict[str, str] = {}
+    for phrase, _ in ranked:
+        head = phrase.split()[-1]
+        if can_stand(head) and not covered & set(stems(head)):
+            heads.setdefault(" ".join(stems(head)), head)
+    spread = {head: len(corpus.evidence(head)) for head in heads.values()}
     chosen = sorted(spread, key=lambda head: (-spread[head], head))[:_MOST_TAGS]
     most = spread[chosen[0]] if chosen else 1
     return [
