@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from layers.catalog import CATALOG, StepDeclaration, artifact_type
+from layers.catalog import CATALOG, StepDeclaration, StepFunction, artifact_type
 from layers.contract import Artifact, ContentBrief, StepContext, StepError, Tools
 from orchestration.checkpoints import pack, result_key, step_key
 from orchestration.commits import Change, JobWriter
@@ -69,6 +69,7 @@ class WorkflowEngineService:
         self._store = store
         self._clock = clock
         self._catalog = catalog
+        self._loaded: dict[str, StepFunction] = {}
         self._artifact_type = artifacts
 
     async def run(self, run: Run) -> Job:
@@ -177,6 +178,12 @@ class WorkflowEngineService:
                 return outcome(duration_ms=duration, tries=tries, error=result)
             await self._clock.sleep(delay)
 
+    async def _load(self, service: str) -> StepFunction:
+        """The step's code; its first import happens in a thread, since it may take longer than the loop can wait."""
+        if service not in self._loaded:
+            self._loaded[service] = await asyncio.to_thread(self._catalog[service].load)
+        return self._loaded[service]
+
     async def _try(self, run: Run, step: Step) -> Artifact | JobFailed:
         context = StepContext(
             brief=run.brief,
@@ -184,7 +191,7 @@ class WorkflowEngineService:
             tools=run.tools,
             report=partial(run.progress, step.name),
         )
-        function = self._catalog[step.service].load()
+        function = await self._load(step.service)
         try:
             async with asyncio.timeout(step.timeout):
                 return await function(context)
