@@ -12,10 +12,12 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
-
-from selectolax.lexbor import LexborHTMLParser, LexborNode
+from typing import TYPE_CHECKING
 
 from layers.bottom.blocks import Block, clean
+
+if TYPE_CHECKING:
+    from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 _DEEPEST = 250
 _DEEPEST_MARKUP = 1_000
@@ -99,6 +101,8 @@ def parse_page(markup: str) -> LexborHTMLParser:
     A page that nests deeper than any real one loses its tags first: the parser's time grows with the square
     of the depth, and it holds the interpreter meanwhile.
     """
+    from selectolax.lexbor import LexborHTMLParser
+
     return LexborHTMLParser(_TAG.sub(" ", markup) if _is_too_deep(markup) else markup)
 
 
