@@ -12,10 +12,12 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
-
-from selectolax.lexbor import LexborHTMLParser, LexborNode
+from typing import TYPE_CHECKING
 
 from layers.bottom.blocks import Block, clean
+
+if TYPE_CHECKING:
+    from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 _DEEPEST = 250
 _DEEPEST_MARKUP = 1_000
@@ -53,10 +55,11 @@ _FURNITURE = re.compile(
     re.IGNORECASE,
 )
 _HIDDEN_STYLE = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
+_HIDING_CLASSES = frozenset({"hidden", "d-none", "hide", "invisible", "is-hidden", "screen-reader-text"})
 _CHATTER = re.compile(
     r"^(?:share(?: this)?|read (?:more|next|also)|see also|related|subscribe|sign (?:up|in)|log in|follow us|click here"
     r"|advertisement|sponsored|cookie|we use cookies|all rights reserved|©|copyright|photo|image|source:|tags?:|topics?:"
-    r"|filed under|posted (?:in|on|by|\d)|written by|by\s[A-Z]|last updated|updated|published|\d+ (?:min|comments|shares)"
+    r"|filed under|posted (?:in|on|by|\d)|written by|by\s[A-Z]\w+|last updated|updated|published|\d+ (?:min|comments|shares)"
     r"|table of contents|contents$|skip to|back to top|previous|next|print|email|leave a (?:comment|reply)|join)\b",
     re.IGNORECASE,
 )
@@ -98,6 +101,8 @@ def parse_page(markup: str) -> LexborHTMLParser:
     A page that nests deeper than any real one loses its tags first: the parser's time grows with the square
     of the depth, and it holds the interpreter meanwhile.
     """
+    from selectolax.lexbor import LexborHTMLParser
+
     return LexborHTMLParser(_TAG.sub(" ", markup) if _is_too_deep(markup) else markup)
 
 
@@ -190,6 +195,8 @@ def _looks_like_furniture(node: LexborNode) -> bool:
         return True
     if _HIDDEN_STYLE.search(attributes.get("style") or ""):
         return True
+    if _HIDING_CLASSES & set((attributes.get("class") or "").split()):
+        return True
     names = f"{attributes.get('class') or ''} {attributes.get('id') or ''}"
     return _FURNITURE.search(names) is not None
 
@@ -261,25 +268,35 @@ def _ancestry(node: int, parents: dict[int, int]) -> Iterable[int]:
 
 
 def _blocks(runs: Sequence[_Run], *, prune: bool) -> Iterator[Block]:
+    groups = [(row, list(group)) for row, group in groupby(runs, key=_row_of)]
     header: list[str] = []
-    for row, group in groupby(runs, key=_row_of):
+    for position, (row, group) in enumerate(groups):
         if not row:
             header = []
             for run in group:
                 yield from _text_blocks(run, prune=prune)
             continue
-        cells = list(group)
-        texts = [clean("".join(run.parts)) for run in cells]
-        if all(run.place.tag == "th" for run in cells):
+        texts = [clean("".join(run.parts)) for run in group]
+        below = groups[position + 1] if position + 1 < len(groups) else (0, [])
+        if all(run.place.tag == "th" for run in group) or (
+            not header and below[0] and len(below[1]) == len(texts) > 1 and all(map(_is_label, texts))
+        ):
             header = texts
         elif len(texts) == 1:
             yield Block(kind="paragraph", text=texts[0])
         else:
-            labelled = len(header) == len(texts)
-            parts = (
-                [f"{name}: {text}" for name, text in zip(header, texts, strict=True)] if labelled else texts
-            )
-            yield Block(kind="row", text="; ".join(parts))
+            yield Block(kind="row", text="; ".join(_labelled(texts, header)))
+
+
+def _is_label(text: str) -> bool:
+    return len(text.split()) <= 4 and not any(map(str.isdigit, text))
+
+
+def _labelled(texts: list[str], header: list[str]) -> list[str]:
+    """Each cell behind its column's name, where the row has a cell for every column."""
+    if len(header) != len(texts):
+        return texts
+    return [f"{name.rstrip(':')}: {text}" for name, text in zip(header, texts, strict=True)]
 
 
 def _row_of(run: _Run) -> int:

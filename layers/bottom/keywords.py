@@ -27,7 +27,6 @@ _EVIDENCE = 5
 _SAME = 0.6
 _TOPICAL = 1.5
 _RELATED = 0.3
-_SINGLE = 0.6  # a lone word says less than a phrase
 
 
 async def analyze_keywords(context: StepContext) -> KeywordPlan:
@@ -85,7 +84,7 @@ def _ranked_phrases(brief: ContentBrief, sources: SourceSet, corpus: Corpus) -> 
         for phrase in key_phrases(f"{source.title}.\n\n{headings}{source.text}", _PER_SOURCE):
             entry = found.setdefault(phrase.stems, _Phrase())
             entry.forms[phrase.phrase] += phrase.count
-            entry.score += phrase.score * (1 + phrase.count / 20) * (1 if len(phrase.stems) > 1 else _SINGLE)
+            entry.score += phrase.score * (1 + phrase.count / 20)
             entry.sources.add(source.id)
     topic = set(stems(" ".join([brief.topic, *brief.key_points])))
     scored = []
