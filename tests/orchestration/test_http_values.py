@@ -90,7 +90,10 @@ def test_the_view_says_in_words_where_the_job_stands(changes: dict[str, Any], me
 
 def test_the_estimate_counts_from_the_next_attempt_on() -> None:
     later = stamp(START + timedelta(hours=1))
-    assert job_view(new_job(next_attempt_at=later), LINKS)["estimatedCompletionTime"] == "2026-11-22T13:00:10.000Z"
+    assert (
+        job_view(new_job(next_attempt_at=later), LINKS)["estimatedCompletionTime"]
+        == "2026-11-22T13:00:10.000Z"
+    )
 
 
 def test_the_tag_changes_with_all_that_a_caller_can_see_change_and_with_nothing_else() -> None:
