@@ -76,7 +76,7 @@ class WorkflowEngineService:
         self._store = store
         self._clock = clock
         self._catalog = catalog
-        self._loaded: dict[str, StepFunction] = {}
+        self._functions: dict[str, StepFunction] = {}
         self._artifact_type = artifacts
 
     async def run(self, run: Run) -> Job:
@@ -85,6 +85,7 @@ class WorkflowEngineService:
         Raises :class:`JobFailed` (with the step and whether another attempt may help), :class:`JobCancelled`,
         or what interrupted the writer (:class:`Superseded`, :class:`StorageUnavailable`).
         """
+        await self._load(run.workflow)
         await self._restore(run)
         try:
             await self._run_steps(run)
@@ -203,11 +204,12 @@ class WorkflowEngineService:
                 return outcome(duration_ms=duration, tries=tries, error=result)
             await self._clock.sleep(delay)
 
-    async def _load(self, service: str) -> StepFunction:
-        """The step's code; its first import happens in a thread, since it may take longer than the loop can wait."""
-        if service not in self._loaded:
-            self._loaded[service] = await asyncio.to_thread(self._catalog[service].load)
-        return self._loaded[service]
+    async def _load(self, workflow: Workflow) -> None:
+        """The steps' code. First imports happen in a thread: they take longer than the loop can wait."""
+        missing = [s.service for s in workflow.steps if s.service not in self._functions]
+        if missing:
+            loaded = await asyncio.to_thread(lambda: [self._catalog[name].load() for name in missing])
+            self._functions.update(zip(missing, loaded, strict=True))
 
     async def _try(self, run: Run, step: Step) -> Artifact | JobFailed:
         context = StepContext(
@@ -216,7 +218,7 @@ class WorkflowEngineService:
             tools=run.tools,
             report=partial(run.progress, step.name),
         )
-        function = await self._load(step.service)
+        function = self._functions[step.service]
         try:
             async with asyncio.timeout(step.timeout):
                 return await function(context)
