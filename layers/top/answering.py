@@ -75,7 +75,7 @@ def _filled(
             for item in scored
             if not _repeats(item.candidate, answer)
             and length + item.candidate.words <= words[1]
-            and (item.candidate.alone is not None or pool.before(item.candidate) in answer)
+            and all(found in answer for found in pool.company(item.candidate))
         ]
         if not options:
             break
@@ -99,10 +99,11 @@ def _repeats(candidate: Candidate, answer: Sequence[Candidate]) -> bool:
 
 
 def _in_order(answer: Sequence[Candidate]) -> list[Candidate]:
-    """The opener's source first, in its own order; then the others as they were chosen."""
-    if not answer:
-        return []
-    own = sorted(
-        (found for found in answer if found.source == answer[0].source), key=lambda found: found.place
-    )
-    return [*own, *(found for found in answer if found.source != answer[0].source)]
+    """The opener's source first, then the others as they were chosen, each in its own order."""
+    sources = dict.fromkeys(found.source for found in answer)
+    return [
+        found
+        for source in sources
+        for found in sorted(answer, key=lambda found: found.place)
+        if found.source == source
+    ]

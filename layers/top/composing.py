@@ -78,7 +78,7 @@ class EmbeddedWriter:
         self._material = material
         self._brief = material.brief
         self._outline = material.outline
-        self._pool = CandidatePool(material.sources, material.index)
+        self._pool = CandidatePool(material.sources, material.index, material.brief.topic)
         self._ledger = Ledger(self._pool)
         self._taste = taste_of(material.brief)
 
