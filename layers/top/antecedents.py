@@ -60,6 +60,14 @@ _LEANING: Final = re.compile(
 )
 
 
+_OBJECT_IT: Final = re.compile(
+    r"\b(?:have|has|had|need|needs|see|sees|get|gets|use|uses|like|want|know|do|does|make|buy|take|keep|call)\sit\b(?!\sto\b)"
+)
+_SINGLE: Final = re.compile(
+    r"\b(?:an?|the|your|this|each|every|any|one|another)\s[\w-]+|^[A-Z][\w-]*[^s\W]\s(?:is|was|has)\b"
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
     """Where a sentence stands: the sentences before it in its paragraph, nearest last.
@@ -85,7 +93,7 @@ def introductions(text: str) -> set[str]:
 
 def reach(text: str, around: Surroundings) -> int | None:
     """How many sentences directly before it the sentence needs; None where they are not in its paragraph."""
-    needed = int(leans_back(text) or _LEANING.search(text) is not None)
+    needed = int(leans_back(text) or _LEANING.search(text) is not None or _orphan_object(text))
     for phrase in _definite_phrases(text):
         if phrase.heads <= set(around.topic) and not phrase.demonstrative:
             continue
@@ -94,6 +102,12 @@ def reach(text: str, around: Surroundings) -> int | None:
             return None
         needed = max(needed, distance)
     return needed if needed <= len(around.before) else None
+
+
+def _orphan_object(text: str) -> bool:
+    """Whether an "it" is had, seen or used before anything single was named that it could stand for."""
+    found = _OBJECT_IT.search(text)
+    return found is not None and not _SINGLE.search(text[: found.start()])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -67,6 +67,7 @@ class CandidatePool:
 
     def __init__(self, sources: SourceSet, index: PassageIndex, topic: str = "") -> None:
         texts = {source.id: source.text for source in sources.sources}
+        self._titles = {source.id: source.title for source in sources.sources}
         spans = _sentence_spans(index.passages)
         tokens = [stems(texts[passage.source][start:end]) for passage, start, end in spans]
         self._idf = Bm25(tokens).idf
@@ -81,7 +82,7 @@ class CandidatePool:
             text = texts[passage.source]
             page.turn_to(passage.source, text, start)
             found = None if is_denied(text[end : end + 40]) else self._quotable(text[start:end])
-            needed = reach(found, page.around()) if found else None
+            needed = reach(standing_alone(found), page.around()) if found else None
             company = page.company(needed)
             candidate = None
             if found and company is not None:
@@ -159,6 +160,10 @@ class CandidatePool:
             for heading in headings
             if any(jaccard(stems(heading), bag) >= _SAME_HEADING for bag in asked)
         )
+
+    def title_of(self, candidate: Candidate) -> str:
+        """The title of the source that says it."""
+        return self._titles[candidate.source]
 
     def opens_source(self, candidate: Candidate) -> bool:
         """Whether it stands in the first passage of its source, where documents say what they are about."""

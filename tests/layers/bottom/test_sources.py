@@ -63,7 +63,7 @@ class Pages:
         if "down" in url:
             raise StepError("status 503", code="source_unreachable", retryable=True)
         return RawDocument(
-            locator=url, media_type="text/html", text=f"<h1>Fetched</h1><p>{PADDING}</p>", url=url
+            locator=url, media_type="text/html", text=f"<h1>Fetched</h1><p>{ON_TOPIC}{PADDING}</p>", url=url
         )
 
 
