@@ -9,7 +9,12 @@ from layers.middle.candidates import Candidate
 from layers.middle.material import Row
 
 NEEDED_SENTENCES = 2
-_TOO_LITTLE = ("its evidence carries other sections better", "only one evidence sentence of its own")
+_NEEDED_WORDS = 20
+_TOO_LITTLE = (
+    "its evidence carries other sections better",
+    "only one evidence sentence of its own",
+    f"fewer than {_NEEDED_WORDS} words of evidence of its own",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,10 +49,12 @@ def share_out(
     refused: list[Refusal] = []
     while True:
         shares = [_share(candidate, owned, by_id) for candidate, owned in _assign(standing)]
-        weak = [share for share in shares if share.sentences < NEEDED_SENTENCES]
+        weak = [
+            share for share in shares if share.sentences < NEEDED_SENTENCES or share.words < _NEEDED_WORDS
+        ]
         if weak:
             loser = min(weak, key=lambda share: (share.candidate.priority, share.sentences, share.words))
-            reason = _TOO_LITTLE[loser.sentences]
+            reason = _TOO_LITTLE[min(loser.sentences, 2)]
         elif len(shares) > limit:
             loser = min(shares, key=lambda share: _strength(share, words_needed))
             reason = f"no room among {limit} sections at this length"

@@ -13,6 +13,8 @@ from layers.text.bm25 import Bm25
 from layers.text.words import stems
 
 _PASSAGES = 3
+_SHORT = 7  # words of a sentence that hardly opens an answer
+_FEW_WORDS = 18
 _FACET_OF_FORM: dict[QuestionForm, str] = {
     "definition": "definition",
     "overview": "definition",
@@ -24,15 +26,13 @@ _FACET_OF_FORM: dict[QuestionForm, str] = {
     "yes_no": "evidence",
 }
 _POINTS_BACK = re.compile(
-    r"^(?:this|that|these|those|it|they|he|she|such|however|but|and|also|another)\b", re.IGNORECASE
+    r"^(?:this|that|these|those|it|they|he|she|such|however|but|and|also|another|not|so|then|there|you|yes|no)\b|^[\"\u201c]",
+    re.IGNORECASE,
 )
 
 
 def choose_answer(topic: Topic, form: QuestionForm, material: Material) -> tuple[str, ...]:
-    """Ids of up to three passages, best first: about the whole topic, able to stand alone, openings preferred.
-
-    At most two come from one source where another has something to say.
-    """
+    """Ids of up to three passages, best first: about the topic, able to stand alone, openings preferred."""
     if not material.rows:
         return ()
     query = stems(f"{topic.title} {topic.subject} {topic.short}")
@@ -47,20 +47,24 @@ def choose_answer(topic: Topic, form: QuestionForm, material: Material) -> tuple
 
 
 def _worth(row: Row, topic: Topic, relevance: float, cue: re.Pattern[str]) -> float:
-    worth = 1.5 * relevance + 0.5 * row.fit
+    worth = 1.5 * relevance + 0.5 * row.fit + 0.4 * row.rank
     worth += 0.4 * bool(cue.search(row.sentences[0]))
-    worth += 0.4 * row.opens
+    worth += 0.7 * row.opens
     worth += 0.5 * topic.named_in(frozenset(stems(row.sentences[0])))
-    worth -= 0.5 * bool(_POINTS_BACK.match(row.sentences[0]))
+    worth -= 1.0 * bool(_POINTS_BACK.match(row.sentences[0]) or len(row.sentences[0].split()) < _SHORT)
+    worth -= 0.5 * (row.words < _FEW_WORDS)
     if topic.sides:
         worth += 0.5 * all(set(stems(side)).issubset(row.stems) for side in topic.sides)
     return worth
 
 
 def _spread(ranked: Sequence[Row]) -> tuple[str, ...]:
-    chosen: list[Row] = []
+    """The best of every source first; what is missing is filled by rank."""
+    sources: set[str] = set()
+    first: list[Row] = []
     for row in ranked:
-        same = sum(1 for other in chosen if other.passage.source == row.passage.source)
-        if same < _PASSAGES - 1 and len(chosen) < _PASSAGES:
-            chosen.append(row)
-    return tuple(row.id for row in chosen)
+        if row.passage.source not in sources:
+            sources.add(row.passage.source)
+            first.append(row)
+    rest = [row for row in ranked if row not in first]
+    return tuple(row.id for row in (*first, *rest)[:_PASSAGES])

@@ -34,6 +34,11 @@ class Desk:
         return self.plan.template == "how_to"
 
     @property
+    def tells_steps(self) -> bool:
+        """Whether most sections are steps or items, each under a heading of a source."""
+        return self.plan.template in {"how_to", "list"}
+
+    @property
     def words_wanted(self) -> int:
         """The length aimed at, in words."""
         return (self.budget.min_words + self.budget.max_words) // 2
@@ -41,9 +46,10 @@ class Desk:
 
 def lay_out(brief: ContentBrief, intent: Intent, sources: SourceSet, index: PassageIndex) -> Desk:
     """Read topic, template and evidence."""
-    material = gather_material(sources, index, brief.topic)
-    casing = Casing(material.texts)
-    topic = read_topic(brief.topic, material.texts)
+    texts = [source.text for source in sources.sources]
+    casing = Casing(texts)
+    topic = read_topic(brief.topic, texts)
+    material = gather_material(sources, index, topic)
     topic_stems = frozenset(stems(f"{brief.topic} {topic.subject} {topic.short}"))
     return Desk(
         brief=brief,

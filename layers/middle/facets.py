@@ -10,9 +10,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Literal
 
 from layers.middle.artifacts import SectionForm
 from layers.middle.topic import Topic
+
+Naming = Literal["free", "before", "anywhere"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,8 +23,8 @@ class Facet:
     """One side of a topic.
 
     ``question`` names the subject, ``bare`` does not, ``title`` is the plain form. ``cue`` recognises a sentence
-    that speaks of it; ``heading_cue`` recognises a heading that does. ``of_subject`` facets speak of the subject
-    itself, so that a sentence must open with its name.
+    that speaks of it; ``heading_cue`` recognises a heading that does. ``naming`` says whether such a sentence must
+    name the subject too: before the cue, or anywhere.
     """
 
     name: str
@@ -31,7 +34,7 @@ class Facet:
     cue: re.Pattern[str]
     heading_cue: re.Pattern[str]
     form: SectionForm = "prose"
-    of_subject: bool = False
+    naming: Naming = "free"
 
 
 def _facet(
@@ -43,7 +46,7 @@ def _facet(
     cue: str,
     heading: str,
     form: SectionForm = "prose",
-    of_subject: bool = False,
+    naming: Naming = "free",
 ) -> Facet:
     return Facet(
         name=name,
@@ -53,7 +56,7 @@ def _facet(
         cue=re.compile(rf"\b(?:{cue})", re.IGNORECASE),
         heading_cue=re.compile(rf"\b(?:{heading})", re.IGNORECASE),
         form=form,
-        of_subject=of_subject,
+        naming=naming,
     )
 
 
@@ -63,24 +66,26 @@ _ALL = (
         cue=r"(?:is|are) (?:an?|the) (?:\w+ ){0,2}(?:kind|type|form|branch|practice|process|set|family|technique|method"
             r"|field|use|system|way|term)\b|refers? to|(?:is|are) defined|known as|describes\b|means\b|consists? of",
         heading=r"what (?:is|are|does .* mean)|definition|basics|fundamentals|introduc|overview|key (?:terms|concepts)",
-        of_subject=True,
+        naming="before",
     ),
     _facet(
         "contrast", "How {does} {short} differ?", "What sets them apart?", "The main differences",
         cue=r"whereas|unlike|compared (?:to|with)|differ\w*|in contrast|versus|both\b|(?:more|less|fewer|\w+er) (?:\w+ )?than\b|while\b",
         heading=r"differ|contrast|compar|versus|\bvs\b|set.* apart|side by side",
+        naming="anywhere",
     ),
     _facet(
         "how", "How {does} {head} work{place}?", "How {does} {it} work?", "How {it} {works}",
-        cue=r"works? (?:by|as|like)|process(?:es)?\b|mechanism|made (?:up )?of|relies on|based on|by \w+ing\b|trained on"
-            r"|stages?\b|converts?\b|turns? .* into|breaks? down|layers?\b|consists? of|moves? (?:between|through|from)",
-        heading=r"how (?!well|much|long|many|often).*\bworks?$|mechanism|principle|process\b|the science|chemistry|anatomy|architecture|stages of",
+        cue=r"works? (?:by|as|like)|mechanism|made (?:up )?of|rel(?:ies|y) on|(?:is|are) based on|trained on|converts?\b|turns? .* into"
+            r"|breaks? down|consists? of|moves? (?:between|through|from)|stores?\b|uses?\b",
+        heading=r"how (?!well|much|long|many|often).*\bworks?$|mechanism|principle|the process|the science|chemistry|anatomy|architecture",
+        naming="before",
     ),
     _facet(
         "why", "Why {does} {short} matter?", "Why {does} {it} matter?", "Why {it} {matters}",
         cue=r"important|matters?\b|the (?:main|leading) (?:cause|reason)|crucial|essential|most (?:common|frequent\w*)|reasons? (?:for|why)"
             r"|driv(?:en|ers?|es|ing)\b|due to|owing to|result of",
-        heading=r"why\b|importance|reasons?\b|motivation|the case for|problem",
+        heading=r"why\b|importance|reasons?\b|motivation|the case for",
     ),
     _facet(
         "uses", "Where {is} {short} used{place}?", "Where {is} {it} used?", "Applications",
@@ -88,7 +93,7 @@ _ALL = (
             r"|suited|suitable|useful",
         heading=r"uses?\b|using|applications?|use cases?|where .* used|in practice|who (?:is|should)|when to",
         form="list",
-        of_subject=True,
+        naming="before",
     ),
     _facet(
         "benefits", "What are the benefits of {short}{place}?", "What are the benefits?", "Benefits",
@@ -109,7 +114,7 @@ _ALL = (
             r"|fail(?:s|ed|ures?)?\b|errors?\b|limit(?:s|ed|ations?)\b|challenges?\b|barriers?\b|drawbacks?\b|disadvantages?\b"
             r"|lack(?:s|ed)?\b|cannot\b|difficult\w*|uncertain\w*|problems?\b|fire\b|disease|pests?\b|sting\w*",
         heading=r"risk|danger|harm|threat|safety|bias|privacy|limit|challenge|barrier|drawback|disadvantage|\bcons\b"
-            r"|concern|problem|weakness|criticism|what can go wrong|caveat",
+            r"|concern|weakness|criticism|what can go wrong|caveat",
         form="list",
     ),
     _facet(
@@ -125,14 +130,15 @@ _ALL = (
         heading=r"regulat|law|legal|rules|complian|governance|policy|licen[cs]|permit|standards|approval|oversight",
     ),
     _facet(
-        "environment", "What {does} {short} mean for the environment?", "What about the environment?",
+        "environment", "What {does} {short} mean for the environment?", "What {does} {it} mean for the environment?",
         "Environmental impact",
-        cue=r"environment\w*|climate|emissions?\b|carbon|sustainab\w+|landfill|recycl\w+|footprint|biodivers\w+|pollut\w+",
+        cue=r"environment\w*|climate|emissions?\b|carbon\b|sustainab\w+|landfill|recycl\w+|footprint|biodivers\w+|pollut\w+",
         heading=r"environment|climate|sustainab|recycl|footprint|emission|ecolog|biodivers",
     ),
     _facet(
         "history", "How did {short} develop?", "How did it begin?", "Background and history",
-        cue=r"since \d|first\b|began\b|founded|invented|introduced in|in (?:1[6-9]|20)\d\d\b|originally|centur(?:y|ies)|early",
+        cue=r"began\b|founded|invented|originat\w+|originally|first (?:introduced|described|used|proposed|built|sold)|was introduced"
+            r"|dates? back|centur(?:y|ies)|in the (?:early|late)? ?1[6-9]\d0s",
         heading=r"history|origin|background|timeline|evolution|how .* (?:began|developed)",
     ),
     _facet(
@@ -142,10 +148,10 @@ _ALL = (
         heading=r"future|outlook|trend|what(?:'s| is| comes)? next|forecast|prospects|road ?map|ahead",
     ),
     _facet(
-        "start", "How do you get started with {short}?", "How do you get started?", "Getting started",
-        cue=r"begin\w*|start\w*|first (?:step|year|season)|choos\w+|set(?:ting)? up|prepar\w+|before (?:you|buying)|you (?:will )?need"
-            r"|should\b|recommend\w*|plan\b",
-        heading=r"start|begin|first steps?|step by step|set(?:ting)? up|choos|how to|before you|prepar|plan\b|tips|guide",
+        "start", "How do you get started with {short}?", "Where do you start?", "Getting started",
+        cue=r"begin\w*|start(?:s|ed|ing)?\b|first (?:step|year|season)|choose\b|set(?:ting)? up|prepare\b|before (?:you|buying)|you (?:will )?need"
+            r"|join\b|plan\b",
+        heading=r"start|begin|first steps?|step by step|set(?:ting)?(?: \w+)? up|choos|how to|before you|prepar|plan\b|tips|guide",
         form="list",
     ),
     _facet(
@@ -168,10 +174,9 @@ _ALL = (
         form="list",
     ),
     _facet(
-        "mistakes", "Which mistakes should you avoid with {short}?", "Which mistakes should you avoid?",
-        "Common mistakes",
+        "mistakes", "What can go wrong with {short}?", "What can go wrong?", "Common problems",
         cue=r"mistakes?\b|avoid\w*|never\b|do not\b|don't\b|wrong\w*|pitfalls?\b|common (?:error|problem)|too (?:much|many|little|wet|dry)",
-        heading=r"mistake|avoid|pitfall|troubleshoot|common (?:error|problem)|don't|what not to|myth|smell",
+        heading=r"mistake|trouble|problems?\b|fix(?:es|ing)?\b|avoid|pitfall|troubleshoot|common (?:error|problem)|don't|what not to|myth|smell",
         form="list",
     ),
     _facet(
@@ -194,7 +199,7 @@ _ALL = (
     _facet(
         "choice", "When is {short} the right choice?", "When does each make sense?", "Choosing between the options",
         cue=r"suit\w*|ideal|prefer\w*|choos\w+|choice|better (?:for|suited|fit)|best (?:for|suited)|instead|depends? on|recommend\w*",
-        heading=r"which (?:one|is|should)|choos|choice|verdict|better|when to|suit|alternatives|who should",
+        heading=r"which (?:one|is|should)|(?:where|when) each|makes? sense|choos|choice|verdict|better|when to|suit|alternatives|who should",
     ),
 )  # fmt: skip
 

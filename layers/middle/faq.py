@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 
 from layers.middle.artifacts import FaqPlan, QueryPlan
@@ -12,6 +13,9 @@ from layers.middle.wording import question_of
 from layers.text.similarity import jaccard
 from layers.text.words import stems
 
+_LEANS = re.compile(
+    r"\b(?:it|they|them|this|that|these|those)\b", re.IGNORECASE
+)  # needs what stood before it
 _PASSAGES = 2
 _ALIKE = 0.6
 _STANDALONE = (
@@ -42,7 +46,7 @@ def choose_faq(
     """Up to ``limit`` questions with passages that nothing else uses.
 
     ``taken`` are the passages of answer and sections, ``headings`` and ``facets`` what the sections already treat.
-    Questions of the sources themselves come first, then those of the query plan, then facets without a section.
+    Questions of the sources themselves come first, then facets without a section, then those of the query plan.
     """
     free = [item for item in headed if item.row.id not in taken]
     used: set[str] = set()
@@ -57,25 +61,29 @@ def choose_faq(
 
     for question, passages in source_questions(free).items():
         offer(question, passages)
+    for name in _STANDALONE:
+        if name not in facets:
+            offer(question_of(FACETS[name], topic), speaking(FACETS[name], topic, free))
     known = {item.row.id for item in free}
     for query in queries.queries if queries else ():
         if query.kind == "faq":
             offer(query.text, [row for row in query.passages if row in known])
-    for name in _STANDALONE:
-        if name not in facets:
-            offer(question_of(FACETS[name], topic), speaking(FACETS[name], topic, free))
     return tuple(chosen)
 
 
 def speaking(facet: Facet, topic: Topic, free: Sequence[HeadedRow]) -> list[str]:
     """Passages with a sentence that names the topic and speaks of the facet, those under such a heading first."""
     found = []
+    told = 0
     for item in free:
         under = bool(item.heading and facet.heading_cue.search(item.heading))
         cued = [text for text in item.row.sentences if facet.cue.search(text)]
         named = any(topic.named_in(frozenset(stems(text))) for text in cued)
         if named or (under and cued):
             found.append((under + named + item.row.fit, item.row.id))
+            told += under or len(cued) > 1
+    if len(found) < _PASSAGES and not told:
+        return []
     return [row for _, row in sorted(found, key=lambda entry: -entry[0])]
 
 
@@ -83,7 +91,7 @@ def source_questions(headed: Sequence[HeadedRow]) -> dict[str, list[str]]:
     """The headings that are questions, with the passages under them."""
     by_heading: dict[str, list[str]] = {}
     for item in headed:
-        if item.heading and item.heading.endswith("?"):
+        if item.heading and item.heading.endswith("?") and not _LEANS.search(item.heading):
             by_heading.setdefault(item.heading, []).append(item.row.id)
     return by_heading
 

@@ -24,6 +24,11 @@ _FURNITURE = re.compile(
     r"|general|misc(?:ellaneous)?|other|details?|main|home|menu|search|navigation|topics?|quick answer|the short (?:answer|version))$",
     re.IGNORECASE,
 )
+_BAIT = re.compile(
+    r"\b(?:nobody|no one|secrets?|shocking|surprising|truth about|won't believe|need to know|must[- ]know|ultimate|hack|here's"
+    r"|the thing|amazing|game[- ]changer|they|them|these|those|myths?)\b|^so\b|^what does matter",
+    re.IGNORECASE,
+)
 _VOICE = re.compile(
     r"\b(?:we|we're|we've|our|ours|us|i|i'm|i've|my|me)\b|[!@#|{}<>=\\]|https?:|\.com\b", re.IGNORECASE
 )
@@ -40,7 +45,9 @@ def clean_heading(raw: str, casing: Casing) -> str | None:
     text = _EDGE_MARKS.sub("", text)
     if len(text.split()) > _LONGEST:
         text = _before_colon(text)
-    if not text or len(text.split()) > _LONGEST or _FURNITURE.match(text) or _VOICE.search(text):
+    if not text or len(text.split()) > _LONGEST or _FURNITURE.match(text):
+        return None
+    if _VOICE.search(text) or _BAIT.search(text):
         return None
     if not any(letter.isalpha() for letter in text) or text.count("(") != text.count(")"):
         return None

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from layers.bottom.artifacts import Passage, PassageIndex, Source, SourceSet
-from layers.text.words import stems, words
+from layers.middle.topic import Topic
+from layers.text.words import stems
 
 _FURNITURE = re.compile(
     r"\bcookies?\b.{0,80}\b(?:accept|consent|preferences|policy)|subscribe (?:to|now)|sign up (?:for|to)|newsletter"
@@ -17,6 +18,10 @@ _FURNITURE = re.compile(
     r"|related (?:posts|articles)|book a demo|contact us|free (?:trial|download|shipping)",
     re.IGNORECASE,
 )
+_FIRST_PERSON = re.compile(
+    r"(?<!\w)(?:I|I'\w+|[Mm]y|[Ww]e|[Ww]e'\w+|[Oo]urs?)(?!\w)(?!\.)"
+)  # not the article's author
+_MYTH = re.compile(r"\b(?:myths?|misconceptions?|debunk\w*|lies|fact or fiction)\b", re.IGNORECASE)
 _SHORTEST_SENTENCE = 5  # words; less is a label, not a statement
 _CHOSEN = 0.4  # fit of any passage, because its source was chosen for the topic
 _RUN = 4  # stems in a row that mark a repetition
@@ -26,8 +31,8 @@ _RUN = 4  # stems in a row that mark a repetition
 class Row:
     """A passage worth using.
 
-    ``place`` is where it stands in its source (0 start, 1 end); ``fit`` is how much it is about the topic, 0..1;
-    ``opens`` tells that it opens its source.
+    ``place`` is where it stands in its source (0 start, 1 end); ``rank`` is how early its source comes (1 first, sources
+    come best first); ``fit`` is how much it is about the topic, 0..1; ``opens`` tells that it opens its source.
     """
 
     passage: Passage
@@ -35,6 +40,7 @@ class Row:
     stems: tuple[str, ...]
     words: int
     place: float
+    rank: float
     fit: float
     opens: bool
 
@@ -57,41 +63,57 @@ class Material:
         return tuple(source.text for source in self.sources.values())
 
 
-def gather_material(sources: SourceSet, index: PassageIndex, topic: str) -> Material:
+def gather_material(sources: SourceSet, index: PassageIndex, topic: Topic) -> Material:
     """Rows for all passages but page furniture, fragments and repetitions of an earlier passage."""
-    by_id = {source.id: source for source in sources.sources}
-    wanted = frozenset(stems(topic))
-    titles = {source.id: _share(wanted, stems(source.title)) for source in sources.sources}
+    count = len(sources.sources)
+    known = {
+        source.id: _Known(
+            source=source, title_fit=topic.nearness(stems(source.title)), rank=1 - number / count
+        )
+        for number, source in enumerate(sources.sources)
+    }
     rows: list[Row] = []
     opened: set[str] = set()
     seen = _Seen()
     for passage in index.passages:
-        row = _row(
-            passage, by_id[passage.source], wanted, titles[passage.source], passage.source not in opened
-        )
+        row = _row(passage, known[passage.source], topic, opens=passage.source not in opened)
         if row is not None and not seen.repeats(row.stems):
             rows.append(row)
             opened.add(passage.source)
-    return Material(rows=tuple(rows), sources=by_id)
+    return Material(rows=tuple(rows), sources={source.id: source for source in sources.sources})
 
 
-def _row(
-    passage: Passage, source: Source, wanted: frozenset[str], title_fit: float, opens: bool
-) -> Row | None:
+def _repeats_myths(passage: Passage, source: Source) -> bool:
+    """Whether the passage may state what it goes on to refute, so that half of it would say the contrary."""
+    return bool(_MYTH.search(passage.heading) or _MYTH.search(source.title))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """A source with what holds for all of its passages."""
+
+    source: Source
+    title_fit: float
+    rank: float
+
+
+def _row(passage: Passage, known: _Known, topic: Topic, *, opens: bool) -> Row | None:
+    source = known.source
     spans = passage.sentences or ((passage.start, passage.end),)
     sentences = tuple(source.text[start:end] for start, end in spans)
     sentences = tuple(sentence for sentence in sentences if is_statement(sentence))
-    if not sentences:
+    if not sentences or _repeats_myths(passage, source):
         return None
     found = stems(" ".join(sentences))
-    own = _share(wanted, [*found, *stems(passage.heading)])
+    own = topic.nearness([*found, *stems(passage.heading)])
     return Row(
         passage=passage,
         sentences=sentences,
         stems=tuple(found),
-        words=sum(len(words(sentence)) for sentence in sentences),
+        words=sum(len(sentence.split()) for sentence in sentences),
         place=passage.start / max(1, len(source.text)),
-        fit=_CHOSEN + (1 - _CHOSEN) * (0.65 * own + 0.35 * title_fit),
+        rank=known.rank,
+        fit=_CHOSEN + (1 - _CHOSEN) * (0.65 * own + 0.35 * known.title_fit),
         opens=opens,
     )
 
@@ -99,14 +121,11 @@ def _row(
 def is_statement(sentence: str) -> bool:
     """Whether a sentence can stand in an article: long enough, ended, and no page furniture."""
     return (
-        len(words(sentence)) >= _SHORTEST_SENTENCE
+        len(sentence.split()) >= _SHORTEST_SENTENCE
         and sentence.rstrip("\"')]\u201d\u2019 ")[-1:] in {".", "!", "%"}
         and not _FURNITURE.search(sentence)
+        and not _FIRST_PERSON.search(sentence)
     )
-
-
-def _share(wanted: frozenset[str], found: Iterable[str]) -> float:
-    return len(wanted.intersection(found)) / len(wanted) if wanted else 1.0
 
 
 class _Seen:

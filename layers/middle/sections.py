@@ -7,23 +7,21 @@ from dataclasses import dataclass, replace
 
 from layers.middle.allocation import Refusal, Share, share_out
 from layers.middle.artifacts import SectionForm, SectionPlan
-from layers.middle.candidates import Candidate, HeadedRow, facet_candidate, theme_candidates, title_candidates
+from layers.middle.candidates import Candidate, HeadedRow, facet_candidate, within
 from layers.middle.desk import Desk
 from layers.middle.facets import FACETS, ask
 from layers.middle.key_points import KeyPointReading
 from layers.middle.material import Row
 from layers.middle.templates import THEMES
+from layers.middle.themes import find_themes
 from layers.middle.wording import HeadingWriter, form_of, query_of
 from layers.text.numbers import figures
-from layers.text.words import stems
 
 _WANTED = 3.0  # priority of what the caller asked for
 _ANSWER_WORDS = 60
 _FAQ_WORDS = 45
 _FEWEST_WORDS = 40
 _RESERVE = 3  # evidence words at hand per word wanted, so that the writer can choose
-_FEWEST_TITLES = 3  # sources that divide the topic among them before their titles become sections
-_THEME_SATURATION = 12.0  # weighted sentences beyond which a theme is not more worthy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,11 +37,10 @@ class Sections:
 def plan_sections(desk: Desk, points: KeyPointReading, answer: Collection[str]) -> Sections:
     """Sections from the passages that the answer does not use."""
     free = [item for item in desk.headed if item.row.id not in answer]
-    candidates, missing = _collect(desk, points, free)
-    limit = desk.budget.sections
-    shares, refused = share_out(
-        candidates, [item.row for item in free], limit=limit, words_needed=desk.words_wanted // limit
-    )
+    ids = {item.row.id for item in free}
+    facets, missing = _facets(desk, points, free)
+    fixed = [*(within(candidate, ids) for candidate in points.candidates), *facets]
+    shares, refused = _fill(desk, fixed, find_themes(desk, free), [item.row for item in free])
     ordered = _in_order(desk, shares)
     return Sections(
         plans=_word_and_measure(desk, ordered),
@@ -53,21 +50,18 @@ def plan_sections(desk: Desk, points: KeyPointReading, answer: Collection[str]) 
     )
 
 
-def _collect(
+def _facets(
     desk: Desk, points: KeyPointReading, free: Sequence[HeadedRow]
 ) -> tuple[list[Candidate], list[Refusal]]:
-    """Everything that could be a section, and the facets of the template that nothing speaks of."""
-    rows = {item.row.id for item in free}
-    found = [_within(candidate, rows) for candidate in points.candidates]
+    """The facets of the template, and those that nothing speaks of."""
+    found: list[Candidate] = []
     missing: list[Refusal] = []
-    names = frozenset(stems(f"{desk.topic.head} {desk.topic.short}"))
     for slot in desk.plan.slots:
         if slot.facet == THEMES:
-            found += _themes(desk, free)
             continue
         facet = FACETS[slot.facet]
         heading = ask(slot.title or facet.title, desk.topic)
-        candidate = facet_candidate(facet, free, heading, names)
+        candidate = facet_candidate(facet, free, heading, desk.topic)
         if not candidate.scores:
             missing.append(Refusal(candidate=candidate, reason="no passage speaks of it"))
         elif slot.facet in points.facets or slot.facet == desk.topic.focus:
@@ -77,37 +71,22 @@ def _collect(
     return found, missing
 
 
-def _within(candidate: Candidate, rows: Collection[str]) -> Candidate:
-    return replace(
-        candidate,
-        scores={row: score for row, score in candidate.scores.items() if row in rows},
-        evidence={row: count for row, count in candidate.evidence.items() if row in rows},
-    )
-
-
-def _themes(desk: Desk, free: Sequence[HeadedRow]) -> list[Candidate]:
-    """The worthiest themes: those of source titles where several sources divide the topic, else those of headings."""
-    rows = {item.row.id for item in free}
-    titled = [
-        _within(c, rows) for c in title_candidates(desk.material, desk.casing, desk.topic, desk.topic_stems)
-    ]
-    themes = theme_candidates(free, desk.topic_stems)
-    if len(titled) >= _FEWEST_TITLES and not desk.how_to:
-        themes = titled
-    room = (
-        desk.budget.sections - 2
-        if desk.plan.template in {"how_to", "list", "comparison"}
-        else desk.budget.sections // 2
-    )
-    return sorted(themes, key=lambda theme: -_worthiness(theme))[: max(1, room)]
-
-
-def _worthiness(theme: Candidate) -> float:
-    return min(theme.mass(), _THEME_SATURATION) * theme.fit * (1 + 0.3 * (len(theme.sources) - 1))
+def _fill(
+    desk: Desk, fixed: Sequence[Candidate], themes: Sequence[Candidate], rows: Sequence[Row]
+) -> tuple[list[Share], list[Refusal]]:
+    """Share out among facets and the worthiest themes; more themes come in while there is room for sections."""
+    limit = desk.budget.sections
+    room = max(1, limit - 2 if desk.tells_steps else limit // 2)
+    while True:
+        candidates = [*fixed, *themes[:room]]
+        shares, refused = share_out(candidates, rows, limit=limit, words_needed=desk.words_wanted // limit)
+        if len(shares) == limit or room >= len(themes):
+            return shares, refused
+        room += limit - len(shares)
 
 
 def _in_order(desk: Desk, shares: Sequence[Share]) -> list[Share]:
-    """Template order; key points stand before the themes, steps in the order in which the sources bring them."""
+    """Template order; key points stand before the themes, and those in the order in which the sources bring them."""
     slots = {slot.facet: number for number, slot in enumerate(desk.plan.slots)}
 
     def rank(entry: tuple[int, Share]) -> tuple[int, int, float, int]:
@@ -117,7 +96,7 @@ def _in_order(desk: Desk, shares: Sequence[Share]) -> list[Share]:
             return (slots[key], 0, 0.0, number)
         if key.startswith("point:"):
             return (slots[THEMES], 0, 0.0, number)
-        return (slots[THEMES], 1, share.candidate.place if desk.how_to else 0.0, number)
+        return (slots[THEMES], 1, share.candidate.place, number)
 
     return [share for _, share in sorted(enumerate(shares), key=rank)]
 

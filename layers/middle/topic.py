@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from layers.middle.casing import Casing, capitalise, is_title_case
-from layers.middle.grammar import gerund, is_plural, join_names, singular
+from layers.middle.grammar import gerund, is_plural, join_names, share_last_word, singular
 from layers.text.words import stems
 
 TopicShape = Literal["subject", "how_to", "comparison", "question", "list"]
@@ -95,12 +95,22 @@ class Topic:
     @property
     def names(self) -> tuple[frozenset[str], ...]:
         """The stems of each name of the subject; a text that holds all stems of one speaks of the subject."""
-        found = (frozenset(stems(name)) for name in dict.fromkeys((self.head, self.short, *self.sides)))
+        found = (frozenset(stems(name)) for name in dict.fromkeys(self.sides or (self.head, self.short)))
         return tuple(name for name in found if name)
 
     def named_in(self, found: Collection[str]) -> bool:
         """Whether these stems hold one of the names."""
         return any(name.issubset(found) for name in self.names)
+
+    def titles(self, found: Collection[str]) -> bool:
+        """Whether a title with these stems is about the subject: it names more than half of it, or one side."""
+        return self.nearness(found) > (0.0 if self.sides else 0.5)
+
+    def nearness(self, found: Collection[str]) -> float:
+        """How much these stems are about the subject, 0..1: of a comparison the sides that they name."""
+        if self.sides:
+            return sum(name.issubset(found) for name in self.names) / len(self.names)
+        return max((len(name.intersection(found)) / len(name) for name in self.names), default=1.0)
 
     @property
     def question(self) -> str:
@@ -109,7 +119,7 @@ class Topic:
         if self.shape == "how_to":
             return _HOW_TO.sub(r"How do you \1?", text)
         if self.shape == "comparison":
-            return f"How do {join_names(self.sides)} differ?"
+            return f"How do {join_names(share_last_word(self.sides))} differ?"
         if self.shape == "question":
             return f"{text}?"
         if self.shape == "list" or not self.subject:
@@ -177,7 +187,7 @@ def _lacks_head(side: str, head: str, corpus: str) -> bool:
     if singular(head) in side:
         return False
     alone = len(re.findall(rf"\b{re.escape(side)}\b", corpus))
-    joined = len(re.findall(rf"\b{re.escape(side)}s?[ -]{re.escape(singular(head))}", corpus))
+    joined = len(re.findall(rf"\b{re.escape(side)}[ -]{re.escape(singular(head).removesuffix('y'))}", corpus))
     return joined * 3 >= alone if alone else "-" in side
 
 
@@ -212,7 +222,7 @@ def _read_subject(title: str, phrase: str, casing: Casing, texts: Sequence[str])
             phrase = phrase.split(" on ", 1)[0]
     audience = _AUDIENCE_TAIL.search(phrase)
     phrase = phrase[: audience.start()] if audience else phrase
-    subject = casing.inside(phrase, title_case=is_title_case(phrase))
+    subject = casing.inside(phrase, title_case=is_title_case(phrase)) if re.search(r"\w", phrase) else ""
     place = _PLACE.match(subject)
     head = place[1] if place else subject
     return Topic(

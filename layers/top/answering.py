@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from layers.text.words import stems
 from layers.top.candidates import Candidate, CandidatePool, similarity
-from layers.top.selection import Ledger, Question, defines, relevance
+from layers.top.selection import NEAR_DUPLICATE, Ledger, Question, defines, relevance
 
 _OPENERS: Final = 8
 _ENOUGH: Final = 45
+_SUBJECT_WORDS: Final = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,14 +37,15 @@ def choose_answer(
         (
             _Scored(
                 candidate=found,
-                score=relevance(pool, question, found) + 0.15 * defines(pool, question, found),
+                score=_worth(pool, question, found),
             )
             for found in dict.fromkeys(candidates)
-            if not found.first_person and found.words <= words[1]
+            if not found.aside and found.words <= words[1]
         ),
         key=lambda item: (-item.score, item.candidate.place),
     )
-    openers = [item for item in scored if item.candidate.alone is not None and item.score >= question.floor]
+    alone = [item for item in scored if item.candidate.alone is not None and item.score > 0]
+    openers = [item for item in alone if item.score >= question.floor] or alone[:1]
     best: tuple[float, list[Candidate]] = (0.0, [])
     for opener in openers[:_OPENERS]:
         worth, answer = _filled(pool, opener, scored[:30], words)
@@ -51,6 +54,14 @@ def choose_answer(
     answer = _in_order(best[1])
     ledger.take(answer)
     return answer
+
+
+def _worth(pool: CandidatePool, question: Question, candidate: Candidate) -> float:
+    """Relevance, and what makes a good opening: a definition, the topic as the subject, a document's own opening."""
+    subject = pool.vector(stems(" ".join(candidate.text.split()[:_SUBJECT_WORDS])))
+    score = relevance(pool, question, candidate) + 0.2 * pool.coverage(question.vector, subject)
+    score += 0.15 * defines(question, candidate) + 0.12 * pool.opens_source(candidate)
+    return score - 0.15 * candidate.procedure
 
 
 def _filled(
@@ -62,7 +73,7 @@ def _filled(
         options = [
             (_gain(item, answer), -item.candidate.place, item.candidate)
             for item in scored
-            if item.candidate not in answer
+            if not _repeats(item.candidate, answer)
             and length + item.candidate.words <= words[1]
             and (item.candidate.alone is not None or pool.before(item.candidate) in answer)
         ]
@@ -78,7 +89,13 @@ def _filled(
 def _gain(item: _Scored, answer: Sequence[Candidate]) -> float:
     alike = max(similarity(item.candidate.vector, said.vector) for said in answer)
     together = 0.15 * any(item.candidate.passage is said.passage for said in answer)
-    return item.score - 0.7 * alike + together - (1.0 if alike > 0.6 else 0.0)
+    return item.score - 0.7 * alike + together
+
+
+def _repeats(candidate: Candidate, answer: Sequence[Candidate]) -> bool:
+    return any(
+        candidate is said or similarity(candidate.vector, said.vector) > NEAR_DUPLICATE for said in answer
+    )
 
 
 def _in_order(answer: Sequence[Candidate]) -> list[Candidate]:

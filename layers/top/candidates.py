@@ -14,12 +14,14 @@ from typing import Final
 from layers.bottom.artifacts import Passage, PassageIndex, SourceSet
 from layers.text.bm25 import Bm25
 from layers.text.numbers import figures
+from layers.text.similarity import jaccard
 from layers.text.words import stems
 from layers.top.cleaning import collapse, standing_alone, starts_with_connective, without_marks
-from layers.top.suitability import is_first_person, is_usable, needs_antecedent
+from layers.top.suitability import is_aside, is_denied, is_procedure, is_usable, needs_antecedent
 
 Vector = Mapping[str, float]
 
+_SAME_HEADING: Final = 0.6
 _DEFINITION: Final = re.compile(
     r"^(?P<subject>(?:(?:an?|the)\s)?(?:[\w’'/()-]+\s){1,7}?)(?:is|are|refers?\sto|means?|describes?|involves?|consists?\sof|denotes?)\s"
     r"(?:an?\s|the\s(?:use|process|practice|study|branch|ability|act)|any\s|when\s|software|systems?|technolog|methods?|programs?|attempts?|messages?)",
@@ -47,7 +49,8 @@ class Candidate:
     vector: Vector
     figures: frozenset[str]
     defined: Vector
-    first_person: bool
+    aside: bool
+    procedure: bool
     lead: bool
 
     @property
@@ -65,13 +68,16 @@ class CandidatePool:
         tokens = [stems(texts[passage.source][start:end]) for passage, start, end in spans]
         self._idf = Bm25(tokens).idf
         self.candidates: list[Candidate] = []
+        firsts = {passage.source: passage.id for passage in reversed(index.passages)}
+        self._openings = frozenset(firsts.values())
         self._by_passage: dict[str, list[Candidate]] = {}
         self._before: dict[int, Candidate] = {}
         self._after: dict[int, Candidate] = {}
         previous: tuple[str, int, Candidate | None] = ("", 0, None)
         for place, ((passage, start, end), bag) in enumerate(zip(spans, tokens, strict=True)):
             text = texts[passage.source]
-            candidate = self._candidate(place, passage, start, text[start:end], bag)
+            denied = is_denied(text[end : end + 40])
+            candidate = None if denied else self._candidate(place, passage, start, text[start:end], bag)
             joined = previous[0] == passage.source and "\n\n" not in text[previous[1] : start]
             if candidate is not None:
                 self.candidates.append(candidate)
@@ -106,7 +112,8 @@ class CandidatePool:
             vector=self.vector(bag),
             figures=frozenset(figures(quote)),
             defined=self._defined(text) if alone is not None else {},
-            first_person=is_first_person(text),
+            aside=is_aside(text),
+            procedure=is_procedure(text),
             lead=start == passage.start,
         )
 
@@ -125,6 +132,20 @@ class CandidatePool:
         """The candidates of these passages, in the order of the passages."""
         return [found for passage in passages for found in self._by_passage.get(passage, ())]
 
+    def headings_like(self, texts: Iterable[str]) -> frozenset[str]:
+        """The headings of the sources that say nearly the same as one of ``texts``."""
+        asked = [stems(text) for text in texts]
+        headings = {candidate.passage.heading for candidate in self.candidates} - {""}
+        return frozenset(
+            heading
+            for heading in headings
+            if any(jaccard(stems(heading), bag) >= _SAME_HEADING for bag in asked)
+        )
+
+    def opens_source(self, candidate: Candidate) -> bool:
+        """Whether it stands in the first passage of its source, where documents say what they are about."""
+        return candidate.passage.id in self._openings
+
     def before(self, candidate: Candidate) -> Candidate | None:
         """The usable sentence directly before it in the same paragraph."""
         return self._before.get(candidate.place)
@@ -135,12 +156,8 @@ class CandidatePool:
 
     def coverage(self, query: Vector, vector: Vector) -> float:
         """Which share of the query's weight a sentence covers, 0..1."""
-        total = math.fsum(weight * weight for weight in query.values())
-        return (
-            math.fsum(weight * weight for stem, weight in query.items() if stem in vector) / total
-            if total
-            else 0.0
-        )
+        total = math.fsum(query.values())
+        return math.fsum(weight for stem, weight in query.items() if stem in vector) / total if total else 0.0
 
 
 def similarity(a: Vector, b: Vector) -> float:

@@ -19,7 +19,7 @@ from layers.top.candidates import Candidate, CandidatePool
 from layers.top.drafting import Line, Numbering, editorial, quoted_lines, with_join
 from layers.top.evidence import EvidenceTable
 from layers.top.faq import faq_questions
-from layers.top.figures import salient_figure
+from layers.top.figures import salient_figure, telling_figure
 from layers.top.headings import meta_description, slug
 from layers.top.ordering import reading_order
 from layers.top.selection import Ledger, Question, ask, relevance, select
@@ -33,12 +33,14 @@ from layers.top.voice import (
     taste_of,
 )
 
-SECTION_FLOOR: Final = 0.16
-_WIDER_FLOOR: Final = 0.12
+SECTION_FLOOR: Final = 0.08
+_WIDER_FLOOR: Final = 0.04
+_FREE_FLOOR: Final = 0.3
 _ANSWER_FLOOR: Final = 0.2
-_FAQ_FLOOR: Final = 0.38
-_FIGURE_FLOOR: Final = 0.2
+_FAQ_FLOOR: Final = 0.34
+_FIGURE_FLOOR: Final = 0.03
 _FEWEST_ITEMS: Final = 3
+_ENOUGH_WORDS: Final = 30
 _MOST_ROWS: Final = 6
 _PLAIN_TYPES: Final = (ContentType.SOCIAL_MEDIA, ContentType.EMAIL_CAMPAIGN)
 
@@ -79,7 +81,6 @@ class EmbeddedWriter:
         self._pool = CandidatePool(material.sources, material.index)
         self._ledger = Ledger(self._pool)
         self._taste = taste_of(material.brief)
-        self._topic = self._ask(material.outline.title, material.brief.topic, floor=_FIGURE_FLOOR)
 
     def write(self) -> Article:
         """The article with its evidence and the warnings about it."""
@@ -99,18 +100,19 @@ class EmbeddedWriter:
         question = self._ask(
             outline.answer_question, self._brief.topic, passages=outline.answer_passages, floor=_ANSWER_FLOOR
         )
-        near = self._pool.of_passages(outline.answer_passages)
-        answer = choose_answer(self._pool, question, near, self._ledger, outline.answer_words)
-        if sum(found.words for found in answer) >= outline.answer_words[0]:
-            return answer
-        self._ledger = Ledger(self._pool)
         return choose_answer(self._pool, question, self._pool.candidates, self._ledger, outline.answer_words)
 
     def _part(self, plan: SectionPlan) -> _Part:
         question = self._ask(plan.question, plan.heading, passages=plan.passages)
-        candidates = self._fitting(plan.form, self._pool.of_passages(plan.passages))
+        candidates = self._fitting(plan.form, self._planned(plan, question))
         chosen = select(self._pool, question, candidates, self._ledger, plan.target_words)
         return _Part(plan=plan, question=question, form=_settled(plan.form, chosen), chosen=chosen)
+
+    def _planned(self, plan: SectionPlan, question: Question) -> list[Candidate]:
+        """The candidates of a section; where a source treats it under its own heading, only what stands there."""
+        every = self._pool.of_passages(plan.passages)
+        under = [found for found in every if found.passage.heading in question.headings]
+        return under if sum(found.words for found in under) >= _ENOUGH_WORDS else every
 
     def _fitting(self, form: SectionForm, candidates: list[Candidate]) -> list[Candidate]:
         """Steps are instructions and tables hold figures, as long as there are enough of them."""
@@ -125,21 +127,23 @@ class EmbeddedWriter:
         """Rows of a closing table of figures, where the outline has none and the evidence has enough."""
         if self._brief.content_type in _PLAIN_TYPES or any(part.form == "table" for part in parts):
             return []
-        cited = {passage for part in parts for passage in part.plan.passages}
+        planned = {passage: part.question for part in parts for passage in part.plan.passages}
         rows = [
-            found
-            for found in self._pool.candidates
-            if found.passage.id in cited and found.alone is not None and salient_figure(found.alone)
-            and not found.first_person and not self._ledger.uses(found)
-            and relevance(self._pool, self._topic, found) >= _FIGURE_FLOOR
-        ]  # fmt: skip
-        rows.sort(key=lambda found: (-relevance(self._pool, self._topic, found), found.place))
-        chosen: list[Candidate] = []
-        for row in rows:
-            if len(chosen) < _MOST_ROWS and not self._ledger.refuses(row):
-                chosen.append(row)
-                self._ledger.take([row])
-        return chosen if len(chosen) >= _FEWEST_ITEMS else []
+            (relevance(self._pool, planned[found.passage.id], found), found)
+            for found in self._pool.of_passages(planned)
+            if found.alone is not None and telling_figure(found.alone) and not found.aside
+        ]
+        trial = self._ledger.branch()
+        room = self._room([], parts, [])
+        for score, row in sorted(rows, key=lambda scored: (-scored[0], scored[1].place)):
+            if score >= _FIGURE_FLOOR and not trial.refuses(row) and row.words <= room:
+                trial.take([row])
+                room -= row.words
+        chosen = trial.chosen[len(self._ledger.chosen) :][:_MOST_ROWS]
+        if len(chosen) < _FEWEST_ITEMS:
+            return []
+        self._ledger.take(chosen)
+        return chosen
 
     def _room(self, answer: list[Candidate], parts: Sequence[_Part], figures: list[Candidate]) -> int:
         said = sum(found.words for found in (*answer, *figures)) + sum(part.words for part in parts)
@@ -156,7 +160,7 @@ class EmbeddedWriter:
             ):
                 break
             asked = self._ask(question, passages=passages, floor=_FAQ_FLOOR)
-            near = [found for found in self._pool.of_passages(passages) if not found.first_person]
+            near = [found for found in self._pool.of_passages(passages) if found.alone is not None]
             chosen = select(self._pool, asked, near, self._ledger, 40)[:2]
             if chosen:
                 entries.append((question, chosen))
@@ -170,17 +174,32 @@ class EmbeddedWriter:
         figures: list[Candidate],
         faq: Sequence[tuple[str, list[Candidate]]],
     ) -> None:
-        """Where the article is short of its minimum, let sections take further evidence of their own passages."""
+        """Where the article is short of its minimum, let sections take further evidence, first from their passages."""
         said = self._outline.max_words - self._room(answer, parts, figures)
         missing = self._outline.min_words - said - sum(found.words for _, chosen in faq for found in chosen)
-        for part in parts:
-            if missing <= 0:
-                return
-            wider = replace(part.question, floor=_WIDER_FLOOR)
-            candidates = self._fitting(part.form, self._pool.of_passages(part.plan.passages))
-            more = select(self._pool, wider, candidates, self._ledger, min(missing, part.plan.target_words))
-            part.chosen += more
-            missing -= sum(found.words for found in more)
+        for candidates in (self._own_passages, self._free_passages):
+            for part in parts:
+                if missing <= 0:
+                    return
+                question, found = candidates(part, parts)
+                room = min(missing, 2 * part.plan.target_words - part.words)
+                more = select(self._pool, question, self._fitting(part.form, found), self._ledger, room)
+                part.chosen += more
+                missing -= sum(candidate.words for candidate in more)
+
+    def _own_passages(self, part: _Part, _: Sequence[_Part]) -> tuple[Question, list[Candidate]]:
+        return replace(part.question, floor=_WIDER_FLOOR), self._planned(part.plan, part.question)
+
+    def _free_passages(self, part: _Part, parts: Sequence[_Part]) -> tuple[Question, list[Candidate]]:
+        """What no section was given: nobody planned it here, so one shared word does not make it fit."""
+        planned = {passage for other in parts for passage in other.plan.passages}
+        asked = part.question.vector.keys()
+        free = [
+            found
+            for found in self._pool.candidates
+            if found.passage.id not in planned and len(asked & found.vector.keys()) >= 2
+        ]
+        return replace(part.question, floor=_FREE_FLOOR), free
 
     def _assembled(
         self,

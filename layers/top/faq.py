@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from layers.bottom.artifacts import KeywordPlan
@@ -10,6 +11,10 @@ from layers.text.similarity import jaccard
 from layers.text.words import stems
 
 _SAME_QUESTION = 0.6
+_ORPHAN = re.compile(
+    r"\b(?:they|them|their|these|those|he|she|his|her|(?<!is )it(?! (?:safe|legal|possible|worth)\b)|this|its)\b",
+    re.IGNORECASE,
+)
 
 
 def faq_questions(
@@ -21,7 +26,11 @@ def faq_questions(
     known = [stems(text) for text in asked]
     for question, passages in _offered(outline, queries, keywords):
         bag = stems(question)
-        if bag and not any(jaccard(bag, other) > _SAME_QUESTION for other in known):
+        if (
+            bag
+            and not _ORPHAN.search(question)
+            and not any(jaccard(bag, other) > _SAME_QUESTION for other in known)
+        ):
             known.append(bag)
             yield question, passages
 

@@ -13,12 +13,12 @@ from typing import Final
 from layers.text.words import stems
 from layers.top.candidates import Candidate, CandidatePool, Vector, similarity
 
-NEAR_DUPLICATE: Final = 0.72
+NEAR_DUPLICATE: Final = 0.62
 _SAME_FIGURE: Final = 0.35
 _RELEVANCE_WEIGHT: Final = 0.75
 _NEIGHBOUR: Final = 0.10
 _LONGEST_RUN: Final = 3
-_ABOUT: Final = 0.4
+_ABOUT: Final = 0.6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,11 +32,15 @@ class Taste:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """What a part has to answer: its vector, and the places of its passages, best first (0 is best)."""
+    """What a part has to answer: its vector, and the places of its passages, best first (0 is best).
+
+    ``headings`` are headings of the sources that ask the same: what stands under them belongs here.
+    """
 
     vector: Vector
     ranks: Mapping[str, int]
     floor: float
+    headings: frozenset[str] = frozenset()
     taste: Taste = field(default_factory=Taste)
 
 
@@ -54,6 +58,10 @@ class Ledger:
         for candidate in run:
             self.chosen.append(candidate)
             self._places.add(candidate.place)
+
+    def branch(self) -> Ledger:
+        """A copy to try something out."""
+        return Ledger(self.pool, list(self.chosen), set(self._places), dict(self._compared))
 
     def uses(self, candidate: Candidate) -> bool:
         """Whether this very sentence stands in the article."""
@@ -81,26 +89,29 @@ def ask(
     """The question that these texts put, with the passages that are known to answer it."""
     bag = [stem for text in texts for stem in stems(text)]
     ranks = {passage: rank for rank, passage in reversed(list(enumerate(passages)))}
-    return Question(vector=pool.vector(bag), ranks=ranks, floor=floor, taste=taste)
+    return Question(
+        vector=pool.vector(bag), ranks=ranks, floor=floor, headings=pool.headings_like(texts), taste=taste
+    )
 
 
 def relevance(pool: CandidatePool, question: Question, candidate: Candidate) -> float:
     """How well a sentence answers, about 0..1.2, with the reader's taste counted in."""
-    score = 0.5 * similarity(question.vector, candidate.vector) + 0.5 * pool.coverage(
-        question.vector, candidate.vector
-    )
+    score = 0.45 * similarity(question.vector, candidate.vector)
+    score += 0.45 * pool.coverage(question.vector, candidate.vector)
     rank = question.ranks.get(candidate.passage.id)
     if rank is not None:
-        score += 0.15 * (1 - rank / (len(question.ranks) + 1))
+        score += 0.12 * (1 - rank / (len(question.ranks) + 1))
+    if candidate.passage.heading in question.headings:
+        score += 0.15
     score += question.taste.figures * bool(_telling_figures(candidate))
-    score += question.taste.definitions * defines(pool, question, candidate) + 0.03 * candidate.lead
+    score += question.taste.definitions * defines(question, candidate) + 0.03 * candidate.lead
     score -= 0.008 * max(0, candidate.words - question.taste.comfortable)
-    return score - 0.25 * candidate.first_person - 0.03 * (candidate.words < 9)
+    return score - 0.1 * candidate.aside - 0.08 * candidate.procedure - 0.03 * (candidate.words < 9)
 
 
-def defines(pool: CandidatePool, question: Question, candidate: Candidate) -> bool:
+def defines(question: Question, candidate: Candidate) -> bool:
     """Whether the sentence defines what the question is about, not something beside it."""
-    return bool(candidate.defined) and pool.coverage(question.vector, candidate.defined) >= _ABOUT
+    return similarity(question.vector, candidate.defined) >= _ABOUT
 
 
 def run_of(

@@ -1,7 +1,8 @@
 """Which sentences of a source can stand in an article, and which cannot stand alone.
 
 Refused: questions, fragments, headings, list stubs, navigation and marketing boilerplate, text that addresses a
-language model, and sentences that point at something the article does not show.
+language model, sentences that point at something the article does not show or at the day they were written, and
+sentences in the first person, whose author is not the author of the article.
 """
 
 # ruff: noqa: RUF001 - typographic quotes and dashes are what this module reads
@@ -37,7 +38,7 @@ _POINTS_ELSEWHERE: Final = re.compile(
     | (?:figure|fig\.|table|box|appendix)\s\d
     | (?:the|this)\s(?:above|table|figure|chart|diagram|graph|list|image|screenshot|example)s?\s(?:above|below|shows?|lists?)
     | (?:listed|described|shown|given|mentioned|outlined|discussed)\s(?:above|below)
-    | the\sfollowing\b | (?:above|below)\.$ | as\sfollows
+    | more\s(?:on|about)\s(?:that|this|it|these)\b | the\sfollowing\b | :\s\w+\.$ | (?:above|below)\.$ | as\sfollows
     )""",
     re.VERBOSE | re.IGNORECASE,
 )
@@ -49,11 +50,33 @@ _ADDRESSES_A_MODEL: Final = re.compile(
     )""",
     re.VERBOSE | re.IGNORECASE,
 )
+_ABSTRACT_PART: Final = re.compile(
+    r"^(?:Objectives?|Aims?|Setting|Participants|Design|(?:Materials and )?Methods?|Interventions?|Eligibility|Funding|Purpose|Study (?:selection|design)|"
+    r"Data (?:sources|abstraction|extraction|synthesis|collection)|(?:Main )?Outcomes?(?: measures?)?|Context|Patients)(?::\s|\s(?=[A-Z0-9]))"
+)
+_WHEN_IT_WAS_WRITTEN: Final = re.compile(
+    r"\b(?:yesterday|tomorrow|tonight|(?:last|this|next)\s(?:week|month|year|spring|summer|autumn|fall|winter|weekend|season|"
+    r"monday|tuesday|wednesday|thursday|friday|saturday|sunday)|(?:since|until)\slast\s\w+|\w+\s(?:days?|weeks?|months?|years?)\sago|these\sdays)\b",
+    re.IGNORECASE,
+)
+_DENIED: Final = re.compile(
+    r"^\s*(?:no|nope|wrong|false|not\s(?:true|really|quite|so|at\sall)|myth|nonsense|partly|sometimes|rarely|it['’]?s\s(?:complicated|a\smyth|not\strue)|"
+    r"it\s(?:does|is|doesn['’]t|isn['’]t|does\snot|is\snot|did|was)(?:\sthe\sopposite|\snot|,|\.)|they\s(?:do|don['’]t|are|aren['’]t)(?:\snot)?[,.]|busted|that['’]?s\s(?:wrong|false|a\smyth|not\strue))(?![\w’'])",
+    re.IGNORECASE,
+)
 _ADDRESS: Final = re.compile(
     r"https?:|www\.|\b[\w.+-]+@[\w-]+\.\w|\b[\w-]+\.(?:com|org|net|io|gov|edu)/|(?:^|\s)[@#]\w"
 )
 _MARKUP: Final = re.compile(r"[|<>{}\t]|</|\*\*|__|```|\]\(|&\w+;|\\[a-z]")
 _FIRST_PERSON: Final = re.compile(r"(?<!\w)(?:I|I['’]\w+|[Mm]y|[Ww]e|[Ww]e['’]\w+|[Oo]urs?|us)(?!\w)(?!\.)")
+_PROCEDURE: Final = re.compile(
+    r"\b(?:was|were|been)\s(?:\w+ly\s)?(?:undertaken|performed|recruited|enrolled|randomi[sz]ed|analy[sz]ed|calculated|assessed|collected|retrieved|referred|included|excluded|obtained)\b"
+    r"|\b[np]\s?[=<>≤]\s?[\d.]|\b95\s?%\s(?:CI|confidence)|\b(?:we|were)\ssearched\b"
+)
+_LABEL: Final = re.compile(r"^(?:[A-Z][\w-]*)(?:\s[\w-]+){0,3}:\s")
+_SPEECH: Final = re.compile(
+    r"[,.!?][\"”]\s(?:says|said|explains|adds|writes|argues|according)\b|\b(?:says|said|told)[,:]?\s[\"“]"
+)
 _VERB: Final = re.compile(
     r"""\b(?:is|are|was|were|be|been|am|has|have|had|can|could|may|might|must|shall|should|will|would|do|does|did|
       isn['’]t|aren['’]t|can['’]t|cannot|don['’]t|doesn['’]t|won['’]t|['’]s|['’]re
@@ -85,6 +108,7 @@ _DEPENDENT: Final = re.compile(
         despite\s(?:this|that|these)|to\s(?:do|achieve|address|avoid|prevent|fix|solve)\s(?:so|this|that|it|these)|after\s(?:this|that)|before\s(?:this|that)|from\s(?:this|that|there)|
         of\s(?:these|those|them|the\srest)|among\s(?:these|those|them|the)|as\sa\sresult\sof\s(?:this|that)|part\sof\sthe|that\ssaid|what['’]?s?\smore|more\sthan\sthat|much\sof\s(?:this|that|it|the)|much\sthe\ssame|like\sthis|
         the\slast\sof|rather|even\sthen|even\sthat|only\sthen|nor|worse|better\sstill|not\sonly\sthat)\b
+    | number\s(?:one|two|three|four|five)\b
     | (?:when|if|while|as|although|though|because|since|after|before|once|where|unless|until|whether|how|what)\s(?:it|they|this|these|those|he|she|that|its|their|doing)\b
     | the\s(?:{_SHOWN_BEFORE})\b(?!\s(?:of|for|between|in|that|to|behind|on|with)\b)
     | \w+ing\s(?:this|that|these|those|them|it|so)\b
@@ -95,11 +119,33 @@ _DEPENDENT: Final = re.compile(
 )  # fmt: skip
 
 
-_STUDY: Final = "study|trial|experiment|survey|sample|review|analysis|report|paper|test|project|programme|program|group|period|case|year"
+_LEANS: Final = re.compile(
+    r"""(?:
+      ,\s(?:for\s(?:example|instance)|however|though|therefore|then|in\sturn|meanwhile|on\sthe\sother\shand|by\scontrast|in\scontrast)[,.]
+    | \b(?:too|as\swell|either)[.;,!] | ^now\b | ^(?:\w+\s){1,7}that['’]s\b | ^\w+ly?\s(?:it|them)\b
+    | ^(?:add|put|take|do|make|leave|keep|give|cut|turn|pour|fill|mix|cover|use|let|check|wash|set|get|try|call|spray|scrape)\s(?:it|them|this|that|these|those)\b
+    | \b(?:does|do|did)\s(?:so|the\s(?:same|opposite))\b | \b(?:this|that)[.,;] | \byours?elf\s(?:this|that)\b | \byours\b | \bmore\sthan\s(?:that|this|these)\b
+    | ^(?:if|when|once|after|unless)\sthe\s\w+\s(?:is|are|was|were|has|have|does|do)\b
+    | ^(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozens|several|many|most|few|some|all)\s(?:\w+ed|were|are|was|is|did|have|had|said|went|came|got)\b
+    | ^the\s(?!(?:world|internet|sun|moon|earth|web|public|government|state|climate|economy|body|brain|heart|skin|sky|weather|law|market|industry|us|uk|eu|un|usa)\b)
+        (?:(?!\w+est\b|most|main|only|key|first|last|average|median|mean|total|global|human|general|modern|current|simplest)[a-z-]+\s)?[a-z]+\s(?:is|are|was|were|has|have|had|can|could|may|might|must|will|would|should|does|do|did|[a-z]{2,}(?:ed|[^su\W]s)|like|then|also|only|still|now|never|always|just)\b
+    )""",
+    re.VERBOSE | re.IGNORECASE,
+)
+_THEY: Final = re.compile(r"\b(?:they|them|their)\b", re.IGNORECASE)
+_PLURAL: Final = re.compile(
+    r"\w{2,}[^su\W]s\b|\w+ss?es\b|\band\b|\b(?:people|children|women|men|staff|police|teams?|family|company|firm|who|every\w+|any\w+|some\w+|each|no\sone|nobody|person|someone|data|media|mice|feet|teeth|criteria|bacteria|fungi)\b",
+    re.IGNORECASE,
+)
+_OBJECT: Final = re.compile(
+    r"^(?!.{0,40}\b(?:and|but|or|that|because|if|when|while|as|since|so|which|where|who|than|find|finds|found|makes?|made|keeps?|considers?|takes?)\s+(?:\w+\s)?it\b)(?:[\w’'-]+\s){1,7}it\b",
+    re.IGNORECASE,
+)
+_STUDY: Final = "study|trial|experiment|survey|sample|review|analysis|report|paper|test|project|programme|program|group|period|case|year|model|cohort|country|region"
 _MENTIONED: Final = re.compile(
     rf"\b(?:(?:this|these|those)\s(?!(?:is|are|was|were|who|that|of|can|may|will|has|have|year|week|month|century|decade)\b)(?P<noun>[a-z]+)"
-    rf"|(?:that|the\ssame|such\s(?:an?\s)?)\s?(?P<study>{_STUDY})\b|(?:in|by|of|from)\sthe\s(?P<bare>{_STUDY})\b(?!\s(?:of|for|on|by|in|that|with|to|from|\w+ed)\b)"
-    r"|\bthe\s(?P<people>authors|researchers|investigators|latter|former)\b)"
+    rf"|(?:that|the\ssame|such\s)\s?(?P<study>{_STUDY})\b|(?:[Ii]n|[Bb]y|of|[Ff]rom)\sthe\s(?P<bare>{_STUDY})\b(?!\s(?:of|for|on|by|in|that|with|to|from|\w+ed)\b)"
+    r"|\bsuch\san?\s(?P<kind>[a-z]+)|\bthe\s(?P<people>authors|researchers|investigators|latter|former)\b)"
 )
 
 
@@ -107,18 +153,28 @@ def is_usable(text: str, word_count: int) -> bool:
     """Whether a sentence may be quoted at all. ``text`` has its white space collapsed."""
     if not MIN_WORDS <= word_count <= MAX_WORDS or not _looks_like_prose(text):
         return False
-    if _BOILERPLATE.search(text) or _POINTS_ELSEWHERE.search(text):
+    if _BOILERPLATE.search(text) or _POINTS_ELSEWHERE.search(text) or _WHEN_IT_WAS_WRITTEN.search(text):
+        return False
+    if _FIRST_PERSON.search(text) or _ABSTRACT_PART.match(text):
         return False
     return not (_ADDRESSES_A_MODEL.search(text) or _ADDRESS.search(text) or _MARKUP.search(text))
 
 
 def needs_antecedent(text: str) -> bool:
     """Whether a sentence leans on the one before it: an orphan pronoun, connective or definite noun."""
-    return _DEPENDENT.match(text) is not None or _points_back(text)
+    return _DEPENDENT.match(text) is not None or _LEANS.search(text) is not None or _points_back(text)
+
+
+def _orphan_they(text: str) -> bool:
+    """Whether "they" comes before anything plural that it could stand for."""
+    they = _THEY.search(text)
+    return they is not None and not _PLURAL.search(text[: they.start()])
 
 
 def _points_back(text: str) -> bool:
     """Whether "these complaints" or "in that study" names something that the sentence itself does not introduce."""
+    if _OBJECT.match(text) or ((they := _THEY.search(text)) and not _PLURAL.search(text[: they.start()])):
+        return True
     for found in _MENTIONED.finditer(text):
         noun = next(word for word in found.groups() if word)
         before = text[: found.start()].lower()
@@ -127,9 +183,19 @@ def _points_back(text: str) -> bool:
     return False
 
 
-def is_first_person(text: str) -> bool:
-    """Whether the sentence speaks as its author ("we", "our"), who is not the author of the article."""
-    return _FIRST_PERSON.search(text) is not None
+def is_denied(following: str) -> bool:
+    """Whether the text right after a sentence takes it back ("You need a starter. No.")."""
+    return _DENIED.match(following) is not None
+
+
+def is_aside(text: str) -> bool:
+    """Whether it is direct speech, whose speaker needs an introduction, or a note under a label ("Cost: ...")."""
+    return text[:1] in '"“‘' or _LABEL.match(text) is not None or _SPEECH.search(text) is not None
+
+
+def is_procedure(text: str) -> bool:
+    """Whether it tells how a study was done or gives its test statistics, not what it found."""
+    return _PROCEDURE.search(text) is not None
 
 
 def _looks_like_prose(text: str) -> bool:
@@ -143,9 +209,11 @@ def _looks_like_prose(text: str) -> bool:
     if text.rstrip("\"'”’)")[-1:] in "?:;,…" or text.count("?") or _unbalanced(text):
         return False
     shouted = sum(len(token) > 3 and token.isupper() for token in tokens)
-    if shouted > 0.3 * len(tokens) or not _VERB.search(text):
+    if shouted > 0.3 * len(tokens):
         return False
-    return bool(_ENDED.search(text)) or not _title_like(tokens)
+    if _ENDED.search(text) and len(tokens) > MIN_WORDS:
+        return True
+    return _VERB.search(text) is not None and not _title_like(tokens)
 
 
 def _title_like(tokens: list[str]) -> bool:

@@ -37,7 +37,7 @@ def load_app(directory: Path, script_name: str = "function_app.py") -> LoadedApp
     script = directory / script_name
     if not script.is_file():
         raise AppLoadError(f"No functions were found: {script} does not exist.")
-    unload = _Unloader(directory)
+    unload = _Unloader(script)
     try:
         module = _import(script)
         return LoadedApp(app=_only_app(module, script_name), script=script, unload=unload)
@@ -47,13 +47,14 @@ def load_app(directory: Path, script_name: str = "function_app.py") -> LoadedApp
 
 
 class _Unloader:
-    """Undoes an import: the path entry and the modules that came from the app's own directory.
+    """Undoes an import: the path entry, the app's module and the modules that came from its directory.
 
-    A directory that was importable before belongs to the process, so its modules stay.
+    A directory that was importable before belongs to the process, so its other modules stay.
     """
 
-    def __init__(self, directory: Path) -> None:
-        self._path = str(directory)
+    def __init__(self, script: Path) -> None:
+        self._script = script
+        self._path = str(script.parent)
         self._owned = self._path not in sys.path
         self._before = set(sys.modules)
         sys.path.insert(0, self._path)
@@ -61,12 +62,14 @@ class _Unloader:
     def __call__(self) -> None:
         if self._path in sys.path:
             sys.path.remove(self._path)
-        if not self._owned:
-            return
         for name in set(sys.modules) - self._before:
-            origin = getattr(sys.modules[name], "__file__", None)
-            if origin is not None and Path(origin).is_relative_to(self._path):
+            if self._is_ours(getattr(sys.modules[name], "__file__", None)):
                 del sys.modules[name]
+
+    def _is_ours(self, origin: str | None) -> bool:
+        if origin is None:
+            return False
+        return Path(origin) == self._script or (self._owned and Path(origin).is_relative_to(self._path))
 
 
 def _import(script: Path) -> ModuleType:

@@ -8,6 +8,7 @@ from typing import Self
 
 from localcloud.host.clock import Clock
 from localcloud.host.receiving import BrokerError, Delivery, LockLostError, MessageReceiver
+from localcloud.host.tasks import spawn
 
 _LOG = logging.getLogger("host.servicebus")
 
@@ -43,7 +44,7 @@ class LockRenewal:
 
     async def __aenter__(self) -> Self:
         if self._locked_until is not None and self._end > self._clock.now():
-            self._task = asyncio.create_task(self._renew(self._locked_until), name="lock renewal")
+            self._task = spawn(self._renew(self._locked_until), "lock renewal")
         return self
 
     async def __aexit__(

@@ -13,6 +13,7 @@ from localcloud.host.clock import Clock
 from localcloud.host.context import FailedTry, RetryContext
 from localcloud.host.invoker import Call, Outcome
 from localcloud.host.ncrontab import Schedule
+from localcloud.host.tasks import cancelled, spawn
 from localcloud.host.timer_state import ScheduleStatus, TimerState
 from localcloud.host.triggers import RetryPolicy, TimerTrigger
 
@@ -78,7 +79,7 @@ class TimerListener:
 
     def start(self) -> None:
         """Begin to compete for the lock and to fire."""
-        self._task = asyncio.create_task(self._serve(), name="timer")
+        self._task = spawn(self._serve(), "timer")
 
     async def ready(self) -> None:
         """Return at once: an instance that waits for the lock is ready as well."""
@@ -91,9 +92,7 @@ class TimerListener:
 
     async def close(self) -> None:
         """End now and give the lock back."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait({self._task})
+        await cancelled(self._task)
 
     async def _serve(self) -> None:
         try:

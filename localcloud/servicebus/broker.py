@@ -24,7 +24,7 @@ from localcloud.servicebus.store import IN_MEMORY, Store
 _LOG = logging.getLogger(__name__)
 _HOST = "127.0.0.1"
 _BACKLOG = 256
-_CLOSE_SECONDS = 2.0
+_CLOSE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,10 +57,11 @@ class Broker:
         self._failed = asyncio.Event()
 
     async def __aenter__(self) -> Self:
-        loop = asyncio.get_running_loop()
-        listener = await loop.create_server(self._accept, _HOST, self._settings.port, backlog=_BACKLOG)
-        self._servers.append(listener)
-        self._servers.append(await stats.serve(self._settings.stats_port, self.stats))
+        try:
+            await self._listen()
+        except OSError:
+            self._close()
+            raise
         self._plan_turn()
         return self
 
@@ -79,10 +80,7 @@ class Broker:
             for connection in list(self._connections):
                 connection.abort()
             await self._nobody_connected.wait()
-        for handle in (self._turn, self._timer):
-            if handle is not None:
-                handle.cancel()
-        self._store.close()
+        self._close()
 
     @property
     def port(self) -> int:
@@ -113,6 +111,20 @@ class Broker:
         """Returns when the broker had to stop because it could not write its data."""
         await self._failed.wait()
 
+    async def _listen(self) -> None:
+        loop = asyncio.get_running_loop()
+        listener = await loop.create_server(self._accept, _HOST, self._settings.port, backlog=_BACKLOG)
+        self._servers.append(listener)
+        self._servers.append(await stats.serve(self._settings.stats_port, self.stats))
+
+    def _close(self) -> None:
+        for server in self._servers:
+            server.close()
+        for handle in (self._turn, self._timer):
+            if handle is not None:
+                handle.cancel()
+        self._store.close()
+
     def _accept(self) -> Connection:
         connection = Connection(
             Visitor(self._namespace, self._settings.key, time.time),
@@ -141,9 +153,10 @@ class Broker:
 
     def _run_turn(self) -> None:
         """Hands out messages, commits, and then lets the answers go."""
-        self._turn = None
         for entity in self._namespace:
             entity.advance()
+        # What touched a connection until here leaves with this turn, so only now another one may be planned.
+        self._turn = None
         try:
             self._store.commit(self._queues)
         except sqlite3.Error:

@@ -5,13 +5,13 @@ codes and annotation names are those of AMQP 1.0 part 3.2 and of the Service Bus
 """
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from localcloud.servicebus.amqp import encode
 from localcloud.servicebus.amqp.decode import decode, raw_items, skip
 from localcloud.servicebus.amqp.performatives import MAX_UINT
-from localcloud.servicebus.amqp.types import DecodeError, Described, Value
+from localcloud.servicebus.amqp.types import DecodeError, Symbol, Timestamp, Value
 
 BATCH_FORMAT = 0x80013700
 
@@ -24,6 +24,7 @@ _DATA = 0x75
 _BODY_AND_FOOTER = range(0x75, 0x79)
 
 _LATEST = 253_402_300_799_999  # the last millisecond of the year 9999, the service's own limit
+_MAX_LONG = 2**63 - 1
 _SCHEDULED_TIME = "x-opt-scheduled-enqueue-time"
 _OWN_ANNOTATIONS = frozenset(
     {
@@ -77,6 +78,21 @@ class Stamps:
     expires_at: int | None
 
 
+def _whole_number(value: int) -> bytes:
+    return encode.ulong(value) if value > _MAX_LONG else encode.long(value)
+
+
+_PROPERTY_ENCODERS: tuple[tuple[type, Callable[[Value], bytes]], ...] = (
+    (bool, encode.boolean),
+    (Timestamp, encode.timestamp),
+    (int, _whole_number),
+    (float, encode.double),
+    (uuid.UUID, encode.uuid_),
+    (Symbol, encode.symbol),
+    (bytes, encode.binary),
+)
+
+
 def parse_transfer(message_format: int, payload: bytes) -> list[Content]:
     """Reads what one delivery carries: one message, or all messages of a batch.
 
@@ -115,7 +131,7 @@ def parse(payload: bytes) -> Content:
         durable=bool(header[0]),
         priority=_number(header[1], 0xFF),
         ttl=_number(header[2], MAX_UINT),
-        annotations=tuple(pair for pair in annotations if decode(pair[0])[0] not in _OWN_ANNOTATIONS),
+        annotations=tuple(pair for pair in annotations if _name(pair[0]) not in _OWN_ANNOTATIONS),
         properties=properties,
         application_properties=_pairs(head.get(_APPLICATION_PROPERTIES)),
         body=b"".join(body),
@@ -146,14 +162,13 @@ def render(content: Content, stamps: Stamps) -> bytes:
 
 
 def property_value(value: Value) -> bytes:
-    """Encodes a decoded application property of one of the types that SDKs put into properties to modify."""
-    if isinstance(value, bool):
-        return encode.boolean(value)
-    if isinstance(value, int):
-        return encode.long(value)
-    if isinstance(value, bytes):
-        return encode.binary(value)
-    return encode.NULL if value is None else encode.string(str(value))
+    """Encodes a decoded application property; types that Python does not tell apart become the widest of them."""
+    if value is None:
+        return encode.NULL
+    for kind, encoder in _PROPERTY_ENCODERS:
+        if isinstance(value, kind):
+            return encoder(value)
+    return encode.string(str(value))
 
 
 def sections(payload: bytes) -> list[tuple[int, bytes]]:
@@ -174,9 +189,8 @@ def sections(payload: bytes) -> list[tuple[int, bytes]]:
 def _header(raw: bytes | None) -> list[Value]:
     fields: Value = []
     if raw is not None:
-        section, _ = decode(raw)
-        fields = section.value
-        if not isinstance(section, Described) or not isinstance(fields, list):
+        fields, _ = decode(raw, 3)
+        if not isinstance(fields, list):
             raise DecodeError("a message header must be a list")
     return [*fields, None, None, None][:3]
 
@@ -194,6 +208,11 @@ def _pairs(raw: bytes | None) -> tuple[tuple[bytes, bytes], ...]:
     return tuple(zip(items[::2], items[1::2], strict=True))
 
 
+def _name(raw: bytes) -> str:
+    name, _ = decode(raw)
+    return name if isinstance(name, str) else ""
+
+
 def _identified(raw: bytes | None) -> tuple[tuple[bytes, ...], str]:
     fields = raw_items(raw, 3) if raw is not None else []
     known = decode(fields[0])[0] if fields else None
@@ -204,9 +223,8 @@ def _identified(raw: bytes | None) -> tuple[tuple[bytes, ...], str]:
 
 
 def _scheduled_time(annotations: tuple[tuple[bytes, bytes], ...]) -> int | None:
-    wanted = encode.symbol(_SCHEDULED_TIME)
     for key, value in annotations:
-        if key == wanted:
+        if _name(key) == _SCHEDULED_TIME:
             moment, _ = decode(value)
             return _number(moment, _LATEST)
     return None

@@ -18,6 +18,7 @@ _U32 = struct.Struct(">BI").pack
 _I32 = struct.Struct(">Bi").pack
 _U64 = struct.Struct(">BQ").pack
 _I64 = struct.Struct(">Bq").pack
+_F64 = struct.Struct(">Bd").pack
 _WIDE_COMPOUND = struct.Struct(">BII").pack
 
 
@@ -58,6 +59,11 @@ def int_(value: int) -> bytes:
 def long(value: int) -> bytes:
     """Encodes a signed 64-bit number."""
     return _I64(0x81, value)
+
+
+def double(value: float) -> bytes:
+    """Encodes a 64-bit floating-point number."""
+    return _F64(0x82, value)
 
 
 def timestamp(value: int) -> bytes:

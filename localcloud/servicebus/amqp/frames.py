@@ -218,9 +218,9 @@ def disposition(channel: int, *, role: bool, delivery_id: int, state: bytes) -> 
     return frame(channel, encode.composite(0x15, [encode.boolean(role), number, number, encode.TRUE, state]))
 
 
-def detach(channel: int, handle: int, error: AmqpError | None = None) -> bytes:
-    """Builds the end of a link, for good."""
-    fields = [encode.uint(handle), encode.TRUE, encode.NULL if error is None else error.encoded()]
+def detach(channel: int, handle: int, *, closed: bool = True, error: AmqpError | None = None) -> bytes:
+    """Builds the end of a link, for good when `closed`."""
+    fields = [encode.uint(handle), encode.boolean(closed), encode.NULL if error is None else error.encoded()]
     return frame(channel, encode.composite(0x16, fields))
 
 

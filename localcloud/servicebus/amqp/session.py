@@ -4,7 +4,7 @@ from collections import deque
 from typing import Protocol
 
 from localcloud.servicebus.amqp import encode, frames
-from localcloud.servicebus.amqp.frames import AttachReply, LinkFlow
+from localcloud.servicebus.amqp.frames import AttachReply, FrameError, LinkFlow
 from localcloud.servicebus.amqp.links import MAX_MESSAGE_SIZE, IncomingLink, OutgoingLink
 from localcloud.servicebus.amqp.performatives import (
     MAX_UINT,
@@ -23,6 +23,8 @@ from localcloud.servicebus.amqp.types import DecodeError, Described, Value
 WINDOW = 65536
 
 _COORDINATOR = 0x30
+_MAX_SND_MODE = 2
+_MAX_RCV_MODE = 1
 _SOURCE_FILTER_FIELD = 7
 
 
@@ -63,12 +65,16 @@ class Session:
 
     def attach(self, request: Attach) -> None:
         """Opens a link, or refuses it with a missing terminus and a detach that carries the reason."""
+        if request.handle in self._links:
+            raise FrameError(f"handle {request.handle} is in use")
+        if request.snd_settle_mode > _MAX_SND_MODE or request.rcv_settle_mode > _MAX_RCV_MODE:
+            raise DecodeError("a link asks for an unknown settle mode")
         asked = _link_request(request)
         try:
             link = self._open(request, asked)
         except LinkRefusedError as refusal:
             self._reply(request, asked, refused=True)
-            self._connection.write(frames.detach(self._channel, request.handle, refusal.error))
+            self._connection.write(frames.detach(self._channel, request.handle, error=refusal.error))
             return
         self._links[request.handle] = link
         self._reply(request, asked, refused=False)
@@ -87,7 +93,6 @@ class Session:
 
     def flow(self, update: Flow) -> None:
         """Takes the client's window and, for a link, its credit."""
-        was_open = self.window_open
         start = update.next_incoming_id if update.next_incoming_id is not None else 0
         window = (start + update.incoming_window - self._next_outgoing) & MAX_UINT
         self._peer_window = window if window <= MAX_UINT // 2 else 0
@@ -97,8 +102,6 @@ class Session:
             link.flow(update)
         elif update.echo:
             self.send_flow(None)
-        if not was_open:
-            self.wake_sources()
 
     def disposition(self, update: Disposition) -> None:
         """Hands the client's decisions to the sources of the deliveries and sends back what came of them."""
@@ -122,7 +125,7 @@ class Session:
         link = self._links.pop(request.handle, None)
         if link is not None:
             self._drop(link)
-            self._connection.write(frames.detach(self._channel, request.handle))
+            self._connection.write(frames.detach(self._channel, request.handle, closed=request.closed))
 
     def close(self) -> None:
         """Drops all links after an end or a lost connection."""
@@ -130,16 +133,15 @@ class Session:
             self._drop(link)
         self._links.clear()
 
-    def wake_sources(self) -> None:
-        """Lets sources send that were stopped by a closed window or a slow reader."""
-        for link in list(self._links.values()):
-            if isinstance(link, OutgoingLink) and link.source is not None and link.ready:
-                link.source.credit_changed()
-
     @property
     def window_open(self) -> bool:
-        """Whether a message sent now would leave at once."""
-        return self._peer_window > 0 and not self._held_back and self._connection.writable
+        """Whether the client's window lets a message leave at once."""
+        return self._peer_window > 0 and not self._held_back
+
+    @property
+    def client_reads(self) -> bool:
+        """Whether the client reads fast enough to get more messages."""
+        return self._connection.writable
 
     def send_flow(self, link: LinkFlow | None) -> None:
         """Sends the session's flow state, which also opens its window again."""
