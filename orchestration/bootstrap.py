@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
-from layers.contract import Tools
-from orchestration.adapters.clock import SystemClock
+from layers.catalog import CATALOG, StepDeclaration, artifact_type
+from layers.contract import Artifact, Tools
 from orchestration.attempts import AttemptRunner
 from orchestration.controller import ContentArchitectController, Handler, refusal
 from orchestration.engine import WorkflowEngineService
@@ -19,7 +19,7 @@ from orchestration.epilogue import Epilogue
 from orchestration.errors import ContentArchitectError, StorageUnavailable
 from orchestration.health import HealthService
 from orchestration.http import HttpCall, HttpReply
-from orchestration.ports import JobStore, MessageQueue, RealtimePublisher
+from orchestration.ports import Clock, JobStore, MessageQueue, RealtimePublisher
 from orchestration.process_identity import is_alive, owner_name
 from orchestration.processor import ContentJobProcessor
 from orchestration.realtime import RealtimeUpdatesService
@@ -37,6 +37,7 @@ class Outside:
     store: JobStore
     queue: MessageQueue
     publisher: RealtimePublisher
+    clock: Clock
     close: Callable[[], Awaitable[None]]
 
 
@@ -45,6 +46,7 @@ class App:
     """The wired services of one process."""
 
     settings: Settings
+    service: OrchestrationService
     controller: ContentArchitectController
     processor: ContentJobProcessor
     sweeper: RecoverySweeper
@@ -52,9 +54,19 @@ class App:
     outside: Outside
 
 
-def wire(settings: Settings, outside: Outside, tools: Callable[[], Tools]) -> App:
-    """Build the services on given adapters: the Azure ones, or their in-memory twins."""
-    clock = SystemClock()
+def wire(
+    settings: Settings,
+    outside: Outside,
+    tools: Callable[[], Tools],
+    *,
+    catalog: Mapping[str, StepDeclaration] = CATALOG,
+    artifacts: Callable[[str], type[Artifact]] = artifact_type,
+) -> App:
+    """Build the services on given adapters: the Azure ones, or their in-memory twins.
+
+    ``catalog`` says which steps there are, ``artifacts`` gives the class of an artifact's name.
+    """
+    clock = outside.clock
     realtime = RealtimeUpdatesService(outside.publisher, clock)
     service = OrchestrationService(outside.store, outside.queue, realtime, clock, settings)
     epilogue = Epilogue(store=outside.store, realtime=realtime)
@@ -62,7 +74,7 @@ def wire(settings: Settings, outside: Outside, tools: Callable[[], Tools]) -> Ap
         store=outside.store,
         queue=outside.queue,
         realtime=realtime,
-        engine=WorkflowEngineService(outside.store, clock),
+        engine=WorkflowEngineService(outside.store, clock, catalog=catalog, artifacts=artifacts),
         epilogue=epilogue,
         clock=clock,
         settings=settings,
@@ -87,6 +99,7 @@ def wire(settings: Settings, outside: Outside, tools: Callable[[], Tools]) -> Ap
     )
     return App(
         settings=settings,
+        service=service,
         controller=controller,
         processor=ContentJobProcessor(runner=runner, service=service),
         sweeper=sweeper,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from layers.contract import Tools
+from orchestration.adapters.clock import SystemClock
 from orchestration.bootstrap import Outside
 from orchestration.errors import ConfigurationError
 from orchestration.settings import Settings
@@ -38,7 +39,7 @@ async def connect(settings: Settings) -> Outside:
         await store.close()
         await credential.close()
 
-    return Outside(store=store, queue=queue, publisher=publisher, close=close)
+    return Outside(store=store, queue=queue, publisher=publisher, clock=SystemClock(), close=close)
 
 
 class _Credential:

@@ -64,10 +64,12 @@ class WorkflowEngineService:
         clock: Clock,
         *,
         catalog: Mapping[str, StepDeclaration] = CATALOG,
+        artifacts: Callable[[str], type[Artifact]] = artifact_type,
     ) -> None:
         self._store = store
         self._clock = clock
         self._catalog = catalog
+        self._artifact_type = artifacts
 
     async def run(self, run: Run) -> Job:
         """Run until the job is completed and return it.
@@ -97,7 +99,7 @@ class WorkflowEngineService:
         stored = [s for s in run.workflow.steps if s.name in done and done[s.name].rows]
         datas = await asyncio.gather(*(self._read(run, step, done[step.name]) for step in stored))
         for step, data in zip(stored, datas, strict=True):
-            kind = artifact_type(self._catalog[step.service].provides)
+            kind = self._artifact_type(self._catalog[step.service].provides)
             run.artifacts[kind] = kind.model_validate_json(data)
 
     async def _read(self, run: Run, step: Step, record: StepRecord) -> bytes:
