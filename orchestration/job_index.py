@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
 from orchestration.checkpoints import Row
-from orchestration.errors import RowExists
+from orchestration.errors import RowExists, StorageUnavailable
 from orchestration.ids import key_part
 from orchestration.jobs import Job, JobStatus, RowValue, moment
 from orchestration.ports import JobStore, RowTable
@@ -27,6 +28,8 @@ INDEX = "jobindex"
 ALL = "all|"
 _LAST_MILLISECOND = 9_999_999_999_999
 TERMINAL = (JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED)
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,12 +123,15 @@ class JobIndex:
     async def add(self, job: Job) -> None:
         """List a new job.
 
-        Inserts, never replaces: if the rows exist, the job's epilogue was faster and has the final word.
+        Inserts, never replaces: if the rows exist, the job's epilogue was faster and has the final word. Never
+        raises for storage that does not answer: the job is accepted already, and its epilogue lists it.
         """
         try:
             await self.table.insert(key_part(job.tenant), _rows(job))
         except RowExists:
             return
+        except StorageUnavailable as error:
+            _log.warning("listed when it ends", extra={"job_id": job.job_id, "reason": str(error)})
 
     async def requeue(self, job: Job) -> None:
         """The job runs again: it is listed as queued, and under no terminal status."""

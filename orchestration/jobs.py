@@ -56,6 +56,11 @@ class StepStatus(StrEnum):
     FAILED = "failed"
     SKIPPED = "skipped"
 
+    @property
+    def through(self) -> bool:
+        """True when the step is done with: its artifact is stored, or the job goes on without it."""
+        return self in (StepStatus.COMPLETED, StepStatus.SKIPPED)
+
 
 class Priority(StrEnum):
     """How urgent a job is; each value maps to one of three queues."""
