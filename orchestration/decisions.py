@@ -48,10 +48,10 @@ def decide(stored: StoredJob, wake: Wake, now: datetime) -> Verdict:
         return Verdict.LATCHED if job.latched_message == wake.message_id else Verdict.ENDED
     if stored.leased:
         return Verdict.OWNED
-    if job.status is JobStatus.QUEUED and job.next_attempt_at and moment(job.next_attempt_at) > now:
-        return Verdict.EARLY
     if job.cancel_requested_at:
         return Verdict.CANCEL
+    if job.status is JobStatus.QUEUED and job.next_attempt_at and moment(job.next_attempt_at) > now:
+        return Verdict.EARLY
     if job.claims_without_progress >= MAX_CLAIMS_WITHOUT_PROGRESS:
         return Verdict.LOST_WORKERS
     if wake.delivery_count >= wake.max_delivery_count - 1:

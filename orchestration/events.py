@@ -17,6 +17,7 @@ MAX_EVENT_BYTES = 2048
 """Web PubSub bills in units of 2 KB; an event links to what is larger."""
 
 _TEXT_LIMIT = 400
+_TEXT_BYTES = 1200
 
 
 class EventType(StrEnum):
@@ -90,8 +91,16 @@ def status_changed(job: Job, note: str | None = None) -> Event:
     if job.next_attempt_at:
         data["nextAttemptAt"] = job.next_attempt_at
     if note:
-        data["message"] = note[:_TEXT_LIMIT]
+        data["message"] = _short(note)
     return Event(type=EventType.STATUS_CHANGE, data=data)
+
+
+def _short(text: str) -> str:
+    """The text cut to what an event has room for; characters count as their JSON does, up to six bytes each."""
+    text = text[:_TEXT_LIMIT]
+    while len(json.dumps(text, ensure_ascii=False).encode()) > _TEXT_BYTES:
+        text = text[: len(text) * 3 // 4]
+    return text
 
 
 def step_completed(job: Job, record: StepRecord) -> Event:
@@ -117,7 +126,7 @@ def ended(job: Job, result_url: str) -> Event:
         return Event(type=EventType.RESULT_READY, data=data)
     if job.status is JobStatus.FAILED and job.error:
         error = job.error
-        data = {"code": error.code, "message": error.message[:_TEXT_LIMIT], "retryable": error.retryable}
+        data = {"code": error.code, "message": _short(error.message), "retryable": error.retryable}
         if error.step:
             data["step"] = error.step
         return Event(type=EventType.ERROR, data={"status": job.status.value, **data})

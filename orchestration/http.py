@@ -9,7 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-_TRACEPARENT = re.compile(r"^00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$")
+_TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+
+
+def valid_traceparent(value: str) -> str | None:
+    """The traceparent (W3C Trace Context, version 00) if it is well formed."""
+    return value if _TRACEPARENT.fullmatch(value) else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,14 +30,13 @@ class HttpCall:
     @property
     def trace_id(self) -> str:
         """The caller's trace id (W3C Trace Context), or a new one."""
-        match = _TRACEPARENT.match(self.headers.get("traceparent", ""))
+        match = _TRACEPARENT.fullmatch(self.headers.get("traceparent", ""))
         return match.group(1) if match else secrets.token_hex(16)
 
     @property
     def traceparent(self) -> str | None:
         """The caller's traceparent if it is well formed."""
-        value = self.headers.get("traceparent", "")
-        return value if _TRACEPARENT.match(value) else None
+        return valid_traceparent(self.headers.get("traceparent", ""))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

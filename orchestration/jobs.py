@@ -7,12 +7,17 @@ changes a job in any other way.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 RowValue = str | int | bool | float | bytes
+
+MAX_WARNINGS = 40
+MAX_TEXT = 300
+"""Characters of a message or warning in the job row, whose properties Table Storage limits to 32 Ki characters."""
 
 
 class JobStatus(StrEnum):
@@ -199,7 +204,9 @@ class Job:
             if value is None or value in ((), []):
                 continue
             row[_column(name)] = (
-                json.dumps(value, separators=(",", ":")) if isinstance(value, (tuple, list, dict)) else value
+                json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+                if isinstance(value, (tuple, list, dict))
+                else value
             )
         return row
 
@@ -211,6 +218,11 @@ class Job:
             if (value := row.get(_column(item.name))) is not None:
                 values[item.name] = _DECODERS.get(item.name, _same)(value)
         return cls(**values)
+
+
+def limited_warnings(warnings: Sequence[dict[str, str]]) -> tuple[dict[str, str], ...]:
+    """As many warnings as the job row can hold, the first ones; a result carries all of its own."""
+    return tuple({name: text[:MAX_TEXT] for name, text in w.items()} for w in warnings[:MAX_WARNINGS])
 
 
 def _same(value: Any) -> Any:

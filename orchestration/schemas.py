@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -40,8 +40,11 @@ from orchestration.jobs import Priority
 MAX_BODY_BYTES = 256 * 1024
 MAX_BODY_WITH_SOURCES_BYTES = 1024 * 1024
 MAX_JSON_DEPTH = 64
+_MAX_DIGITS = 30
 MAX_SCHEDULE = timedelta(days=30)
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
+"""Possessive, and content with a missing end: an unclosed string must not be tried again from each of its quotes."""
+
 _BRACKET = re.compile(rb"[\[\]{}]")
 
 WorkflowType = Literal["standard", "research_heavy", "seo_focused", "citation_heavy", "custom"]
@@ -49,7 +52,10 @@ CallbackEvent = Literal["status_change", "progress_update", "step_completed", "e
 
 
 def _web_url(value: str) -> str:
-    AnyUrl(value)
+    try:
+        AnyUrl(value)
+    except ValidationError as error:
+        raise ValueError("should be a URL") from error
     parts = urlsplit(value)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("should be an http or https URL")
@@ -222,7 +228,7 @@ def _conflicts(request: GenerateRequest, now: datetime, can_write: frozenset[str
         wrong["/sourcesOnly"] = "needs sources to be closed over"
     if request.since and request.since > now.date():
         wrong["/since"] = "should not be in the future"
-    if request.scheduled_for and not now <= request.scheduled_for.astimezone(UTC) <= now + MAX_SCHEDULE:
+    if request.scheduled_for and not now <= request.scheduled_for <= now + MAX_SCHEDULE:
         wrong["/scheduledFor"] = f"should be within the next {MAX_SCHEDULE.days} days"
     for number, source in enumerate(request.sources):
         if not source.text and not source.url:
@@ -250,22 +256,33 @@ def field_errors(error: ValidationError) -> list[FieldError]:
 
 
 def parse_json(body: bytes) -> Any:
-    """Parse JSON strictly: UTF-8, no NaN, at most 64 levels deep.
+    """Parse JSON strictly: UTF-8, no NaN, no halves of surrogate pairs, at most 64 levels deep.
 
     Raises ValueError with a message that fits an answer.
     """
     if depth_of(body) > MAX_JSON_DEPTH:
         raise ValueError(f"JSON is nested deeper than {MAX_JSON_DEPTH} levels")
     try:
-        return json.loads(body.decode(), parse_constant=_refuse_constant)
+        value = json.loads(body.decode(), parse_constant=_refuse_constant, parse_int=_integer)
+        if b"\\u" in body:  # only an escape can bring in what no answer or row could be encoded with
+            json.dumps(value, ensure_ascii=False).encode()
     except UnicodeDecodeError as error:
         raise ValueError("JSON must be UTF-8") from error
+    except UnicodeEncodeError as error:
+        raise ValueError("JSON holds half a surrogate pair") from error
     except json.JSONDecodeError as error:
         raise ValueError(f"not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from error
+    return value
 
 
 def _refuse_constant(name: str) -> object:
     raise ValueError(f"JSON has no {name}")
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > _MAX_DIGITS:
+        raise ValueError(f"numbers have at most {_MAX_DIGITS} digits")
+    return int(digits)
 
 
 def depth_of(body: bytes) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from orchestration.errors import ConfigurationError
 
 AuthMode = Literal["entra", "apikey", "off"]
+
+TENANT = re.compile(r"^[A-Za-z0-9_-]{1,64}$")
+"""Tenants become partition keys, so they are made of characters that need no care there."""
 
 _AZURE_MARKER = "WEBSITE_SITE_NAME"
 """Set by the platform for every app; a local host sets names of instance and host only."""
@@ -44,9 +48,7 @@ class Settings(BaseModel):
     lease_seconds: float = Field(30, alias="LEASE_SECONDS", ge=1, le=300)
     retention_days: int = Field(30, alias="RETENTION_DAYS", ge=1, le=3650)
     max_delivery_count: int = Field(5, alias="MAX_DELIVERY_COUNT", ge=2, le=2000)
-    producer_default_tenant: str = Field(
-        "local", alias="PRODUCER_DEFAULT_TENANT", pattern=r"^[A-Za-z0-9_-]{1,64}$"
-    )
+    producer_default_tenant: str = Field("local", alias="PRODUCER_DEFAULT_TENANT", pattern=TENANT.pattern)
     library_dir: Path | None = Field(None, alias="CONTENT_LIBRARY_DIR")
     research_providers: str = Field("library", alias="RESEARCH_PROVIDERS")
     instance_id: str = Field(default_factory=socket.gethostname, alias="WEBSITE_INSTANCE_ID")

@@ -87,7 +87,7 @@ class BatchWriter:
 
     def _request(self, partition: str, operation: Operation) -> bytes:
         entity = {"PartitionKey": partition, "RowKey": operation.row_key, **encode(operation.values)}
-        payload = json.dumps(entity, separators=(",", ":")).encode()
+        payload = json.dumps(entity, separators=(",", ":"), ensure_ascii=False).encode()
         url = f"{self.endpoint}/{self.table}"
         method, guard = "POST", "Prefer: return-no-content\r\n"
         if operation.write is not Write.INSERT:
