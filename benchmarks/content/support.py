@@ -54,7 +54,11 @@ def macro_f1(labels: Sequence[bool], found: Sequence[bool]) -> float:
     parts = []
     for side in (True, False):
         hits = sum(label == verdict == side for label, verdict in zip(labels, found, strict=True))
-        parts.append(2 * hits / max(1, sum(label == side for label in labels) + sum(verdict == side for verdict in found)))
+        parts.append(
+            2
+            * hits
+            / max(1, sum(label == side for label in labels) + sum(verdict == side for verdict in found))
+        )
     return sum(parts) / 2
 
 
@@ -92,7 +96,11 @@ def right_source(cases: Sequence[Case]) -> float:
     weight = Bm25([stems(case.evidence) for case in cases]).idf
     prepared = [EvidenceText(case.evidence) for case in cases]
     good = [(case, prepared[place]) for place, case in enumerate(cases) if case.attributable]
-    wrong = [(case, prepared[(place + len(cases) // 2) % len(cases)]) for place, case in enumerate(cases) if case.attributable]
+    wrong = [
+        (case, prepared[(place + len(cases) // 2) % len(cases)])
+        for place, case in enumerate(cases)
+        if case.attributable
+    ]
     scores = [support_score(case.claim, evidence, weight).fit for case, evidence in (*good, *wrong)]
     return auc([True] * len(good) + [False] * len(wrong), scores)
 
@@ -105,7 +113,9 @@ def report(cases: Sequence[Case]) -> list[dict[str, object]]:
     supported = [label for label, score in zip(labels, scores, strict=True) if score.band == "supported"]
     caught, alarms = numbers_guard(held)
     return [
-        _line("support_macro_f1", macro_f1(labels, [score.score >= EVEN_ODDS for score in scores]), 0.65, 0.68),
+        _line(
+            "support_macro_f1", macro_f1(labels, [score.score >= EVEN_ODDS for score in scores]), 0.65, 0.68
+        ),
         _line("support_auc", auc(labels, [score.score for score in scores]), 0.72, 0.75),
         _line("supported_precision", sum(supported) / max(1, len(supported)), 0.80, 0.85),
         _line("supported_share", len(supported) / len(held), 0.10, 0.25),
@@ -125,10 +135,18 @@ def tune(cases: Sequence[Case]) -> dict[str, float]:
     scores = scored(half)
     labels = [case.attributable for case in half]
     steps = [step / 100 for step in range(5, 100)]
-    upper = [t for t in steps if _precision(labels, [s.score >= t and not s.missing_figures for s in scores], True) >= 0.85]
+    upper = [
+        t
+        for t in steps
+        if _precision(labels, [s.score >= t and not s.missing_figures for s in scores], True) >= 0.85
+    ]
     lower = [t for t in steps if _precision(labels, [s.score < t for s in scores], False) >= 0.80]
     best = max(steps, key=lambda t: macro_f1(labels, [s.score >= t for s in scores]))
-    return {"supported_from": min(upper, default=1.0), "unsupported_below": max(lower, default=0.0), "best_split": best}
+    return {
+        "supported_from": min(upper, default=1.0),
+        "unsupported_below": max(lower, default=0.0),
+        "best_split": best,
+    }
 
 
 def _precision(labels: Sequence[bool], chosen: Sequence[bool], side: bool) -> float:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from devtools.paths import ROOT
 
+_MAIN = 'if __name__ == "__main__":'
 _FOLDERS = (ROOT / "benchmarks", ROOT / "benchmarks" / "content")
 
 
@@ -34,9 +35,9 @@ def run(options: argparse.Namespace) -> int:
 
 
 def benchmarks() -> dict[str, Path]:
-    """Every benchmark program by name; files that begin with an underscore are their helpers."""
-    found = (file for folder in _FOLDERS for file in sorted(folder.glob("[!_]*.py")))
-    return {file.stem: file for file in found}
+    """Every benchmark by name: the files that can be run; the others are their helpers."""
+    files = (file for folder in _FOLDERS for file in sorted(folder.glob("*.py")))
+    return {file.stem: file for file in files if _MAIN in file.read_text(encoding="utf-8")}
 
 
 def _run_one(program: Path) -> bool:

@@ -13,7 +13,7 @@ from devtools.paths import ROOT
 
 _CHECKS = {
     "format": ("ruff", "format", "--check", "--quiet", ".", "dev"),
-    "lint": ("ruff", "check", "--quiet", ".", "dev"),
+    "lint": ("ruff", "check", "--quiet", "--output-format=concise", ".", "dev"),
     "types": ("mypy",),
 }
 

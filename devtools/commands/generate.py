@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from devtools.generate.flow import Outcome
 
 _BAD_USAGE = 2
+_OWN_FOLDER = "generate-"
+_KEPT_SECONDS = 3600.0
 _MESSAGE_PREFIX = "./dev generate: "
 
 
@@ -90,16 +92,9 @@ def _check(options: argparse.Namespace) -> None:
 
 def _generate(options: argparse.Namespace, request: dict[str, Any]) -> Outcome:
     from devtools.generate.display import Display
-    from devtools.generate.flow import generate
+    from devtools.generate.flow import FAILED, generate
 
     display = Display(sys.stderr)
-    with _api(options, display) as base:
-        return asyncio.run(generate(base, request, out=options.out, display=display))
-
-
-@contextlib.contextmanager
-def _api(options: argparse.Namespace, display: Display) -> Iterator[str]:
-    """The API of the stack that runs, else of one that runs for this article alone, in memory."""
     running = DataFolder(options.data).read_endpoints()
     if running is not None:
         if options.web and not running["web"]:
@@ -107,19 +102,45 @@ def _api(options: argparse.Namespace, display: Display) -> Iterator[str]:
                 "the running stack researches in the library alone. Restart it with: "
                 "./dev down && ./dev up --web --detach"
             )
-        yield running["api"]
-        return
+        return asyncio.run(generate(running["api"], request, out=options.out, display=display))
+    with _own_stack(options, display) as own:
+        base = own.endpoints["api"]
+        outcome = asyncio.run(generate(base, request, out=options.out, display=display))
+    if outcome.code == FAILED:
+        display.say(f"The logs are in {shown(own.folder.logs)}")
+    else:
+        shutil.rmtree(own.folder.path)
+    return outcome
+
+
+@contextlib.contextmanager
+def _own_stack(options: argparse.Namespace, display: Display) -> Iterator[stack.RunningStack]:
+    """A stack for this article alone, in memory, gone afterwards."""
     DEFAULT_DATA.mkdir(exist_ok=True)
-    data = Path(tempfile.mkdtemp(prefix="generate-", dir=DEFAULT_DATA))
+    remove_left_over(DEFAULT_DATA)
+    data = Path(tempfile.mkdtemp(prefix=_OWN_FOLDER, dir=DEFAULT_DATA))
     display.say("Starting the local stack ...")
     began = time.monotonic()
-    own = stack.start(StackOptions(repository=ROOT, data=data, web=options.web, in_memory=True), tied=True)
     try:
-        display.say(f"Ready in {time.monotonic() - began:.1f} s: {own.endpoints['api']}")
-        yield own.endpoints["api"]
-    finally:
-        own.throw_away()
-    shutil.rmtree(data)
+        own = stack.start(
+            StackOptions(repository=ROOT, data=data, web=options.web, in_memory=True), tied=True
+        )
+        try:
+            display.say(f"Ready in {time.monotonic() - began:.1f} s: {own.endpoints['api']}")
+            yield own
+        finally:
+            own.throw_away()
+    except KeyboardInterrupt:
+        shutil.rmtree(data)
+        raise
+
+
+def remove_left_over(parent: Path) -> None:
+    """Remove the folders that failed or killed generations have left, unless they are quite new."""
+    for folder in parent.glob(f"{_OWN_FOLDER}*"):
+        old = time.time() - folder.stat().st_mtime > _KEPT_SECONDS
+        if old and not DataFolder(folder).is_owned():
+            shutil.rmtree(folder)
 
 
 def _too_few_sources(options: argparse.Namespace, outcome: Outcome) -> str:
@@ -134,15 +155,17 @@ def _too_few_sources(options: argparse.Namespace, outcome: Outcome) -> str:
 
 def _closing_lines(options: argparse.Namespace, outcome: Outcome) -> list[str]:
     html = outcome.output.files["html"]
-    topic = shlex.quote(options.topic)
     other = "research_heavy" if options.workflow == "standard" else "standard"
+    again = ["./dev", "generate", options.topic, "--workflow", other]
+    if options.sources is not None:
+        again += ["--sources", str(options.sources), *(["--with-library"] if options.with_library else [])]
     return [
         *(f"warning: {warning.get('code')}: {warning.get('fix')}" for warning in outcome.warnings),
         str(html),
         f"{outcome.output.citations} citations from {outcome.output.sources} sources",
         "Next:",
         f"  xdg-open {shlex.quote(shown(html.resolve()))}",
-        f"  ./dev generate {topic} --workflow {other} --sources DIR",
+        f"  {shlex.join(again)}",
         "  ./dev up",
     ]
 

@@ -49,8 +49,7 @@ def _step(data: Mapping[str, Any]) -> str:
 
 
 def _inside_step(data: Mapping[str, Any]) -> str:
-    note = data.get("note") or data.get("message") or ""
-    return f"{data.get('step', '')} {note}".strip()
+    return f"{data.get('step', '')} {data.get('message', '')}".strip()
 
 
 def _status(data: Mapping[str, Any]) -> str:

@@ -40,6 +40,8 @@ async def generate(base: str, request: Mapping[str, Any], *, out: Path, display:
     async with Api(base) as api:
         submitted: dict[str, Any] = {}
         try:
+            if not request["async"]:
+                display.say("Waiting for the answer ...")
             submitted = await api.submit(request, key=key)
             job_id = str(submitted["jobId"])
             display.say(f"Job {job_id}: {submitted.get('message') or submitted['status']}")
@@ -87,8 +89,8 @@ async def _cancel(
         async with asyncio.timeout(_CANCEL_SECONDS):
             if job_id is None:
                 # Interrupted while the answer was awaited: the same key names the same job, at once.
-                job_id = str((await api.submit(request, key=key, wait=0))["jobId"])
+                job_id = str((await api.submit(request, key=key, wait=1))["jobId"])
             await api.cancel(job_id)
             display.say(f"Cancelled job {job_id}")
     except (ApiError, ApiUnreachableError, TimeoutError) as error:
-        display.say(f"The job could not be cancelled: {error or 'no answer'}")
+        display.say(f"The job could not be cancelled: {str(error) or 'no answer'}")

@@ -28,6 +28,11 @@ def launch(root: Path, arguments: Sequence[str]) -> NoReturn:
     except SetupError as error:
         sys.stderr.write(f"./dev: {error}\n")
         sys.exit(1)
+    except OSError as error:
+        sys.stderr.write(
+            f"./dev: set-up failed: {error}\nWhat to do: cure that, then run the same command again.\n"
+        )
+        sys.exit(1)
     except KeyboardInterrupt:
         sys.stderr.write("\n./dev: interrupted; the same command takes up the set-up again.\n")
         sys.exit(130)
@@ -54,7 +59,11 @@ def prepare(environments: Sequence[Environment], root: Path) -> None:
         return
     descriptor = os.open(root, os.O_RDONLY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            sys.stderr.write("Waiting for another ./dev that is setting up ...\n")
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
         stale = [environment for environment in environments if not environment.is_current()]
         for environment in stale:
             environment.check_tools()

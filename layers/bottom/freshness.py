@@ -81,10 +81,10 @@ def _age(source: Source, today: date, longest: int) -> SourceAge:
             stale=days > longest, basis="metadata",
         )  # fmt: skip
     # what a text says of a year was written in that year at the earliest: its end is the kind reading
-    days = max(0, (today - date(newest, 12, 31)).days) if newest is not None else None
+    least = max(0, (today - date(newest, 12, 31)).days) if newest is not None else None
     return SourceAge(
-        source=source.id, published=None, age_days=days, newest_year_in_text=newest,
-        stale=days is not None and days > longest, basis="text" if newest is not None else "unknown",
+        source=source.id, published=None, age_days=least, newest_year_in_text=newest,
+        stale=least is not None and least > longest, basis="text" if newest is not None else "unknown",
     )  # fmt: skip
 
 

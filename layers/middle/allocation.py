@@ -9,7 +9,7 @@ from layers.middle.candidates import Candidate
 from layers.middle.material import Row
 
 NEEDED_SENTENCES = 2
-_NEEDED_WORDS = 30
+_NEEDED_WORDS = 20
 _TOO_LITTLE = (
     "its evidence carries other sections better",
     "only one evidence sentence of its own",

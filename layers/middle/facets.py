@@ -132,12 +132,13 @@ _ALL = (
     _facet(
         "environment", "What {does} {short} mean for the environment?", "What about the environment?",
         "Environmental impact",
-        cue=r"environment\w*|climate|emissions?\b|carbon|sustainab\w+|landfill|recycl\w+|footprint|biodivers\w+|pollut\w+",
+        cue=r"environment\w*|climate|emissions?\b|carbon\b|sustainab\w+|landfill|recycl\w+|footprint|biodivers\w+|pollut\w+",
         heading=r"environment|climate|sustainab|recycl|footprint|emission|ecolog|biodivers",
     ),
     _facet(
         "history", "How did {short} develop?", "How did it begin?", "Background and history",
-        cue=r"since \d|first\b|began\b|founded|invented|introduced in|in (?:1[6-9]|20)\d\d\b|originally|centur(?:y|ies)|early",
+        cue=r"began\b|founded|invented|originat\w+|originally|first (?:introduced|described|used|proposed|built|sold)|was introduced"
+            r"|dates? back|centur(?:y|ies)|in the (?:early|late)? ?1[6-9]\d0s",
         heading=r"history|origin|background|timeline|evolution|how .* (?:began|developed)",
     ),
     _facet(
@@ -147,7 +148,7 @@ _ALL = (
         heading=r"future|outlook|trend|what(?:'s| is| comes)? next|forecast|prospects|road ?map|ahead",
     ),
     _facet(
-        "start", "How do you get started with {short}?", "How do you get started?", "Getting started",
+        "start", "How do you get started with {short}?", "Where do you start?", "Getting started",
         cue=r"begin\w*|start(?:s|ed|ing)?\b|first (?:step|year|season)|choose\b|set(?:ting)? up|prepare\b|before (?:you|buying)|you (?:will )?need"
             r"|join\b|plan\b",
         heading=r"start|begin|first steps?|step by step|set(?:ting)?(?: \w+)? up|choos|how to|before you|prepar|plan\b|tips|guide",

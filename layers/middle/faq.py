@@ -17,7 +17,6 @@ _LEANS = re.compile(
     r"\b(?:it|they|them|this|that|these|those)\b", re.IGNORECASE
 )  # needs what stood before it
 _PASSAGES = 2
-_FULL_FIT = 0.6
 _ALIKE = 0.6
 _STANDALONE = (
     "cost",
@@ -75,13 +74,15 @@ def choose_faq(
 def speaking(facet: Facet, topic: Topic, free: Sequence[HeadedRow]) -> list[str]:
     """Passages with a sentence that names the topic and speaks of the facet, those under such a heading first."""
     found = []
+    told = 0
     for item in free:
         under = bool(item.heading and facet.heading_cue.search(item.heading))
         cued = [text for text in item.row.sentences if facet.cue.search(text)]
         named = any(topic.named_in(frozenset(stems(text))) for text in cued)
         if named or (under and cued):
             found.append((under + named + item.row.fit, item.row.id))
-    if len(found) < _PASSAGES and not any(worth >= 1 + _FULL_FIT for worth, _ in found):
+            told += under or len(cued) > 1
+    if len(found) < _PASSAGES and not told:
         return []
     return [row for _, row in sorted(found, key=lambda entry: -entry[0])]
 

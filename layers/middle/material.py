@@ -21,6 +21,7 @@ _FURNITURE = re.compile(
 _FIRST_PERSON = re.compile(
     r"(?<!\w)(?:I|I'\w+|[Mm]y|[Ww]e|[Ww]e'\w+|[Oo]urs?)(?!\w)(?!\.)"
 )  # not the article's author
+_MYTH = re.compile(r"\b(?:myths?|misconceptions?|debunk\w*|lies|fact or fiction)\b", re.IGNORECASE)
 _SHORTEST_SENTENCE = 5  # words; less is a label, not a statement
 _CHOSEN = 0.4  # fit of any passage, because its source was chosen for the topic
 _RUN = 4  # stems in a row that mark a repetition
@@ -78,11 +79,16 @@ def gather_material(sources: SourceSet, index: PassageIndex, topic: Topic) -> Ma
     return Material(rows=tuple(rows), sources=by_id)
 
 
+def _repeats_myths(passage: Passage, source: Source) -> bool:
+    """Whether the passage may state what it goes on to refute, so that half of it would say the contrary."""
+    return bool(_MYTH.search(passage.heading) or _MYTH.search(source.title))
+
+
 def _row(passage: Passage, source: Source, topic: Topic, title_fit: float, *, opens: bool) -> Row | None:
     spans = passage.sentences or ((passage.start, passage.end),)
     sentences = tuple(source.text[start:end] for start, end in spans)
     sentences = tuple(sentence for sentence in sentences if is_statement(sentence))
-    if not sentences:
+    if not sentences or _repeats_myths(passage, source):
         return None
     found = stems(" ".join(sentences))
     own = topic.nearness([*found, *stems(passage.heading)])

@@ -37,11 +37,10 @@ class Sections:
 def plan_sections(desk: Desk, points: KeyPointReading, answer: Collection[str]) -> Sections:
     """Sections from the passages that the answer does not use."""
     free = [item for item in desk.headed if item.row.id not in answer]
-    candidates, missing = _collect(desk, points, free)
-    limit = desk.budget.sections
-    shares, refused = share_out(
-        candidates, [item.row for item in free], limit=limit, words_needed=desk.words_wanted // limit
-    )
+    ids = {item.row.id for item in free}
+    facets, missing = _facets(desk, points, free)
+    fixed = [*(within(candidate, ids) for candidate in points.candidates), *facets]
+    shares, refused = _fill(desk, fixed, find_themes(desk, free), [item.row for item in free])
     ordered = _in_order(desk, shares)
     return Sections(
         plans=_word_and_measure(desk, ordered),
@@ -51,18 +50,14 @@ def plan_sections(desk: Desk, points: KeyPointReading, answer: Collection[str]) 
     )
 
 
-def _collect(
+def _facets(
     desk: Desk, points: KeyPointReading, free: Sequence[HeadedRow]
 ) -> tuple[list[Candidate], list[Refusal]]:
-    """Everything that could be a section, and the facets of the template that nothing speaks of."""
-    rows = {item.row.id for item in free}
-    limit = desk.budget.sections
-    found = [within(candidate, rows) for candidate in points.candidates]
+    """The facets of the template, and those that nothing speaks of."""
+    found: list[Candidate] = []
     missing: list[Refusal] = []
     for slot in desk.plan.slots:
         if slot.facet == THEMES:
-            themes = find_themes(desk, free)
-            found += themes[: max(1, limit - 2 if desk.tells_steps else limit // 2)]
             continue
         facet = FACETS[slot.facet]
         heading = ask(slot.title or facet.title, desk.topic)
@@ -76,8 +71,22 @@ def _collect(
     return found, missing
 
 
+def _fill(
+    desk: Desk, fixed: Sequence[Candidate], themes: Sequence[Candidate], rows: Sequence[Row]
+) -> tuple[list[Share], list[Refusal]]:
+    """Share out among facets and the worthiest themes; more themes come in while there is room for sections."""
+    limit = desk.budget.sections
+    room = max(1, limit - 2 if desk.tells_steps else limit // 2)
+    while True:
+        candidates = [*fixed, *themes[:room]]
+        shares, refused = share_out(candidates, rows, limit=limit, words_needed=desk.words_wanted // limit)
+        if len(shares) == limit or room >= len(themes):
+            return shares, refused
+        room += limit - len(shares)
+
+
 def _in_order(desk: Desk, shares: Sequence[Share]) -> list[Share]:
-    """Template order; key points stand before the themes, steps in the order in which the sources bring them."""
+    """Template order; key points stand before the themes, and those in the order in which the sources bring them."""
     slots = {slot.facet: number for number, slot in enumerate(desk.plan.slots)}
 
     def rank(entry: tuple[int, Share]) -> tuple[int, int, float, int]:
@@ -87,7 +96,7 @@ def _in_order(desk: Desk, shares: Sequence[Share]) -> list[Share]:
             return (slots[key], 0, 0.0, number)
         if key.startswith("point:"):
             return (slots[THEMES], 0, 0.0, number)
-        return (slots[THEMES], 1, share.candidate.place if desk.how_to else 0.0, number)
+        return (slots[THEMES], 1, share.candidate.place, number)
 
     return [share for _, share in sorted(enumerate(shares), key=rank)]
 

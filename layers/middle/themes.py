@@ -101,7 +101,7 @@ def title_candidates(desk: Desk) -> list[Candidate]:
         by_source[row.passage.source].append(row)
     whole: set[str] = set()
     found = []
-    for source in desk.material.sources.values():
+    for number, source in enumerate(desk.material.sources.values()):
         title = main_part(source.title, desk.topic_stems)
         heading = clean_heading(title, desk.casing)
         special = frozenset(word for word in stems(title) if counts[word] == 1) - desk.topic_stems
@@ -109,7 +109,8 @@ def title_candidates(desk: Desk) -> list[Candidate]:
         if not heading or not rows or generic_facet(heading, desk.topic_stems):
             continue
         if 0 < len(special) <= _TITLE_WORDS and _carried(special, rows):
-            found.append(_title(heading, special, source.id, rows))
+            place = number / len(desk.material.sources)
+            found.append(_title(heading, special, place, rows))
         if desk.topic.titles(stems(source.title)):
             whole.add(source.id)
     if len(found) >= _DIVIDED and not desk.tells_steps:
@@ -131,13 +132,15 @@ def _carried(special: frozenset[str], rows: Sequence[Row]) -> bool:
     return sum(text.count(word) >= 3 for word in special) * 3 >= len(special)
 
 
-def _title(heading: str, special: Iterable[str], source: str, rows: Sequence[Row]) -> Candidate:
+def _title(heading: str, special: Iterable[str], place: float, rows: Sequence[Row]) -> Candidate:
     wanted = frozenset(special)
+    source = rows[0].passage.source
     return Candidate(
         key=f"source:{source}",
         heading=heading,
         scores={row.id: _OWN_SOURCE + 0.3 * row.fit + 0.1 * bool(wanted & set(row.stems)) for row in rows},
         evidence={row.id: len(row.sentences) for row in rows},
+        place=place,
         fit=_mean_fit(rows),
         sources=frozenset((source,)),
     )

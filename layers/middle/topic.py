@@ -222,7 +222,7 @@ def _read_subject(title: str, phrase: str, casing: Casing, texts: Sequence[str])
             phrase = phrase.split(" on ", 1)[0]
     audience = _AUDIENCE_TAIL.search(phrase)
     phrase = phrase[: audience.start()] if audience else phrase
-    subject = casing.inside(phrase, title_case=is_title_case(phrase))
+    subject = casing.inside(phrase, title_case=is_title_case(phrase)) if re.search(r"\w", phrase) else ""
     place = _PLACE.match(subject)
     head = place[1] if place else subject
     return Topic(

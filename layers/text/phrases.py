@@ -90,7 +90,7 @@ def _runs(text: str) -> list[_Run]:
     opens = True
     for position, match in enumerate(_TOKEN.finditer(text)):
         token = match.group()
-        if _is_content(token):
+        if is_content_word(token):
             current.append((position, token, opens))
             opens = False
             continue
@@ -104,7 +104,8 @@ def _runs(text: str) -> list[_Run]:
     return [*runs, current] if current else runs
 
 
-def _is_content(token: str) -> bool:
+def is_content_word(token: str) -> bool:
+    """Whether a token can be part of a phrase: no stop word, verb of reporting, adverb or number."""
     lower = token.lower()
     if not _WORDY.search(token) or len(token) == 1:
         return False

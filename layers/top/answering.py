@@ -8,7 +8,7 @@ from typing import Final
 
 from layers.text.words import stems
 from layers.top.candidates import Candidate, CandidatePool, similarity
-from layers.top.selection import Ledger, Question, defines, relevance
+from layers.top.selection import NEAR_DUPLICATE, Ledger, Question, defines, relevance
 
 _OPENERS: Final = 8
 _ENOUGH: Final = 45
@@ -72,7 +72,7 @@ def _filled(
         options = [
             (_gain(item, answer), -item.candidate.place, item.candidate)
             for item in scored
-            if item.candidate not in answer
+            if not _repeats(item.candidate, answer)
             and length + item.candidate.words <= words[1]
             and (item.candidate.alone is not None or pool.before(item.candidate) in answer)
         ]
@@ -88,7 +88,13 @@ def _filled(
 def _gain(item: _Scored, answer: Sequence[Candidate]) -> float:
     alike = max(similarity(item.candidate.vector, said.vector) for said in answer)
     together = 0.15 * any(item.candidate.passage is said.passage for said in answer)
-    return item.score - 0.7 * alike + together - (1.0 if alike > 0.6 else 0.0)
+    return item.score - 0.7 * alike + together
+
+
+def _repeats(candidate: Candidate, answer: Sequence[Candidate]) -> bool:
+    return any(
+        candidate is said or similarity(candidate.vector, said.vector) > NEAR_DUPLICATE for said in answer
+    )
 
 
 def _in_order(answer: Sequence[Candidate]) -> list[Candidate]:

@@ -19,7 +19,7 @@ from layers.top.candidates import Candidate, CandidatePool
 from layers.top.drafting import Line, Numbering, editorial, quoted_lines, with_join
 from layers.top.evidence import EvidenceTable
 from layers.top.faq import faq_questions
-from layers.top.figures import salient_figure
+from layers.top.figures import salient_figure, telling_figure
 from layers.top.headings import meta_description, slug
 from layers.top.ordering import reading_order
 from layers.top.selection import Ledger, Question, ask, relevance, select
@@ -37,8 +37,8 @@ SECTION_FLOOR: Final = 0.08
 _WIDER_FLOOR: Final = 0.04
 _FREE_FLOOR: Final = 0.3
 _ANSWER_FLOOR: Final = 0.2
-_FAQ_FLOOR: Final = 0.38
-_FIGURE_FLOOR: Final = 0.2
+_FAQ_FLOOR: Final = 0.34
+_FIGURE_FLOOR: Final = 0.03
 _FEWEST_ITEMS: Final = 3
 _MOST_ROWS: Final = 6
 _PLAIN_TYPES: Final = (ContentType.SOCIAL_MEDIA, ContentType.EMAIL_CAMPAIGN)
@@ -80,7 +80,6 @@ class EmbeddedWriter:
         self._pool = CandidatePool(material.sources, material.index)
         self._ledger = Ledger(self._pool)
         self._taste = taste_of(material.brief)
-        self._topic = self._ask(material.outline.title, material.brief.topic, floor=_FIGURE_FLOOR)
 
     def write(self) -> Article:
         """The article with its evidence and the warnings about it."""
@@ -121,16 +120,18 @@ class EmbeddedWriter:
         """Rows of a closing table of figures, where the outline has none and the evidence has enough."""
         if self._brief.content_type in _PLAIN_TYPES or any(part.form == "table" for part in parts):
             return []
+        planned = {passage: part.question for part in parts for passage in part.plan.passages}
         rows = [
-            (relevance(self._pool, self._topic, found), found)
-            for found in self._pool.candidates
-            if found.alone is not None and salient_figure(found.alone) and not found.aside
+            (relevance(self._pool, planned[found.passage.id], found), found)
+            for found in self._pool.of_passages(planned)
+            if found.alone is not None and telling_figure(found.alone) and not found.aside
         ]
-        rows.sort(key=lambda row: (-row[0], row[1].place))
         trial = self._ledger.branch()
-        for score, row in rows:
-            if score >= _FIGURE_FLOOR and not trial.refuses(row):
+        room = self._room([], parts, [])
+        for score, row in sorted(rows, key=lambda scored: (-scored[0], scored[1].place)):
+            if score >= _FIGURE_FLOOR and not trial.refuses(row) and row.words <= room:
                 trial.take([row])
+                room -= row.words
         chosen = trial.chosen[len(self._ledger.chosen) :][:_MOST_ROWS]
         if len(chosen) < _FEWEST_ITEMS:
             return []

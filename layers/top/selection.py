@@ -13,7 +13,7 @@ from typing import Final
 from layers.text.words import stems
 from layers.top.candidates import Candidate, CandidatePool, Vector, similarity
 
-NEAR_DUPLICATE: Final = 0.72
+NEAR_DUPLICATE: Final = 0.62
 _SAME_FIGURE: Final = 0.35
 _RELEVANCE_WEIGHT: Final = 0.75
 _NEIGHBOUR: Final = 0.10

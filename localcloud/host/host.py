@@ -52,6 +52,7 @@ class FunctionHost:
         self._clock = clock or SystemClock()
         self._undo = contextlib.ExitStack()
         self._instance: HostInstance | None = None
+        self._stopped = False
         self.port = options.port
         """The port that is listened on, after ``start``."""
 
@@ -100,8 +101,9 @@ class FunctionHost:
         return await self._started().invoke(name, text)
 
     async def stop(self) -> None:
-        """Stop receiving, give running functions their grace time, then end what is left."""
-        if self._instance is not None:
+        """Stop receiving, give running functions their grace time, then end what is left. A second call does nothing."""
+        if self._instance is not None and not self._stopped:
+            self._stopped = True
             await self._instance.stop(self._options.grace_s)
         self._undo.close()
 

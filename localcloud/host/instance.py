@@ -50,7 +50,7 @@ class HostInstance:
         self._invoker = Invoker(
             timeout_s=parts.config.function_timeout_s, threads=None if threads is None else int(threads)
         )
-        self._monitor = LoopMonitor(self._invoker.running_async_functions)
+        self._monitor = LoopMonitor(self._invoker.take_active)
         self._listeners = Listeners(
             parts.settings,
             parts.config.service_bus,
@@ -100,8 +100,9 @@ class HostInstance:
             _LOG.warning(
                 "%d invocations did not end within %g s and are given up.", self._invoker.outstanding, grace_s
             )
-        await self._invoker.close()
+        # Listeners first: a message whose function is given up must not be settled, as if the process were killed.
         await self._listeners.close()
+        await self._invoker.close()
         if self._by_hand:
             await asyncio.wait(self._by_hand)
         if self._server is not None:

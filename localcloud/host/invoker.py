@@ -81,6 +81,7 @@ class Invoker:
         self._threads = concurrent.futures.ThreadPoolExecutor(max_workers=threads)
         self._in_threads: set[asyncio.Future[Any]] = set()
         self._running: dict[str, _Running] = {}
+        self._started: set[str] = set()
         self._idle = asyncio.Event()
         self._idle.set()
         self._given_up: set[asyncio.Task[Datum | None]] = set()
@@ -96,9 +97,12 @@ class Invoker:
         """Number of threads that still run a synchronous function, including ones that were given up."""
         return len(self._in_threads)
 
-    def running_async_functions(self) -> list[str]:
-        """Return the names of the asynchronous functions that are running now."""
-        return sorted({entry.function.name for entry in self._running.values() if entry.function.is_async})
+    def take_active(self) -> set[str]:
+        """Return the names of the asynchronous functions that run now or were started since the last call."""
+        running = {entry.function.name for entry in self._running.values() if entry.function.is_async}
+        active = running | self._started
+        self._started.clear()
+        return active
 
     async def run(self, function: IndexedFunction, call: Call) -> Outcome:
         """Run one invocation to its end.
@@ -115,9 +119,13 @@ class Invoker:
         task = asyncio.create_task(self._execute(function, call), name=f"function {function.name}")
         self._running[call.invocation_id] = _Running(function, task)
         self._idle.clear()
+        if function.is_async:
+            self._started.add(function.name)
         try:
             outcome = await self._wait(function, task)
         finally:
+            if not task.done():
+                self._give_up(task)
             del self._running[call.invocation_id]
             if not self._running:
                 self._idle.set()
@@ -146,7 +154,6 @@ class Invoker:
         began = time.monotonic()
         await asyncio.wait({task}, timeout=self._timeout_s)
         if not task.done():
-            self._give_up(task)
             return Outcome(error=self._timed_out(function))
         error = asyncio.CancelledError() if task.cancelled() else task.exception()
         if not isinstance(error, asyncio.CancelledError):

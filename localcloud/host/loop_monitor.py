@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from localcloud.host.tasks import cancelled, spawn
 
@@ -14,10 +14,10 @@ _PERIOD_S = 0.1
 
 
 class LoopMonitor:
-    """Measures how late a periodic task of its own is woken."""
+    """Measures how late a periodic task of its own is woken, and blames the functions that were active meanwhile."""
 
-    def __init__(self, running: Callable[[], Sequence[str]]) -> None:
-        self._running = running
+    def __init__(self, take_active: Callable[[], set[str]]) -> None:
+        self._take_active = take_active
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -30,16 +30,14 @@ class LoopMonitor:
 
     async def _watch(self) -> None:
         while True:
-            # What ran during the sleep may have ended when it is over, so both ends are asked.
-            before = set(self._running())
             began = time.monotonic()
             await asyncio.sleep(_PERIOD_S)
             late = time.monotonic() - began - _PERIOD_S
-            suspects = sorted(before | set(self._running()))
-            if late > LIMIT_S:
+            active = self._take_active()
+            if late > LIMIT_S and active:
                 _LOG.warning(
                     "The event loop was blocked for %.0f ms; asynchronous functions running: %s. Blocking calls belong "
                     "into a synchronous function or asyncio.to_thread.",
                     late * 1000,
-                    ", ".join(suspects) or "none known",
+                    ", ".join(sorted(active)),
                 )

@@ -137,12 +137,20 @@ def _text(value: Any) -> str:
     return value.decode() if isinstance(value, bytes) else str(value)
 
 
+def _text_or_base64(value: bytes) -> str:
+    """Undo that the client hands over AMQP strings as bytes; what is no text was a binary value."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return base64.b64encode(value).decode()
+
+
 def _plain(value: Any) -> Any:
     """Turn an AMQP value into what JSON.NET would write for it."""
     if value is None or isinstance(value, (str, int, float, bool)):
         return value
     if isinstance(value, bytes):
-        return base64.b64encode(value).decode()
+        return _text_or_base64(value)
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, UUID):

@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from enum import Enum, auto
 
 from localcloud.host.clock import Clock
 from localcloud.host.invoker import Call, Outcome
@@ -29,6 +30,18 @@ _LOG = logging.getLogger("host.servicebus")
 FIRST_RECEIVERS = 4
 """Receivers opened at the start; more are opened when all are busy, because each is a connection of its own."""
 _RECEIVE_WAIT_S = 60.0
+_CLOSE_LIMIT_S = 5.0
+
+
+class _Slot(Enum):
+    """What a receiving task is doing."""
+
+    WAITING = auto()
+    """Connecting, or waiting for a message: may be interrupted at any time."""
+    BUSY = auto()
+    """Running the function."""
+    FINISHING = auto()
+    """Settling or disconnecting: must not be interrupted, or an outcome is lost or a socket left open."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +75,7 @@ class ServiceBusListener:
         self._run = run
         self._clock = clock
         self._outage = Outage(f"{options.function} on '{options.entity}'", clock)
-        self._slots: dict[asyncio.Task[None], bool] = {}
+        self._slots: dict[asyncio.Task[None], _Slot] = {}
         self._opened = 0
         self._first_wave = 0
         self._settled = asyncio.Event()
@@ -86,23 +99,28 @@ class ServiceBusListener:
         self._stopping = True
         self._abandon_successes = self._abandon_successes or not drain
         self._settled.set()
-        for slot, busy in self._slots.items():
-            if not busy:
-                slot.cancel()
+        self._cancel(_Slot.WAITING)
 
     async def close(self) -> None:
         """Disconnect; messages whose function still runs come back when their lock ends."""
         self.stop(drain=True)
-        slots = list(self._slots)
-        for slot in slots:
+        self._cancel(_Slot.BUSY)
+        if not self._slots:
+            return
+        _, hanging = await asyncio.wait(list(self._slots), timeout=_CLOSE_LIMIT_S)
+        for slot in hanging:
+            _LOG.warning("A receiver of '%s' did not disconnect in time.", self._options.function)
             slot.cancel()
-        if slots:
-            await asyncio.wait(slots)
+
+    def _cancel(self, state: _Slot) -> None:
+        for slot, current in self._slots.items():
+            if current is state:
+                slot.cancel()
 
     def _add_slots(self, count: int) -> None:
         for _ in range(count):
             task = spawn(self._serve(), f"receiver of {self._options.function}")
-            self._slots[task] = False
+            self._slots[task] = _Slot.WAITING
             task.add_done_callback(self._slots.pop)
 
     async def _serve(self) -> None:
@@ -118,12 +136,15 @@ class ServiceBusListener:
 
     async def _connect_and_receive(self) -> None:
         receiver = self._new_receiver()
+        self._mark(_Slot.WAITING)
         try:
             await receiver.open()
             self._note_open()
             await self._receive(receiver)
         finally:
+            self._mark(_Slot.FINISHING)
             await self._close_quietly(receiver)
+            self._mark(_Slot.WAITING)
 
     def _note_open(self) -> None:
         self._outage.over()
@@ -137,15 +158,19 @@ class ServiceBusListener:
             deliveries = await receiver.receive(limit, _RECEIVE_WAIT_S)
             self._outage.over()
             if deliveries:
-                self._mark(busy=True)
+                self._mark(_Slot.BUSY)
+                self._grow()
                 await self._process(receiver, deliveries)
-                self._mark(busy=False)
+                self._mark(_Slot.WAITING)
 
-    def _mark(self, *, busy: bool) -> None:
+    def _mark(self, state: _Slot) -> None:
         task = asyncio.current_task()
         if task is not None:
-            self._slots[task] = busy
-        if busy and not self._stopping and all(self._slots.values()):
+            self._slots[task] = state
+
+    def _grow(self) -> None:
+        """Open more receivers, twice as many as there are, when every one has a message."""
+        if not self._stopping and _Slot.WAITING not in self._slots.values():
             self._add_slots(min(len(self._slots), self._options.concurrency - len(self._slots)))
 
     async def _process(self, receiver: MessageReceiver, deliveries: Sequence[Delivery]) -> None:
@@ -155,7 +180,7 @@ class ServiceBusListener:
             return
         if self._options.batch_size:
             call = batch_call(deliveries, binary=self._options.binary)
-            success = call is not None and (await self._run(call)).succeeded
+            success = call is not None and await self._call(call)
         else:
             success = await self._process_single(receiver, deliveries[0])
         await self._settle(receiver, deliveries, success=success)
@@ -172,7 +197,13 @@ class ServiceBusListener:
             clock=self._clock,
         )
         async with renewal:
-            return (await self._run(call)).succeeded
+            return await self._call(call)
+
+    async def _call(self, call: Call) -> bool:
+        outcome = await self._run(call)
+        # Before anything else is awaited: a host that stops now must let this outcome reach the broker.
+        self._mark(_Slot.FINISHING)
+        return outcome.succeeded
 
     async def _settle(
         self, receiver: MessageReceiver, deliveries: Sequence[Delivery], *, success: bool

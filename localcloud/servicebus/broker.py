@@ -24,7 +24,7 @@ from localcloud.servicebus.store import IN_MEMORY, Store
 _LOG = logging.getLogger(__name__)
 _HOST = "127.0.0.1"
 _BACKLOG = 256
-_CLOSE_SECONDS = 2.0
+_CLOSE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -140,9 +140,10 @@ def test_stack_tests_share_a_worker_and_other_files_stay_together(tmp_path):
 
 def test_benchmarks_pass_their_lines_through_and_failures_count(tmp_path, monkeypatch, capfd):
     line = json.dumps({"case": "claim", "value": 1, "unit": "ms"})
-    (tmp_path / "good.py").write_text(f"print('{line}')")
-    (tmp_path / "bad.py").write_text("raise SystemExit(1)")
-    (tmp_path / "_shared.py").write_text("raise SystemExit('a helper is no benchmark')")
+    main = 'if __name__ == "__main__":\n    '
+    (tmp_path / "good.py").write_text(f"{main}print('{line}')")
+    (tmp_path / "bad.py").write_text(f"{main}raise SystemExit(1)")
+    (tmp_path / "shared.py").write_text("raise SystemExit('a helper is no benchmark')")
     monkeypatch.setattr(bench, "_FOLDERS", (tmp_path,))
     assert cli.main(["bench"]) == 1
     shown = capfd.readouterr()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from devtools.commands.generate import remove_left_over
 from devtools.generate.request import AUDIENCES, CONTENT_TYPES, PRIORITIES
 from layers.contract import Audience, ContentType
 from localcloud.supervisor.folder import DataFolder
@@ -58,7 +59,7 @@ async def test_the_last_lines_are_the_file_the_counts_and_three_commands(tmp_pat
         "3 citations from 2 sources",
         "Next:",
         "  xdg-open articles/ai-in-clinics.html",
-        "  ./dev generate 'AI in clinics' --workflow research_heavy --sources DIR",
+        "  ./dev generate 'AI in clinics' --workflow research_heavy",
         "  ./dev up",
     ]
 
@@ -117,3 +118,14 @@ async def test_bad_usage_is_told_and_nothing_is_submitted(tmp_path, arguments, m
     assert (code, out, api.requests) == (2, "", [])
     assert message in err
     assert "Traceback" not in err
+
+
+def test_what_killed_generations_left_is_removed_after_an_hour(tmp_path):
+    folders = {name: DataFolder(tmp_path / f"generate-{name}") for name in ("old", "new", "running")}
+    for name, folder in folders.items():
+        folder.path.mkdir()
+        os.utime(folder.path, None if name == "new" else (0, 0))
+    with folders["running"].owned():
+        os.utime(folders["running"].path, (0, 0))
+        remove_left_over(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["generate-new", "generate-running"]

@@ -1,5 +1,6 @@
 """Set-up with programs that only pretend to install, in a repository of their own."""
 
+import fcntl
 import io
 import os
 import shutil
@@ -56,6 +57,14 @@ def both(root):
     return [python_environment(root, shutil.which("python3")), node_environment(root)]
 
 
+def by_hand(root):
+    """An environment that a person made."""
+    folder = root / ".venv" / "bin"
+    folder.mkdir(parents=True)
+    shutil.copy(shutil.which("python3"), folder / "python")
+    (folder / "pip").touch()
+
+
 def calls(root):
     file = root / "calls.txt"
     found = (
@@ -99,15 +108,11 @@ def test_an_interrupted_installation_is_made_anew(repository):
 
 
 def test_an_environment_without_pip_is_made_anew_and_one_made_by_hand_is_kept(repository):
-    by_hand = repository / ".venv" / "bin"
-    by_hand.mkdir(parents=True)
-    shutil.copy(shutil.which("python3"), by_hand / "python")
-    (repository / ".venv" / "mine").touch()
-    (by_hand / "pip").touch()
+    by_hand(repository)
     prepare(both(repository)[:1], repository)
     assert calls(repository) == ["python -m pip"]
     (repository / ".venv" / ".made-from").unlink()
-    (by_hand / "pip").unlink()
+    (repository / ".venv" / "bin" / "pip").unlink()
     prepare(both(repository)[:1], repository)
     assert calls(repository) == ["python -m pip", "python -m venv"]
 
@@ -223,17 +228,35 @@ def test_dev_hands_over_to_the_environment(repository):
 
 
 def test_dev_says_what_failed_without_a_traceback(repository):
-    (repository / "pip-fails").write_text("x")
-    prepare(both(repository)[1:], repository)
-    (repository / ".venv" / "bin").mkdir(parents=True)
-    for name in ("python", "pip"):
-        shutil.copy(shutil.which("python3"), repository / ".venv" / "bin" / name)
+    by_hand(repository)
     (repository / "pip-fails").write_text("ERROR: HTTPSConnectionPool: Max retries exceeded")
     done = run_dev(with_dev(repository), "generate", "x")
     assert done.returncode == 1
     assert "./dev: Python packages failed" in done.stderr
     assert "Max retries exceeded\nWhat to do: The package registry could not be reached" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_dev_explains_a_disk_that_cannot_be_written(repository):
+    (with_dev(repository) / "requirements-dev.lock").unlink()
+    done = run_dev(repository, "check")
+    assert done.returncode == 1
+    assert "No such file" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_second_set_up_waits_for_the_first(repository):
+    by_hand(with_dev(repository))
+    descriptor = os.open(repository, os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    command = [sys.executable, str(repository / "dev"), "check"]
+    with subprocess.Popen(command, cwd=repository, stderr=subprocess.PIPE, text=True) as second:
+        assert second.stderr.readline().startswith("Waiting for another ./dev")
+        assert calls(repository) == []
+        os.close(descriptor)
+        second.communicate()
+    assert second.returncode == 0
+    assert calls(repository) == ["python -m devtools", "python -m pip"]
 
 
 @pytest.mark.parametrize("newer_exists", [True, False])

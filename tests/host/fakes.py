@@ -10,7 +10,6 @@ from localcloud.host.clock import Clock
 from localcloud.host.receiving import BrokerError, Delivery, EntityRefusedError, LockLostError
 from localcloud.host.servicebus_datums import MessageData
 
-
 MAX_DELIVERIES = 5
 
 
@@ -67,7 +66,10 @@ class FakeBroker:
             if self.down is not None:
                 raise self.down
             until = self._clock.now() + self._lock
-            found = [replace(self._waiting.popleft(), locked_until=until) for _ in range(min(limit, len(self._waiting)))]
+            found = [
+                replace(self._waiting.popleft(), locked_until=until)
+                for _ in range(min(limit, len(self._waiting)))
+            ]
             self.locks |= {message.body: until for message in found}
             return [FakeDelivery(message) for message in found]
 

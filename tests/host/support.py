@@ -45,7 +45,9 @@ class Served:
         self.host = host
         self._session = session
 
-    async def request(self, method: str, path: str, **options: Any) -> tuple[int, bytes, aiohttp.ClientResponse]:
+    async def request(
+        self, method: str, path: str, **options: Any
+    ) -> tuple[int, bytes, aiohttp.ClientResponse]:
         url = f"http://127.0.0.1:{self.host.port}{path}"
         async with self._session.request(method, url, **options) as response:
             return response.status, await response.read(), response

@@ -27,22 +27,22 @@ async def on_time(timer: func.TimerRequest) -> None:
 
 async def test_keys_are_not_checked_unless_asked_for(serve):
     app = await serve(APP)
-    assert (200, "closed") == await app.get("/api/closed")
+    assert await app.get("/api/closed") == (200, "closed")
 
 
 async def test_keys_are_checked_with_enable_auth(serve, tmp_path):
     app = await serve(APP, options={"enable_auth": True})
     keys = json.loads((tmp_path / "data" / "keys.json").read_text())
     good, master = keys["functionKeys"]["default"], keys["masterKey"]
-    assert (401, "") == await app.get("/api/closed")
-    assert 401 == (await app.get("/api/closed", headers={"x-functions-key": "wrong"}))[0]
-    assert 200 == (await app.get("/api/closed", headers={"x-functions-key": good}))[0]
-    assert 200 == (await app.get(f"/api/closed?code={good}"))[0]
-    assert 401 == (await app.get(f"/api/closed?code={good}", headers={"x-functions-key": "wrong"}))[0]
-    assert 200 == (await app.get("/api/closed", headers={"x-functions-key": master}))[0]
-    assert 200 == (await app.get("/api/open", headers={"x-functions-key": "wrong"}))[0]
-    assert 401 == (await app.get("/admin/host/status", headers={"x-functions-key": good}))[0]
-    assert 200 == (await app.get("/admin/host/status", headers={"x-functions-key": master}))[0]
+    assert await app.get("/api/closed") == (401, "")
+    assert (await app.get("/api/closed", headers={"x-functions-key": "wrong"}))[0] == 401
+    assert (await app.get("/api/closed", headers={"x-functions-key": good}))[0] == 200
+    assert (await app.get(f"/api/closed?code={good}"))[0] == 200
+    assert (await app.get(f"/api/closed?code={good}", headers={"x-functions-key": "wrong"}))[0] == 401
+    assert (await app.get("/api/closed", headers={"x-functions-key": master}))[0] == 200
+    assert (await app.get("/api/open", headers={"x-functions-key": "wrong"}))[0] == 200
+    assert (await app.get("/admin/host/status", headers={"x-functions-key": good}))[0] == 401
+    assert (await app.get("/admin/host/status", headers={"x-functions-key": master}))[0] == 200
 
 
 def test_the_key_file_is_private_and_shared_by_later_instances(tmp_path):
@@ -54,8 +54,10 @@ def test_the_key_file_is_private_and_shared_by_later_instances(tmp_path):
 
 
 def test_a_system_key_does_not_pass_a_function_and_a_function_key_only_its_own():
-    ring = KeyRing(master="m", function_keys={}, system_keys={"s": "sys"}, per_function={"f": {"default": "own"}})
-    assert AccessLevel.SYSTEM == ring.level("sys", "f")
+    ring = KeyRing(
+        master="m", function_keys={}, system_keys={"s": "sys"}, per_function={"f": {"default": "own"}}
+    )
+    assert ring.level("sys", "f") == AccessLevel.SYSTEM
     assert not ring.allows("FUNCTION", "sys", "f")
     assert ring.allows("FUNCTION", "own", "f")
     assert not ring.allows("FUNCTION", "own", "g")
@@ -64,16 +66,19 @@ def test_a_system_key_does_not_pass_a_function_and_a_function_key_only_its_own()
 
 async def test_a_function_can_be_started_by_hand(serve, caplog):
     app = await serve(APP)
-    assert (202, "") == await app.post("/admin/functions/ON_message", json={"input": '{"a":1}'})
+    assert await app.post("/admin/functions/ON_message", json={"input": '{"a":1}'}) == (202, "")
     await until(lambda: "body b'{\"a\":1}' count 1" in caplog.text)
-    assert 202 == (await app.post("/admin/functions/on_time", json={}))[0]
+    assert (await app.post("/admin/functions/on_time", json={}))[0] == 202
     await until(lambda: "timer by hand, past due False" in caplog.text)
-    assert 404 == (await app.post("/admin/functions/nobody", json={"input": ""}))[0]
-    assert 400 == (await app.post("/admin/functions/on_message"))[0]
+    assert (await app.post("/admin/functions/nobody", json={"input": ""}))[0] == 404
+    assert (await app.post("/admin/functions/on_message"))[0] == 400
 
 
 async def test_a_test_can_invoke_a_function_and_see_how_it_ended(serve):
-    app = await serve(APP + "\n@app.route(route='bad')\ndef bad(req: func.HttpRequest) -> str: raise OSError(req.get_body())\n")
+    app = await serve(
+        APP
+        + "\n@app.route(route='bad')\ndef bad(req: func.HttpRequest) -> str: raise OSError(req.get_body())\n"
+    )
     assert (await app.host.invoke("on_message", "x")).succeeded
     outcome = await app.host.invoke("bad", "y")
     assert isinstance(outcome.error, OSError)
@@ -85,11 +90,11 @@ async def test_a_test_can_invoke_a_function_and_see_how_it_ended(serve):
 async def test_status_ping_and_drain(serve):
     app = await serve(APP, options={"instance_id": "instance-7"})
     status = json.loads((await app.get("/admin/host/status"))[1])
-    assert ("Running", "instance-7") == (status["state"], status["instanceId"])
-    assert 200 == (await app.get("/admin/host/ping"))[0]
-    assert "Disabled" == json.loads((await app.get("/admin/host/drain/status"))[1])["state"]
-    assert 202 == (await app.post("/admin/host/drain"))[0]
+    assert (status["state"], status["instanceId"]) == ("Running", "instance-7")
+    assert (await app.get("/admin/host/ping"))[0] == 200
+    assert json.loads((await app.get("/admin/host/drain/status"))[1])["state"] == "Disabled"
+    assert (await app.post("/admin/host/drain"))[0] == 202
     drained = json.loads((await app.get("/admin/host/drain/status"))[1])
-    assert {"state": "Completed", "outstandingInvocations": 0, "outstandingRetries": 0} == drained
-    assert (200, "open") == await app.get("/api/open")
-    assert 404 == (await app.get("/admin/nothing"))[0]
+    assert drained == {"state": "Completed", "outstandingInvocations": 0, "outstandingRetries": 0}
+    assert await app.get("/api/open") == (200, "open")
+    assert (await app.get("/admin/nothing"))[0] == 404

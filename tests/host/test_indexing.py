@@ -29,12 +29,14 @@ def index_queue_function(folder: Path, signature: str, extra: str = "") -> Index
 
 
 def test_two_function_apps_are_an_error_that_names_the_class(tmp_path):
-    with pytest.raises(AppLoadError, match="More than one FunctionApp or other top level function app instances"):
+    with pytest.raises(
+        AppLoadError, match="More than one FunctionApp or other top level function app instances"
+    ):
         index(tmp_path, "other = func.FunctionApp()")
 
 
 def test_a_module_without_an_app_is_an_error(tmp_path):
-    with pytest.raises(AppLoadError, match="Could not find top level function app instances in function_app.py"):
+    with pytest.raises(AppLoadError, match="Could not find top level function app instances"):
         index(tmp_path, "", preamble="import azure.functions as func\nb = func.Blueprint()\n")
 
 
@@ -43,7 +45,9 @@ def test_an_app_without_functions_is_served_empty(tmp_path):
 
 
 def test_a_missing_module_is_reported_with_the_search_path(tmp_path):
-    with pytest.raises(AppLoadError, match=r"Cannot find module\. Please check the requirements.txt.*sys.path"):
+    with pytest.raises(
+        AppLoadError, match=r"Cannot find module\. Please check the requirements.txt.*sys.path"
+    ):
         index(tmp_path, "import not_a_module_at_all")
 
 
@@ -63,7 +67,7 @@ async def test_asyncio_run_at_import_fails_because_the_loop_is_running(tmp_path)
         finally:
             work.close()
     """
-    with pytest.raises(AppLoadError, match="RuntimeError: asyncio.run.. cannot be called from a running event loop"):
+    with pytest.raises(AppLoadError, match=r"RuntimeError: .* cannot be called from a running event loop"):
         index(tmp_path, source)
 
 
@@ -87,7 +91,10 @@ def test_duplicate_function_names_are_an_error(tmp_path):
         ("msg, other=1", "declared in Python but not in the function definition"),
         ("", "Extra parameters in binding definition"),
         ("msg: dict", "type of msg binding in function definition .* does not match its Python annotation"),
-        ("msg: list[func.ServiceBusMessage]", r'invalid non-type annotation .*use "typing.List" instead of "list"'),
+        (
+            "msg: list[func.ServiceBusMessage]",
+            r'invalid non-type annotation .*use "typing.List" instead of "list"',
+        ),
         ("msg: typing.Optional[func.ServiceBusMessage]", "invalid non-type annotation"),
         ("msg: func.ServiceBusMessage | None", "invalid non-type annotation"),
         ("msg: func.HttpRequest", "does not match its Python annotation"),
@@ -157,7 +164,7 @@ def test_a_retry_policy_counts_for_timers_and_is_ignored_with_a_warning_elsewher
     functions = {function.name: function for function in index(tmp_path, source)}
     policy = RetryPolicy(max_retries=3, minimum_delay_s=2.0, maximum_delay_s=60.0)
     assert functions["on_timer"].retry == policy
-    assert [2.0, 4.0, 60.0] == [policy.delay(1), policy.delay(2), policy.delay(30)]
+    assert [policy.delay(1), policy.delay(2), policy.delay(30)] == [2.0, 4.0, 60.0]
     assert "'on_queue': a retry policy is ignored for a serviceBusTrigger" in caplog.text
     assert "on_timer" not in caplog.text
 
@@ -173,4 +180,4 @@ def test_apps_with_modules_of_the_same_name_do_not_leak_into_each_other(tmp_path
         loaded.unload()
     assert found == ["one", "two"]
     assert path == sys.path
-    assert [] == [name for name in sys.modules if "helper_of_app" in name or "loaded_app" in name]
+    assert [name for name in sys.modules if "helper_of_app" in name or "loaded_app" in name] == []

@@ -48,7 +48,11 @@ def winner(path: str, *, method: str = "GET", prefix: str = "api", **functions: 
         ("{n:long:min(5)}", "/4", None),
         ("{n:range(1,9)}", "/9", {"n": "9"}),
         ("{id:guid}", "/abc", None),
-        ("{id:guid}", "/0af76519-16cd-43dd-8448-eb211c80319c", {"id": "0af76519-16cd-43dd-8448-eb211c80319c"}),
+        (
+            "{id:guid}",
+            "/0af76519-16cd-43dd-8448-eb211c80319c",
+            {"id": "0af76519-16cd-43dd-8448-eb211c80319c"},
+        ),
         ("{x:alpha:length(2,3)}", "/abcd", None),
         ("{x:alpha:length(2,3)}", "/ab", {"x": "ab"}),
         ("{x:bool}", "/TRUE", {"x": "TRUE"}),
@@ -66,7 +70,19 @@ def test_a_template_matches_as_in_asp_net(template, path, expected):
 
 @pytest.mark.parametrize(
     "template",
-    ["a//b", "{x", "{x}/{X}", "{*all}/b", "{x:nosuch}", "{x:min(a)}", "a?b", "{x?}.{y}", "{x:regex([)}", "{*x?}", "{}"],
+    [
+        "a//b",
+        "{x",
+        "{x}/{X}",
+        "{*all}/b",
+        "{x:nosuch}",
+        "{x:min(a)}",
+        "a?b",
+        "{x?}.{y}",
+        "{x:regex([)}",
+        "{*x?}",
+        "{}",
+    ],
 )
 def test_a_broken_template_is_an_error_of_its_function(template):
     with pytest.raises(FunctionInError):
@@ -93,7 +109,12 @@ def test_the_route_prefix_can_be_changed_or_removed(prefix, path):
 @pytest.mark.parametrize("route", ["admin/x", "Admin", "runtime/webhooks"])
 def test_the_routes_of_the_host_itself_are_reserved(route):
     with pytest.raises(FunctionInError, match="conflicts with one or more built in routes"):
-        make_route("f", HttpTrigger(route=route, methods=frozenset(), auth_level="FUNCTION"), route=route, prefix="api")
+        make_route(
+            "f",
+            HttpTrigger(route=route, methods=frozenset(), auth_level="FUNCTION"),
+            route=route,
+            prefix="api",
+        )
 
 
 @given(st.lists(st.text(min_size=1), min_size=1, max_size=4))

@@ -1,6 +1,7 @@
 """The Service Bus listener against a broker in memory and a clock moved by hand."""
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -86,8 +87,8 @@ async def test_a_failure_abandons_the_message_and_it_comes_again_with_a_higher_c
     bench.start()
     await bench.broker.send(b"a")
     await until(lambda: bench.broker.completed == [b"a"])
-    assert [b"a", b"a"] == bench.broker.abandoned
-    assert ["1", "2", "3"] == [call.metadata["DeliveryCount"].value for call in bench.function.calls]
+    assert bench.broker.abandoned == [b"a", b"a"]
+    assert [call.metadata["DeliveryCount"].value for call in bench.function.calls] == ["1", "2", "3"]
 
 
 async def test_a_body_that_is_no_text_is_abandoned_unless_the_function_takes_bytes(bench, caplog):
@@ -98,7 +99,7 @@ async def test_a_body_that_is_no_text_is_abandoned_unless_the_function_takes_byt
     await bench.broker.put(MessageData(body=b"\xff\xfe", message_id="m", delivery_count=0))
     await until(lambda: bench.broker.abandoned)
     assert "A message cannot be handed to the function" in caplog.text
-    assert [b"ok"] == bench.function.bodies()
+    assert bench.function.bodies() == [b"ok"]
 
 
 async def test_no_more_than_the_allowed_calls_run_at_a_time(bench):
@@ -139,7 +140,7 @@ async def test_renewal_ends_at_its_limit_and_a_lost_lock_is_tolerated(bench, cap
     assert len(bench.broker.renewed) == 2
     bench.function.free.set()
     await until(lambda: "the lock of a message is lost" in caplog.text)
-    assert [] == bench.broker.completed
+    assert bench.broker.completed == []
     assert "reached maxAutoLockRenewalDuration" in caplog.text
     await bench.broker.send(b"next")
     await until(lambda: bench.broker.completed == [b"next"])
@@ -174,7 +175,7 @@ async def test_nothing_is_received_after_a_stop_and_a_late_success_is_abandoned(
     bench.function.free.set()
     await until(lambda: bench.broker.abandoned == [b"a"])
     await until(lambda: bench.broker.connected == 0)
-    assert [b"a"] == bench.function.bodies()
+    assert bench.function.bodies() == [b"a"]
     assert "succeeded while the host was stopping" in caplog.text
 
 
@@ -185,7 +186,7 @@ async def test_a_drain_completes_what_still_succeeds(bench):
     bench.listener.stop(drain=True)
     bench.function.free.set()
     await until(lambda: bench.broker.connected == 0)
-    assert ([b"a"], [b"a"]) == (bench.broker.completed, bench.function.bodies())
+    assert (bench.broker.completed, bench.function.bodies()) == ([b"a"], [b"a"])
 
 
 async def test_a_stop_while_idle_disconnects(bench):
@@ -207,8 +208,8 @@ async def test_an_outage_is_logged_once_and_ends_with_a_reconnection(bench, capl
     await bench.clock.advance(10)
     await bench.broker.send(b"a")
     await until(lambda: bench.broker.completed == [b"a"])
-    assert 1 == caplog.text.count("has lost its connection")
-    assert 1 == caplog.text.count("is connected again")
+    assert caplog.text.count("has lost its connection") == 1
+    assert caplog.text.count("is connected again") == 1
 
 
 async def test_the_pause_between_tries_grows_and_is_capped(bench):
@@ -223,7 +224,7 @@ async def test_the_pause_between_tries_grows_and_is_capped(bench):
     bench.broker.receiver = counted
     bench.start()
     await bench.clock.advance(120)
-    gaps = [later - earlier for earlier, later in zip(tried, tried[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in itertools.pairwise(tried)]
     assert 24 <= len(tried) <= 70
     assert gaps[0] <= 0.25
     assert max(gaps) <= 5.0
@@ -271,7 +272,7 @@ async def test_without_auto_complete_a_success_is_left_alone(bench):
     await bench.broker.send(b"a")
     await until(lambda: len(bench.function.calls) == 2)
     await settle()
-    assert ([], [b"a"]) == (bench.broker.completed, bench.broker.abandoned)
+    assert (bench.broker.completed, bench.broker.abandoned) == ([], [b"a"])
 
 
 @pytest.mark.parametrize("fails", [False, True])
@@ -280,9 +281,9 @@ async def test_a_batch_settles_as_one_and_is_not_renewed(bench, fails):
     await bench.broker.send(b"a", b"b", b"c")
     bench.start(batch_size=10)
     await until(lambda: bench.function.running == 1)
-    assert '["a","b","c"]' == bench.function.calls[0].metadata["MessageIdArray"].value
+    assert bench.function.calls[0].metadata["MessageIdArray"].value == '["a","b","c"]'
     await bench.clock.advance(20)
-    assert [] == bench.broker.renewed
+    assert bench.broker.renewed == []
     bench.listener.stop(drain=True)
     bench.function.free.set()
     settled: Callable[[], list[bytes]] = lambda: bench.broker.abandoned if fails else bench.broker.completed  # noqa: E731

@@ -4,7 +4,13 @@ import json
 
 import pytest
 
-from localcloud.host.config import HostConfig, ServiceBusOptions, host_config_warnings, parse_host_config, read_host_config
+from localcloud.host.config import (
+    HostConfig,
+    ServiceBusOptions,
+    host_config_warnings,
+    parse_host_config,
+    read_host_config,
+)
 from localcloud.host.connections import ServiceBusConnection, open_client, resolve_connection
 from localcloud.host.errors import ConfigurationError, FunctionInError
 from localcloud.host.settings import AppSettings, LocalSettings, read_local_settings
@@ -20,11 +26,11 @@ async def test_the_environment_wins_over_local_settings_and_is_restored(serve, m
     """
     values = {"HOST_TEST_BOTH": "file", "HOST_TEST_FILE": "file"}
     app = await serve(source, local_settings={"Values": values}, options={"instance_id": "i1"})
-    assert (200, "environment,file,i1") == await app.get("/api/f")
+    assert await app.get("/api/f") == (200, "environment,file,i1")
     assert "Skipping 'HOST_TEST_BOTH' from local settings as it's already defined" in caplog.text
     await app.host.stop()
     settings = AppSettings()
-    assert [None, None] == [settings.get("HOST_TEST_FILE"), settings.get("WEBSITE_INSTANCE_ID")]
+    assert [settings.get("HOST_TEST_FILE"), settings.get("WEBSITE_INSTANCE_ID")] == [None, None]
 
 
 @pytest.mark.parametrize("text", ["[]", "{", '{"Values": []}', '{"IsEncrypted": true, "Values": {}}'])
@@ -51,7 +57,8 @@ def test_references_are_replaced_or_refused():
 
 
 @pytest.mark.parametrize(
-    ("value", "disabled"), [("true", True), ("True", True), ("1", True), ("false", False), ("", False), ("yes", False)]
+    ("value", "disabled"),
+    [("true", True), ("True", True), ("1", True), ("false", False), ("", False), ("yes", False)],
 )
 def test_the_disabled_setting(value, disabled):
     assert disabled == AppSettings({"AzureWebJobs.F.Disabled": value}).is_disabled("F")
@@ -61,7 +68,10 @@ def test_the_disabled_setting(value, disabled):
 @pytest.mark.parametrize(
     ("environment", "expected"),
     [
-        ({"SB": "Endpoint=1", "SB__fullyQualifiedNamespace": "ns"}, ServiceBusConnection(connection_string="Endpoint=1")),
+        (
+            {"SB": "Endpoint=1", "SB__fullyQualifiedNamespace": "ns"},
+            ServiceBusConnection(connection_string="Endpoint=1"),
+        ),
         ({"AzureWebJobsSB": "Endpoint=2"}, ServiceBusConnection(connection_string="Endpoint=2")),
         ({"SB__fullyQualifiedNamespace": "ns"}, ServiceBusConnection(namespace="ns")),
         (
@@ -99,14 +109,18 @@ def test_host_json_values_and_defaults():
             "functionTimeout": "00:05:00",
             "extensions": {
                 "http": {"routePrefix": "/x/"},
-                "serviceBus": {"maxConcurrentCalls": 4, "prefetchCount": 2, "maxAutoLockRenewalDuration": "00:10:00"},
+                "serviceBus": {
+                    "maxConcurrentCalls": 4,
+                    "prefetchCount": 2,
+                    "maxAutoLockRenewalDuration": "00:10:00",
+                },
             },
         }
     )
     bus = config.service_bus
-    assert ("x", 300.0, 4, 2, 600.0) == (
+    assert (
         config.route_prefix, config.function_timeout_s, bus.max_concurrent_calls, bus.prefetch_count, bus.max_lock_renewal_s
-    )  # fmt: skip
+    ) == ("x", 300.0, 4, 2, 600.0)  # fmt: skip
     assert parse_host_config({"functionTimeout": "-1"}).function_timeout_s is None
     assert HostConfig() == parse_host_config({})
     assert ServiceBusOptions().max_concurrent_calls % 16 == 0
@@ -114,7 +128,11 @@ def test_host_json_values_and_defaults():
 
 @pytest.mark.parametrize(
     "content",
-    [{"functionTimeout": "5 minutes"}, {"functionTimeout": "00:00:00"}, {"extensions": {"serviceBus": {"maxConcurrentCalls": 0}}}],
+    [
+        {"functionTimeout": "5 minutes"},
+        {"functionTimeout": "00:00:00"},
+        {"extensions": {"serviceBus": {"maxConcurrentCalls": 0}}},
+    ],
 )
 def test_host_json_values_that_cannot_be_used(content):
     with pytest.raises(ConfigurationError):
@@ -132,9 +150,15 @@ def test_a_host_json_that_is_none(tmp_path, text):
     ("content", "warning"),
     [
         ({"functionTimout": "x"}, "unknown key 'functionTimout'"),
-        ({"extensions": {"serviceBus": {"maxConcurentCalls": 1}}}, "unknown key 'extensions.serviceBus.maxConcurentCalls'"),
+        (
+            {"extensions": {"serviceBus": {"maxConcurentCalls": 1}}},
+            "unknown key 'extensions.serviceBus.maxConcurentCalls'",
+        ),
         ({"extensions": {"serviceBus": {}}}, "shorter than functionTimeout"),
-        ({"functionTimeout": "-1", "extensions": {"serviceBus": {}}}, "shorter than functionTimeout (unbounded)"),
+        (
+            {"functionTimeout": "-1", "extensions": {"serviceBus": {}}},
+            "shorter than functionTimeout (unbounded)",
+        ),
         ({"concurrency": {"dynamicConcurrencyEnabled": True}}, "overrides maxConcurrentCalls"),
         ({"extensions": {"http": {"maxOutstandingRequests": 1}}}, "is not applied by this local host"),
     ],
@@ -144,15 +168,23 @@ def test_doubtful_host_json_entries_are_named(content, warning):
 
 
 def test_a_sound_host_json_has_no_warnings():
-    safe = {"version": "2.0", "functionTimeout": "00:05:00", "extensions": {"serviceBus": {"maxAutoLockRenewalDuration": "00:05:00"}}}
-    assert [] == list(host_config_warnings(safe, parse_host_config(safe)))
+    safe = {
+        "version": "2.0",
+        "functionTimeout": "00:05:00",
+        "extensions": {"serviceBus": {"maxAutoLockRenewalDuration": "00:05:00"}},
+    }
+    assert list(host_config_warnings(safe, parse_host_config(safe))) == []
 
 
-@pytest.mark.parametrize(("text", "seconds"), [("00:00:00.80", 0.8), ("1.02:03:04", 93784.0), ("-00:01:00", -60.0)])
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("00:00:00.80", 0.8), ("1.02:03:04", 93784.0), ("-00:01:00", -60.0)]
+)
 def test_time_spans(text, seconds):
     assert seconds == parse_timespan(text)
 
 
-@pytest.mark.parametrize(("seconds", "text"), [(2, "00:00:02"), (0.5, "00:00:00.5000000"), (93784, "1.02:03:04")])
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(2, "00:00:02"), (0.5, "00:00:00.5000000"), (93784, "1.02:03:04")]
+)
 def test_time_spans_are_written_back(seconds, text):
     assert text == format_timespan(seconds)

@@ -206,16 +206,12 @@ class World:
             close=_nothing,
         )
         settings = settings_for(**{**self.environment, "WEBSITE_INSTANCE_ID": instance_id})
-        return wire(
-            settings, outside, Tools, catalog=self.steps.catalog, artifacts=self.steps.artifact_type
-        )
+        return wire(settings, outside, Tools, catalog=self.steps.catalog, artifacts=self.steps.artifact_type)
 
     async def submit(self, *, origin: Origin | None = None, **changes: Any) -> Submission:
         from orchestration.schemas import parse_request
 
-        request = parse_request(
-            {**REQUEST, **changes}, now=self.clock.now(), can_write=frozenset({"en"})
-        )
+        request = parse_request({**REQUEST, **changes}, now=self.clock.now(), can_write=frozenset({"en"}))
         return await self.app.service.submit(request, origin or Origin(tenant="local"))
 
     async def job(self, job_id: str) -> Job:
@@ -263,7 +259,9 @@ def delivery_of(message: OutgoingMessage, *, count: int = 1) -> Delivery:
     )
 
 
-def message(body: object, *, message_id: str = "m-1", queue: str = "content-jobs", **properties: Any) -> Delivery:
+def message(
+    body: object, *, message_id: str = "m-1", queue: str = "content-jobs", **properties: Any
+) -> Delivery:
     """A message as a producer would send it."""
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     return Delivery(queue=queue, message_id=message_id, delivery_count=1, body=data, properties=properties)

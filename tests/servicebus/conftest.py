@@ -16,12 +16,18 @@ QUEUES = (
     QueueSettings(name="sdk-sync", lock_duration=20_000, max_delivery_count=3),
     QueueSettings(name="sdk-aio", lock_duration=20_000, max_delivery_count=3),
     QueueSettings(name="node", lock_duration=20_000, max_delivery_count=2),
+    QueueSettings(name="node-from-python"),
+    QueueSettings(name="node-to-python"),
+    QueueSettings(name="node-short-locks", lock_duration=2000),
     QueueSettings(name="wire", lock_duration=20_000),
-    QueueSettings(name="short-locks", lock_duration=2000),
+    QueueSettings(name="short-locks-sync", lock_duration=2000),
+    # The asynchronous SDK looks once a second whether a lock needs renewal.
+    QueueSettings(name="short-locks-aio", lock_duration=3000),
     QueueSettings(name="short-lived", default_ttl=300, dead_letter_expired=True),
     QueueSettings(name="forgetful", default_ttl=300),
     QueueSettings(name="unique", duplicate_window=1500),
     QueueSettings(name="windows"),
+    QueueSettings(name="managed"),
     QueueSettings(name="crowd"),
 )
 

@@ -332,20 +332,24 @@ async def test_a_lock_lost_on_the_server_is_told_on_settlement_and_renewal(sdk: 
         await sdk.complete(message)
 
 
+@pytest.mark.parametrize("sdk", [pytest.param("sync", marks=pytest.mark.long), "aio"], indirect=True)
 async def test_an_expired_lock_hands_the_message_on_and_a_renewed_one_does_not(
     sdk: Flavour, broker: Any
 ) -> None:
     async with sdk.links_of_its_own():
-        sender = await sdk.open(sdk.client.get_queue_sender("short-locks"))
-        receiver = await sdk.open(sdk.client.get_queue_receiver("short-locks"))
+        queue = f"short-locks-{sdk.name}"
+        sender = await sdk.open(sdk.client.get_queue_sender(queue))
+        receiver = await sdk.open(sdk.client.get_queue_receiver(queue))
         renewer = sdk.renewer_class(max_lock_renewal_duration=30)
         await run(sender.send_messages(ServiceBusMessage("kept")))
         kept = await sdk.one(receiver=receiver)
+        # Opening the management link takes the SDK longer than it leaves itself with so short a lock.
+        await run(receiver.renew_message_lock(kept))
         renewer.register(receiver, kept)
         await run(sender.send_messages(ServiceBusMessage("lost")))
         lost = await sdk.one(receiver=receiver)
         # The synchronous SDK renews on a thread that has to wait while this one receives.
-        await until(lambda: broker.stats("short-locks")["active"] == 1)
+        await until(lambda: broker.stats(queue)["active"] == 1)
         again = await sdk.one(receiver=receiver)
         assert (text(again), again.delivery_count) == ("lost", 1)
         assert lost._lock_expired

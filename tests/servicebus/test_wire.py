@@ -10,6 +10,8 @@ import pytest
 from localcloud.servicebus.amqp import encode, frames
 from localcloud.servicebus.amqp.links import MAX_MESSAGE_SIZE
 from localcloud.servicebus.amqp.session import WINDOW
+from localcloud.servicebus.broker import Broker, BrokerSettings
+from localcloud.servicebus.queues import QueueSettings
 from tests.servicebus.conftest import KEY
 from tests.servicebus.wire import (
     ATTACH,
@@ -313,3 +315,30 @@ async def test_frames_after_the_end_of_a_session_are_ignored(wire: Wire) -> None
     wire.send(CLOSE, [])
     await wire.expect(CLOSE)
     assert await wire.ended()
+
+
+async def test_a_client_that_does_not_read_holds_nobody_up(port: int, broker: Any) -> None:
+    async with await Wire.opened(port, KEY) as slow, await Wire.opened(port, KEY) as wire:
+        count = 60
+        slow.attach(2, RECEIVER, "crowd", settle=1)
+        slow.credit(2, count, window=10_000)
+        await slow.expect(ATTACH, lambda fields: fields[1] == 2)
+        await send(wire, "crowd", *[message(bytes(200_000))] * count)
+        assert broker.stats("crowd")["active"] > 0
+        assert [state.descriptor for state in await send(wire, "forgetful", message(), handle=3)] == [
+            ACCEPTED
+        ]
+        for _ in range(count):
+            await slow.expect(TRANSFER, lambda fields: fields[0] == 2 and not fields[5])
+        assert broker.stats("crowd")["active"] == 0
+
+
+async def test_a_broker_that_stops_does_not_wait_for_a_client_that_does_not_read() -> None:
+    queues = (QueueSettings(name="q"),)
+    async with Broker(BrokerSettings(queues=queues, key=KEY)) as own:
+        slow = await Wire.opened(own.port, KEY)
+        await send(slow, "q", *[message(bytes(200_000))] * 60)
+        slow.attach(2, RECEIVER, "q", settle=1)
+        slow.credit(2, 60, window=10_000)
+        await slow.expect(ATTACH, lambda fields: fields[1] == 2)
+    await slow.close()

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+import uuid
 from collections.abc import Callable
 from typing import Any, Self
 
@@ -9,6 +10,7 @@ from localcloud.servicebus.access import AccessKey
 from localcloud.servicebus.amqp import encode, frames
 from localcloud.servicebus.amqp.decode import decode
 from localcloud.servicebus.amqp.types import Described
+from localcloud.servicebus.messages import sections
 from tests.servicebus.tokens import sas_token
 
 SENDER, RECEIVER = False, True
@@ -25,6 +27,7 @@ class Wire:
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader, self.writer = reader, writer
+        self.requests = 0
         self.received: list[tuple[int, int, Fields, bytes]] = []
 
     @classmethod
@@ -147,28 +150,42 @@ class Wire:
         self.send(DISPOSITION, [encode.boolean(RECEIVER), *numbers, encode.boolean(settled), state])
 
     async def put_token(self, token: str) -> None:
-        self.attach(100, SENDER, "$cbs")
-        self.attach(101, RECEIVER, "$cbs")
-        self.credit(101, 10)
-        request = (
-            encode.composite(0x73, [encode.string("1")]),
-            encode.described(
-                0x74,
-                encode.map_(
-                    (encode.string(name), encode.string(value))
-                    for name, value in (
-                        ("operation", "put-token"),
-                        ("type", "servicebus.windows.net:sastoken"),
-                        ("name", "sb://127.0.0.1/"),
-                    )
-                ),
-            ),
-            encode.described(0x77, encode.string(token)),
+        self.pair(100, "$cbs")
+        properties = {
+            "operation": "put-token",
+            "type": "servicebus.windows.net:sastoken",
+            "name": "sb://127.0.0.1/",
+        }
+        answer, _ = await self.request(100, properties, encode.string(token))
+        assert answer["status-code"] == 202, answer
+
+    def pair(self, handle: int, address: str) -> None:
+        """Attaches the two links of a request node, with the handles `handle` and the next one."""
+        self.attach(handle, SENDER, address)
+        self.attach(handle + 1, RECEIVER, address)
+        self.credit(handle + 1, 100)
+
+    async def request(
+        self, handle: int, properties: dict[str, str], body: bytes
+    ) -> tuple[dict[str, Any], Any]:
+        """Sends a request; returns the application properties and the body of the answer."""
+        pairs = [(encode.string(name), encode.string(value)) for name, value in properties.items()]
+        message_id = uuid.uuid4()
+        self.requests += 1
+        parts = (
+            encode.composite(0x73, [encode.uuid_(message_id)]),
+            encode.described(0x74, encode.map_(pairs)),
+            encode.described(0x77, body),
         )
-        self.transfer(100, 0, b"".join(request))
-        _, _, _, answer = await self.expect(TRANSFER)
-        assert encode.int_(202) in answer
+        self.transfer(handle, self.requests, b"".join(parts))
+        payload, more = b"", True
+        while more:
+            _, _, fields, part = await self.expect(TRANSFER, lambda fields: fields[0] == handle + 1)
+            payload, more = payload + part, fields[5]
         await self.expect(DISPOSITION)
+        answer = {code: decode(raw, 3)[0] for code, raw in sections(payload)}
+        assert answer[0x73][5] == message_id
+        return answer[0x74], answer[0x77]
 
     async def read(self, size: int) -> bytes:
         async with asyncio.timeout(5):

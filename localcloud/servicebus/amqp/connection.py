@@ -32,6 +32,7 @@ from localcloud.servicebus.amqp.types import DecodeError
 MECHANISMS = ("MSSBCBS", "ANONYMOUS", "PLAIN", "EXTERNAL")
 
 _LOG = logging.getLogger(__name__)
+_MAX_HELD_BYTES = 1024 * 1024
 _SASL_OK = 0
 _SASL_REFUSED = 1
 
@@ -39,8 +40,9 @@ _SASL_REFUSED = 1
 class Connection(asyncio.Protocol):
     """One client connection.
 
-    Frames to the client are collected until `flush`; `touched` is called whenever there may be some, so that the
-    broker can first make durable what they promise. `ended` is called once when the connection is gone.
+    Frames to the client are collected until `flush`. `touched` is called whenever there may be some, or the client may
+    take more messages, so that the broker can hand out messages and make durable what the frames promise. `ended` is
+    called once when the connection is gone.
     """
 
     def __init__(
@@ -52,7 +54,6 @@ class Connection(asyncio.Protocol):
         ended: "Callable[[Connection], None]",
     ) -> None:
         self.peer_max_frame_size = frames.MIN_MAX_FRAME_SIZE
-        self.writable = True
         self._service = service
         self._container_id = container_id
         self._touched = touched
@@ -60,6 +61,8 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._buffer = bytearray()
         self._outgoing: list[bytes] = []
+        self._outgoing_size = 0
+        self._paused = False
         self._authenticated = False
         self._opened = False
         self._expects_header = True
@@ -99,18 +102,22 @@ class Connection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """Stops deliveries to a client that does not read (asyncio)."""
-        self.writable = False
+        self._paused = True
 
     def resume_writing(self) -> None:
         """Continues deliveries (asyncio)."""
-        self.writable = True
-        for session in self._sessions.values():
-            session.wake_sources()
+        self._paused = False
         self._touched(self)
+
+    @property
+    def writable(self) -> bool:
+        """Whether the client reads fast enough to get more messages."""
+        return not self._paused and self._outgoing_size < _MAX_HELD_BYTES
 
     def write(self, data: bytes) -> None:
         """Queues a frame for the next flush."""
         self._outgoing.append(data)
+        self._outgoing_size += len(data)
         self._touched(self)
 
     def flush(self) -> None:
@@ -118,8 +125,12 @@ class Connection(asyncio.Protocol):
         if self._transport is None or self._transport.is_closing():
             return
         if self._outgoing:
+            was_full = self._outgoing_size >= _MAX_HELD_BYTES
             self._transport.write(b"".join(self._outgoing))
             self._outgoing.clear()
+            self._outgoing_size = 0
+            if was_full and not self._paused:
+                self._touched(self)
         if self._closing:
             self._transport.close()
 

@@ -30,7 +30,11 @@ class SessionPort(Protocol):
 
     @property
     def window_open(self) -> bool:
-        """Whether a message sent now would leave at once."""
+        """Whether the client's window lets a message leave at once."""
+
+    @property
+    def client_reads(self) -> bool:
+        """Whether the client reads fast enough to get more messages."""
 
 
 @dataclass(slots=True)
@@ -122,11 +126,15 @@ class OutgoingLink:
         self._waiting: deque[tuple[bytes, bytes]] = deque()
         self._delivery_count = 0
         self._credit = 0
+        self._draining = False
 
     @property
     def ready(self) -> bool:
         """Whether a message sent now would leave at once."""
-        return self._credit > 0 and not self._waiting and self._session.window_open
+        if self._credit == 0 or self._waiting or not self._session.window_open:
+            return False
+        # A client that drains is owed what there is, up to its credit, however slowly it reads.
+        return self._draining or self._session.client_reads
 
     def send(self, tag: bytes, payload: bytes) -> None:
         """Sends a message as soon as the client's credit allows."""
@@ -141,6 +149,7 @@ class OutgoingLink:
             # A difference in the upper half of the number range is a negative one: the client has reduced its credit.
             self._credit = credit if credit <= MAX_UINT // 2 else 0
         self._send_waiting()
+        self._draining = update.drain
         if self._credit and self.source is not None:
             self.source.credit_changed()
         if update.drain:

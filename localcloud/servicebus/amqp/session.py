@@ -89,7 +89,6 @@ class Session:
 
     def flow(self, update: Flow) -> None:
         """Takes the client's window and, for a link, its credit."""
-        was_open = self.window_open
         start = update.next_incoming_id if update.next_incoming_id is not None else 0
         window = (start + update.incoming_window - self._next_outgoing) & MAX_UINT
         self._peer_window = window if window <= MAX_UINT // 2 else 0
@@ -99,8 +98,6 @@ class Session:
             link.flow(update)
         elif update.echo:
             self.send_flow(None)
-        if not was_open:
-            self.wake_sources()
 
     def disposition(self, update: Disposition) -> None:
         """Hands the client's decisions to the sources of the deliveries and sends back what came of them."""
@@ -132,16 +129,15 @@ class Session:
             self._drop(link)
         self._links.clear()
 
-    def wake_sources(self) -> None:
-        """Lets sources send that were stopped by a closed window or a slow reader."""
-        for link in list(self._links.values()):
-            if isinstance(link, OutgoingLink) and link.source is not None and link.ready:
-                link.source.credit_changed()
-
     @property
     def window_open(self) -> bool:
-        """Whether a message sent now would leave at once."""
-        return self._peer_window > 0 and not self._held_back and self._connection.writable
+        """Whether the client's window lets a message leave at once."""
+        return self._peer_window > 0 and not self._held_back
+
+    @property
+    def client_reads(self) -> bool:
+        """Whether the client reads fast enough to get more messages."""
+        return self._connection.writable
 
     def send_flow(self, link: LinkFlow | None) -> None:
         """Sends the session's flow state, which also opens its window again."""

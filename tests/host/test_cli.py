@@ -1,0 +1,105 @@
+"""The command line, as its users start it: in a process of its own."""
+
+import asyncio
+import json
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+
+from tests.host.support import LIMIT_S, write_app
+
+APP = """
+@app.route(route="where")
+async def where(req: func.HttpRequest) -> str:
+    await asyncio.sleep(float(req.params.get("wait", 0)))
+    return f"{os.environ['WEBSITE_INSTANCE_ID']} {os.getcwd()}"
+
+@app.route(route="stuck")
+def stuck(req: func.HttpRequest) -> str:
+    time.sleep(3600)
+"""
+
+
+@asynccontextmanager
+async def host_process(app: Path, data: Path, *arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "localcloud.host", "--app", str(app), "--data", str(data), "--port", "0", *arguments,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
+async def ready_line(process: asyncio.subprocess.Process) -> dict[str, object]:
+    assert process.stdout is not None
+    async with asyncio.timeout(LIMIT_S):
+        return json.loads(await process.stdout.readline())
+
+
+async def test_the_ready_line_serving_and_a_clean_stop(tmp_path):
+    app = write_app(tmp_path / "app", APP)
+    async with host_process(
+        app, tmp_path / "data", "--instance-id", "i-1", "--functions", "where"
+    ) as process:
+        ready = await ready_line(process)
+        assert {"ready": True, "port": ready["port"], "functions": ["where"], "instanceId": "i-1"} == ready
+        async with aiohttp.ClientSession() as session:
+            url = f"http://127.0.0.1:{ready['port']}/api/where"
+            async with session.get(url) as response:
+                assert f"i-1 {app}" == await response.text()
+            slow = asyncio.create_task(session.get(f"{url}?wait=0.5"))
+            assert process.stderr is not None
+            async with asyncio.timeout(LIMIT_S):
+                while b"Executing 'Functions.where'" not in await process.stderr.readline():
+                    pass
+                while b"Executing 'Functions.where'" not in await process.stderr.readline():
+                    pass
+            process.send_signal(signal.SIGTERM)
+            async with await slow as response:
+                assert f"i-1 {app}" == await response.text()
+        async with asyncio.timeout(LIMIT_S):
+            await process.communicate()
+        assert process.returncode == 0
+
+
+async def test_a_thread_that_never_ends_does_not_hold_up_the_stop(tmp_path):
+    app = write_app(tmp_path / "app", APP)
+    async with host_process(app, tmp_path / "data", "--grace", "0.1") as process:
+        ready = await ready_line(process)
+        async with aiohttp.ClientSession() as session:
+            call = asyncio.create_task(session.get(f"http://127.0.0.1:{ready['port']}/api/stuck"))
+            assert process.stderr is not None
+            async with asyncio.timeout(LIMIT_S):
+                while b"Executing 'Functions.stuck'" not in await process.stderr.readline():
+                    pass
+            process.send_signal(signal.SIGTERM)
+            async with asyncio.timeout(LIMIT_S):
+                _, errors = await process.communicate()
+            await asyncio.wait({call})
+            if call.exception() is None:
+                call.result().close()
+    assert process.returncode == 0
+    assert b"1 invocations did not end within 0.1 s" in errors
+    assert b"1 threads still run a synchronous function" in errors
+
+
+async def test_an_app_that_cannot_be_indexed_ends_with_its_message(tmp_path):
+    app = write_app(
+        tmp_path / "app", "@app.route(route='x')\ndef f(req: func.HttpRequest, extra) -> str: ...\n"
+    )
+    async with host_process(app, tmp_path / "data") as process:
+        async with asyncio.timeout(LIMIT_S):
+            output, errors = await process.communicate()
+    assert (process.returncode, output) == (1, b"")
+    assert (
+        b"FunctionLoadError: cannot load the f function: the following parameters are declared in Python but not"
+        in errors
+    )
