@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -94,7 +94,7 @@ class Period:
     end: str
 
 
-def parse_period(query: dict[str, str], now: datetime) -> Period:
+def parse_period(query: Mapping[str, str], now: datetime) -> Period:
     """``from`` and ``to`` of ``GET jobs/statistics``, widened to whole hours; the last seven days by default.
 
     Raises :class:`InvalidRequest`.

@@ -14,6 +14,7 @@ from pydantic import create_model
 from layers.catalog import CATALOG, StepDeclaration, StepFunction
 from layers.contract import Artifact, StepContext, Tools
 from orchestration.adapters.memory import MemoryJobStore, MemoryPublisher, MemoryQueue
+from orchestration.adapters.memory_deadletters import MemoryDeadLetters
 from orchestration.bootstrap import App, Outside, wire
 from orchestration.controller import Handler
 from orchestration.http import HttpCall, HttpReply
@@ -187,6 +188,7 @@ class World:
     steps: FakeSteps = field(default_factory=FakeSteps)
     publisher: MemoryPublisher = field(default_factory=MemoryPublisher)
     queue: MemoryQueue = field(default_factory=MemoryQueue)
+    letters: MemoryDeadLetters = field(default_factory=MemoryDeadLetters)
     environment: dict[str, str] = field(default_factory=dict)
     dead: list[Delivery] = field(default_factory=list)
     wrap_store: Callable[[JobStore], JobStore] = lambda store: store
@@ -202,6 +204,7 @@ class World:
             store=self.wrap_store(self.store),
             queue=self.wrap_queue(self.queue),
             publisher=self.publisher,
+            letters=self.letters,
             clock=self.clock,
             close=_nothing,
         )

@@ -58,14 +58,18 @@ def test_missing_rows_are_noticed() -> None:
         unpack([row.values for row in rows[:-1]])
 
 
-@given(st.dictionaries(st.text("abc", min_size=1), st.binary(max_size=50) | st.text(max_size=50) | st.integers()))
+@given(
+    st.dictionaries(st.text("abc", min_size=1), st.binary(max_size=50) | st.text(max_size=50) | st.integers())
+)
 def test_the_estimated_size_is_never_below_the_encoded_one(values: dict[str, bytes | str | int]) -> None:
     from orchestration.adapters.table_batch import BatchWriter, Operation, Write
 
     row = Row(key="event|00000001", values=values)
     writer = BatchWriter(session=None, endpoint="http://127.0.0.1", table="jobs", auth=None)  # type: ignore[arg-type]
     partition = "018f3c5e-0000-7000-8000-000000000001"
-    body = writer._body("batch_0", partition, [Operation(write=Write.UPSERT, row_key=row.key, values=row.values)])
+    body = writer._body(
+        "batch_0", partition, [Operation(write=Write.UPSERT, row_key=row.key, values=row.values)]
+    )
     empty = len(writer._body("batch_0", partition, [])) + 100
     control = sum(5 * sum(c < " " for c in v) for v in values.values() if isinstance(v, str))
     assert len(body) - empty <= row.encoded_size + control

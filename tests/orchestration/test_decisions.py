@@ -47,7 +47,9 @@ def test_an_expired_lease_is_free() -> None:
     assert decide(row, wake, START) is Verdict.CLAIM
 
 
-@pytest.mark.parametrize(("count", "verdict"), [(3, Verdict.CLAIM), (4, Verdict.REFRESH), (5, Verdict.REFRESH)])
+@pytest.mark.parametrize(
+    ("count", "verdict"), [(3, Verdict.CLAIM), (4, Verdict.REFRESH), (5, Verdict.REFRESH)]
+)
 def test_a_message_that_is_nearly_used_up_is_replaced_before_it_is_dead_lettered(
     count: int, verdict: Verdict
 ) -> None:

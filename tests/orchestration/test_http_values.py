@@ -56,7 +56,7 @@ def test_links_are_built_from_the_base_and_fit_the_status() -> None:
     assert set(queued) == {"self", "events", "cancel", "negotiate"}
     assert queued["self"] == f"{API}/content-architect/job/{new_job().job_id}"
     assert set(LINKS.of(new_job(status=JobStatus.COMPLETED))) == {"self", "events", "result", "negotiate"}
-    assert set(LINKS.of(new_job(status=JobStatus.FAILED))) == {"self", "events", "negotiate"}
+    assert set(LINKS.of(new_job(status=JobStatus.FAILED))) == {"self", "events", "retry", "negotiate"}
 
 
 def test_the_view_of_a_finished_job_has_times_and_no_estimate() -> None:
@@ -90,7 +90,10 @@ def test_the_view_says_in_words_where_the_job_stands(changes: dict[str, Any], me
 
 def test_the_estimate_counts_from_the_next_attempt_on() -> None:
     later = stamp(START + timedelta(hours=1))
-    assert job_view(new_job(next_attempt_at=later), LINKS)["estimatedCompletionTime"] == "2026-11-22T13:00:10.000Z"
+    assert (
+        job_view(new_job(next_attempt_at=later), LINKS)["estimatedCompletionTime"]
+        == "2026-11-22T13:00:10.000Z"
+    )
 
 
 def test_the_tag_changes_with_all_that_a_caller_can_see_change_and_with_nothing_else() -> None:

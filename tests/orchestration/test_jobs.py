@@ -66,7 +66,8 @@ JOBS = st.builds(
     dead_lettered=st.booleans(),
     user_id=st.none() | TEXT,
     tags=st.lists(TEXT, max_size=3).map(tuple),
-    error=st.none() | st.builds(JobError, code=TEXT, message=TEXT, step=st.none() | TEXT, retryable=st.booleans()),
+    error=st.none()
+    | st.builds(JobError, code=TEXT, message=TEXT, step=st.none() | TEXT, retryable=st.booleans()),
     steps=st.lists(STEPS, max_size=3).map(tuple),
     warnings=st.lists(st.dictionaries(TEXT, TEXT, max_size=2), max_size=3).map(tuple),
     cost=FLOATS,
@@ -87,7 +88,11 @@ def test_a_job_moves_along_the_table_and_nowhere_else(wanted: list[JobStatus]) -
 
 def test_no_delivery_can_move_a_completed_job_and_only_its_owner_revives_a_failed_one() -> None:
     assert TRANSITIONS[JobStatus.COMPLETED] == frozenset()
-    assert {s for s in JobStatus if s.terminal} == {JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED}
+    assert {s for s in JobStatus if s.terminal} == {
+        JobStatus.COMPLETED,
+        JobStatus.FAILED,
+        JobStatus.CANCELLED,
+    }
     assert TRANSITIONS[JobStatus.FAILED] == TRANSITIONS[JobStatus.CANCELLED] == {JobStatus.QUEUED}
 
 
@@ -129,7 +134,9 @@ def test_stamps_of_the_same_moment_agree_in_any_zone() -> None:
         ("", JobStatus.PROCESSING, 0),
     ],
 )
-def test_only_a_completed_job_shows_a_hundred_percent(statuses: str, status: JobStatus, percentage: int) -> None:
+def test_only_a_completed_job_shows_a_hundred_percent(
+    statuses: str, status: JobStatus, percentage: int
+) -> None:
     kinds = {"p": StepStatus.PENDING, "c": StepStatus.COMPLETED, "s": StepStatus.SKIPPED}
     steps = tuple(
         StepRecord(name=str(n), layer="top", service="x", status=kinds[s]) for n, s in enumerate(statuses)

@@ -116,7 +116,12 @@ def test_a_full_request_becomes_the_brief_of_the_steps() -> None:
 
 @pytest.mark.parametrize(
     ("text", "topic"),
-    [("# A claim\nmore", "A claim"), ("###", "Given content"), ("\x1c", "Given content"), ("x" * 400, "x" * 300)],
+    [
+        ("# A claim\nmore", "A claim"),
+        ("###", "Given content"),
+        ("\x1c", "Given content"),
+        ("x" * 400, "x" * 300),
+    ],
 )
 def test_given_content_has_its_first_line_as_topic(text: str, topic: str) -> None:
     request = parse_request({**VERIFY, "content": {"text": text}}, now=START, can_write=ENGLISH)
@@ -154,7 +159,11 @@ def test_json_that_could_do_harm_is_refused_with_a_reason(body: bytes, reason: s
 
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-(10**25), 10**25) | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**25), 10**25)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
     max_leaves=20,
 )
@@ -167,7 +176,9 @@ def depth(value: object) -> int:
 
 
 @given(JSON, st.booleans())
-def test_good_json_reads_as_it_is_and_its_depth_is_counted_outside_strings(value: object, escaped: bool) -> None:
+def test_good_json_reads_as_it_is_and_its_depth_is_counted_outside_strings(
+    value: object, escaped: bool
+) -> None:
     body = json.dumps(value, ensure_ascii=escaped).encode()
     assert parse_json(body) == value
     assert depth_of(body) == depth(value)

@@ -71,7 +71,10 @@ def test_a_flag_adds_its_steps_or_leaves_them_out(workflow: str, flag: str) -> N
     assert names(without) == names(PREDEFINED[workflow]) - set(INCLUDE_STEPS[flag])
 
 
-@given(st.sampled_from(list(PREDEFINED)), st.fixed_dictionaries(dict.fromkeys(INCLUDE_STEPS, st.none() | st.booleans())))
+@given(
+    st.sampled_from(list(PREDEFINED)),
+    st.fixed_dictionaries(dict.fromkeys(INCLUDE_STEPS, st.none() | st.booleans())),
+)
 def test_any_mix_of_flags_gives_a_workflow_that_can_run(workflow: str, flags: dict[str, bool | None]) -> None:
     assert find_problems(workflow_for(JobType.CONTENT_GENERATION, workflow, flags)) == []
 
@@ -102,7 +105,10 @@ def test_job_types_without_an_article_have_their_own_workflows() -> None:
         ),
         (changed(Step(name="analyze_intent", service="factChecker")), "analyze_intent is used twice"),
         (changed(Step(name="magic", service="wand")), "step magic: unknown service wand; known: blufContent"),
-        (changed(Step(name="more", service="factChecker", depends_on=("never",))), "more depends on never, which is not"),
+        (
+            changed(Step(name="more", service="factChecker", depends_on=("never",))),
+            "more depends on never, which is not",
+        ),
         (changed(Step(name="again", service="sourceCollector")), "two steps provide SourceSet: keep one"),
         (changed(drop="gather_sources"), "needs SourceSet: add a step with sourceCollector"),
         (changed(drop="assemble_package"), "no step makes the package: add a step with contentAssembler"),
