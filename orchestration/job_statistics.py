@@ -121,8 +121,8 @@ def parse_period(query: Mapping[str, str], now: datetime) -> Period:
         raise InvalidRequest(
             [FieldError(pointer="/from", detail=f"should be at most {MAX_DAYS} days before to")]
         )
-    whole = hour_of(to) if stamp(to).endswith(":00:00.000Z") else hour_of(to + _HOUR)
-    return Period(first=hour_of(first), end=whole)
+    whole = "to" in times and stamp(to).endswith(":00:00.000Z")
+    return Period(first=hour_of(first), end=hour_of(to if whole else to + _HOUR))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
