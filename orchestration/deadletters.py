@@ -157,7 +157,7 @@ class DeadLetterService:
         change = end_change(
             JobStatus.FAILED,
             error,
-            latch=letter.delivery.message_id,
+            latch=letter.delivery.identity,
             result_url=Links(base=self.settings.api_url).job(stored.job.job_id, "/result"),
             clock=self.clock,
         )

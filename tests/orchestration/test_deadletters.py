@@ -196,7 +196,8 @@ async def test_a_redrive_that_does_not_hold_is_refused(body: dict[str, Any]) -> 
 async def test_a_redrive_cut_off_anywhere_can_be_repeated() -> None:
     for writes in range(40):
         fuse = Fuse()
-        world = World(wrap_store=lambda s, f=fuse: Mortal(s, f), wrap_queue=lambda q, f=fuse: Mortal(q, f))  # type: ignore[misc,return-value]
+        world = World()
+        world.app = world.instance("one", store=Mortal(world.store, fuse), queue=Mortal(world.queue, fuse))
         job = await failed_job(world)
         bury(world)
         fuse.light(writes)

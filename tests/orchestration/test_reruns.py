@@ -178,7 +178,8 @@ async def delete_it(world: World, job_id: str) -> None:
 async def cut_off(operation: Operation, writes: int) -> tuple[World, Job, bool]:
     """A world where this operation on a failed job died before that write, and whether it did."""
     fuse = Fuse()
-    world = World(wrap_store=lambda s: Mortal(s, fuse), wrap_queue=lambda q: Mortal(q, fuse))  # type: ignore[return-value]
+    world = World()
+    world.app = world.instance("one", store=Mortal(world.store, fuse), queue=Mortal(world.queue, fuse))
     job = await failed_job(world)
     fuse.light(writes)
     try:
