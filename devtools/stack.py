@@ -53,6 +53,7 @@ class RunningStack:
 def start(options: StackOptions, *, tied: bool) -> RunningStack:
     """Start a stack and wait until it is ready; ``tied``: it stops when this process ends, however it ends.
 
+    A tied stack must be started from the main thread: the kernel takes the end of the starting thread for it.
     Raises :class:`StackStartError` with the reason and the last log lines of the part that failed.
     """
     folder = DataFolder(options.data)

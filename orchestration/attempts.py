@@ -20,6 +20,7 @@ from orchestration.commits import Change, JobWriter
 from orchestration.engine import Run, WorkflowEngineService
 from orchestration.epilogue import Epilogue
 from orchestration.errors import (
+    DependencyUnavailable,
     JobCancelled,
     JobFailed,
     QueueUnavailable,
@@ -96,6 +97,14 @@ class AttemptRunner:
             return await self._end(writer, JobStatus.CANCELLED, None, message_id)
         except JobFailed as error:
             return await self._fail(writer, error, message_id)
+        except (Superseded, DependencyUnavailable):
+            raise
+        except Exception as error:  # noqa: BLE001 - the outermost place of a job: a defect fails the job and is shown
+            _log.exception("attempt crashed", extra={"job_id": writer.job.job_id})
+            crash = JobFailed(
+                f"the attempt crashed: {type(error).__name__}", code="internal_error", retryable=True
+            )
+            return await self._fail(writer, crash, message_id)
         await self.epilogue.run(job)
         return Completed("completed")
 

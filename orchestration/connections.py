@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from layers.contract import Tools
+from layers.contract import ResearchProvider, Tools
 from orchestration.adapters.clock import SystemClock
-from orchestration.bootstrap import Outside
 from orchestration.errors import ConfigurationError
+from orchestration.letters import DeadLetterBox
+from orchestration.ports import Clock, JobStore, MessageQueue, RealtimePublisher
 from orchestration.settings import Settings
 
 if TYPE_CHECKING:
@@ -17,8 +21,22 @@ if TYPE_CHECKING:
     from orchestration.adapters.tables import TableJobStore
     from orchestration.adapters.webpubsub import WebPubSubPublisher
 
+PRODUCT = "ContentArchitect"
+USER_AGENT = f"{PRODUCT}/0.1"
 MAX_CONNECTIONS = 16
 """Beyond 16 storage calls in flight a process gains nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outside:
+    """The adapters, and how to let go of them."""
+
+    store: JobStore
+    queue: MessageQueue
+    publisher: RealtimePublisher
+    letters: DeadLetterBox
+    clock: Clock
+    close: Callable[[], Awaitable[None]]
 
 
 async def connect(settings: Settings) -> Outside:
@@ -26,6 +44,7 @@ async def connect(settings: Settings) -> Outside:
 
     Raises :class:`ConfigurationError` that names what is missing.
     """
+    await asyncio.to_thread(_import_sdks)
     from orchestration.adapters.deadletters import ServiceBusDeadLetters
     from orchestration.adapters.servicebus import ServiceBusQueue
 
@@ -45,6 +64,12 @@ async def connect(settings: Settings) -> Outside:
     return Outside(
         store=store, queue=queue, publisher=publisher, letters=letters, clock=SystemClock(), close=close
     )
+
+
+def _import_sdks() -> None:
+    """In a thread: together they take most of a second, in which the loop has other work."""
+    for module in ("table_batch", "tables", "servicebus", "deadletters", "webpubsub"):
+        import_module(f"orchestration.adapters.{module}")
 
 
 class _Credential:
@@ -152,8 +177,20 @@ def research_tools(settings: Settings) -> Callable[[], Tools]:
 
 
 def _make_tools(settings: Settings) -> Tools:
+    """The library, and what of the open web the settings name; own sources that are pages need no provider."""
+    from orchestration.adapters.guarded_http import GuardedClient
     from orchestration.adapters.library_files import FileLibrary
+    from orchestration.adapters.research_web import Crossref, Wikipedia
+    from orchestration.adapters.web_pages import WebPages
 
     folder = settings.library_dir
-    library = FileLibrary(folder) if folder and "library" in settings.providers else None
-    return Tools(library=library)
+    client = GuardedClient(user_agent=USER_AGENT)
+    makers: dict[str, Callable[[], ResearchProvider]] = {
+        "wikipedia": lambda: Wikipedia(client),
+        "crossref": lambda: Crossref(client),
+    }
+    return Tools(
+        library=FileLibrary(folder) if folder and "library" in settings.providers else None,
+        providers=tuple(makers[name]() for name in settings.providers if name in makers),
+        pages=WebPages(client, agent=PRODUCT),
+    )

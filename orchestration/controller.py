@@ -217,9 +217,9 @@ class ContentArchitectController:
         """Seconds to wait for the end: ``async: false``, ``Prefer: wait=N`` and ``?wait=N`` are one thing."""
         limit = self.settings.sync_wait_seconds
         match = _PREFER_WAIT.search(call.headers.get("prefer", ""))
-        asked = _seconds(call.query.get("wait"), "/wait", limit) or (float(match.group(1)) if match else 0.0)
-        if asked:
-            return min(asked, limit)
+        asked = call.query.get("wait") or (match.group(1) if match else None)
+        if asked is not None:
+            return _seconds(asked, "/wait", limit)
         return 0.0 if request.run_async else limit
 
     async def _owned(self, call: HttpCall) -> StoredJob:

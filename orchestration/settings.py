@@ -51,7 +51,11 @@ class Settings(BaseModel):
     max_delivery_count: int = Field(5, alias="MAX_DELIVERY_COUNT", ge=2, le=2000)
     producer_default_tenant: str = Field("local", alias="PRODUCER_DEFAULT_TENANT", pattern=TENANT.pattern)
     library_dir: Path | None = Field(None, alias="CONTENT_LIBRARY_DIR")
-    research_providers: str = Field("library", alias="RESEARCH_PROVIDERS")
+    research_providers: str = Field(
+        "library",
+        alias="RESEARCH_PROVIDERS",
+        pattern=r"^\s*((library|wikipedia|crossref)\s*(,\s*(library|wikipedia|crossref)\s*)*)?$",
+    )
     instance_id: str = Field(default_factory=socket.gethostname, alias="WEBSITE_INSTANCE_ID")
 
     @property

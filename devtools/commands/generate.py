@@ -160,7 +160,10 @@ def _closing_lines(options: argparse.Namespace, outcome: Outcome) -> list[str]:
     if options.sources is not None:
         again += ["--sources", str(options.sources), *(["--with-library"] if options.with_library else [])]
     return [
-        *(f"warning: {warning.get('code')}: {warning.get('fix')}" for warning in outcome.warnings),
+        *(
+            f"warning: {warning.get('code')} ({warning.get('where')}): {warning.get('fix')}"
+            for warning in outcome.warnings
+        ),
         str(html),
         f"{outcome.output.citations} citations from {outcome.output.sources} sources",
         "Next:",

@@ -47,7 +47,7 @@ def choose_answer(topic: Topic, form: QuestionForm, material: Material) -> tuple
 
 
 def _worth(row: Row, topic: Topic, relevance: float, cue: re.Pattern[str]) -> float:
-    worth = 1.5 * relevance + 0.5 * row.fit
+    worth = 1.5 * relevance + 0.5 * row.fit + 0.4 * row.rank
     worth += 0.4 * bool(cue.search(row.sentences[0]))
     worth += 0.7 * row.opens
     worth += 0.5 * topic.named_in(frozenset(stems(row.sentences[0])))

@@ -28,8 +28,8 @@ _WEAKEST = 0.3  # of the best score of the facet
 class Candidate:
     """A possible section.
 
-    ``scores`` and ``evidence`` are by passage id; ``place`` is where sources bring it and ``fit`` how much it is
-    about the topic, both 0..1.
+    ``scores`` and ``evidence`` are by passage id; ``place`` is where sources bring it, ``fit`` how much it is about
+    the topic and ``rank`` how early its best source comes, all 0..1.
     """
 
     key: str
@@ -40,6 +40,7 @@ class Candidate:
     priority: float = 1.0
     form: SectionForm = "prose"
     fit: float = 1.0
+    rank: float = 1.0
     sources: frozenset[str] = field(default_factory=frozenset)
 
     def mass(self) -> float:
@@ -106,9 +107,7 @@ def speaks(facet: Facet, sentence: str, topic: Topic) -> bool:
     cue = facet.cue.search(sentence)
     if cue is None or facet.naming == "free" or not topic.names:
         return cue is not None
-    if facet.naming == "anywhere":
-        return topic.named_in(stems(sentence))
-    return any(not name.isdisjoint(stems(sentence[: cue.start()])) for name in topic.names)
+    return topic.named_in(stems(sentence if facet.naming == "anywhere" else sentence[: cue.start()]))
 
 
 def within(candidate: Candidate, rows: Collection[str]) -> Candidate:

@@ -71,7 +71,13 @@ def name_labels(rows: Sequence[Row], concepts: Iterable[str]) -> list[str]:
     return [name for name in counts if name in often]
 
 
-def kind_of_name(name: str, texts: Sequence[str]) -> NodeKind:
+def kind_of_label(label: str, texts: Sequence[str], *, known: bool) -> NodeKind:
+    """The kind of a node; a ``known`` keyword that is no telling name is a concept."""
+    kind = _kind_of_name(label, texts) if names(label) else "other"
+    return "concept" if known and kind == "other" else kind
+
+
+def _kind_of_name(name: str, texts: Sequence[str]) -> NodeKind:
     """What a name names, as far as its words or a title before it tell; otherwise ``other``."""
     if name.lower().removeprefix("the ") in _PLACES:
         return "place"

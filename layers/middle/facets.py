@@ -130,7 +130,7 @@ _ALL = (
         heading=r"regulat|law|legal|rules|complian|governance|policy|licen[cs]|permit|standards|approval|oversight",
     ),
     _facet(
-        "environment", "What {does} {short} mean for the environment?", "What about the environment?",
+        "environment", "What {does} {short} mean for the environment?", "What {does} {it} mean for the environment?",
         "Environmental impact",
         cue=r"environment\w*|climate|emissions?\b|carbon\b|sustainab\w+|landfill|recycl\w+|footprint|biodivers\w+|pollut\w+",
         heading=r"environment|climate|sustainab|recycl|footprint|emission|ecolog|biodivers",
@@ -199,7 +199,7 @@ _ALL = (
     _facet(
         "choice", "When is {short} the right choice?", "When does each make sense?", "Choosing between the options",
         cue=r"suit\w*|ideal|prefer\w*|choos\w+|choice|better (?:for|suited|fit)|best (?:for|suited)|instead|depends? on|recommend\w*",
-        heading=r"which (?:one|is|should)|choos|choice|verdict|better|when to|suit|alternatives|who should",
+        heading=r"which (?:one|is|should)|(?:where|when) each|makes? sense|choos|choice|verdict|better|when to|suit|alternatives|who should",
     ),
 )  # fmt: skip
 

@@ -46,7 +46,7 @@ def choose_faq(
     """Up to ``limit`` questions with passages that nothing else uses.
 
     ``taken`` are the passages of answer and sections, ``headings`` and ``facets`` what the sections already treat.
-    Questions of the sources themselves come first, then those of the query plan, then facets without a section.
+    Questions of the sources themselves come first, then facets without a section, then those of the query plan.
     """
     free = [item for item in headed if item.row.id not in taken]
     used: set[str] = set()
@@ -61,13 +61,13 @@ def choose_faq(
 
     for question, passages in source_questions(free).items():
         offer(question, passages)
+    for name in _STANDALONE:
+        if name not in facets:
+            offer(question_of(FACETS[name], topic), speaking(FACETS[name], topic, free))
     known = {item.row.id for item in free}
     for query in queries.queries if queries else ():
         if query.kind == "faq":
             offer(query.text, [row for row in query.passages if row in known])
-    for name in _STANDALONE:
-        if name not in facets:
-            offer(question_of(FACETS[name], topic), speaking(FACETS[name], topic, free))
     return tuple(chosen)
 
 

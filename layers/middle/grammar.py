@@ -65,6 +65,14 @@ def join_names(names: Sequence[str]) -> str:
     return f"{', '.join(names[:-1])} and {names[-1]}"
 
 
+def share_last_word(names: Sequence[str]) -> list[str]:
+    """``red wine``, ``white wine`` -> ``red``, ``white wine``: a last word that all have is said once."""
+    heads = {name.rsplit(" ", 1)[-1] for name in names}
+    if len(heads) > 1 or any(" " not in name for name in names):
+        return list(names)
+    return [*(name.rsplit(" ", 1)[0] for name in names[:-1]), names[-1]]
+
+
 def singular(word: str) -> str:
     """A rough singular, good enough to recognise another form of the same noun."""
     if word.endswith("ies") and len(word) > 4:

@@ -40,7 +40,7 @@ def read_key_points(
     candidates: list[Candidate] = []
     facets: set[str] = set()
     warnings: list[ContentWarning] = []
-    search = Bm25([row.stems for row in material.rows])
+    search = Bm25([row.stems for row in material.rows] if points else [])
     for point in dict.fromkeys(" ".join(point.split()) for point in points):
         facet = generic_facet(point, topic_stems)
         if facet:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from layers.bottom.artifacts import Passage, PassageIndex, Source, SourceSet
 from layers.middle.topic import Topic
-from layers.text.words import stems, words
+from layers.text.words import stems
 
 _FURNITURE = re.compile(
     r"\bcookies?\b.{0,80}\b(?:accept|consent|preferences|policy)|subscribe (?:to|now)|sign up (?:for|to)|newsletter"
@@ -31,8 +31,8 @@ _RUN = 4  # stems in a row that mark a repetition
 class Row:
     """A passage worth using.
 
-    ``place`` is where it stands in its source (0 start, 1 end); ``fit`` is how much it is about the topic, 0..1;
-    ``opens`` tells that it opens its source.
+    ``place`` is where it stands in its source (0 start, 1 end); ``rank`` is how early its source comes (1 first, sources
+    come best first); ``fit`` is how much it is about the topic, 0..1; ``opens`` tells that it opens its source.
     """
 
     passage: Passage
@@ -40,6 +40,7 @@ class Row:
     stems: tuple[str, ...]
     words: int
     place: float
+    rank: float
     fit: float
     opens: bool
 
@@ -64,19 +65,22 @@ class Material:
 
 def gather_material(sources: SourceSet, index: PassageIndex, topic: Topic) -> Material:
     """Rows for all passages but page furniture, fragments and repetitions of an earlier passage."""
-    by_id = {source.id: source for source in sources.sources}
-    titles = {source.id: topic.nearness(stems(source.title)) for source in sources.sources}
+    count = len(sources.sources)
+    known = {
+        source.id: _Known(
+            source=source, title_fit=topic.nearness(stems(source.title)), rank=1 - number / count
+        )
+        for number, source in enumerate(sources.sources)
+    }
     rows: list[Row] = []
     opened: set[str] = set()
     seen = _Seen()
     for passage in index.passages:
-        row = _row(
-            passage, by_id[passage.source], topic, titles[passage.source], opens=passage.source not in opened
-        )
+        row = _row(passage, known[passage.source], topic, opens=passage.source not in opened)
         if row is not None and not seen.repeats(row.stems):
             rows.append(row)
             opened.add(passage.source)
-    return Material(rows=tuple(rows), sources=by_id)
+    return Material(rows=tuple(rows), sources={source.id: source for source in sources.sources})
 
 
 def _repeats_myths(passage: Passage, source: Source) -> bool:
@@ -84,7 +88,17 @@ def _repeats_myths(passage: Passage, source: Source) -> bool:
     return bool(_MYTH.search(passage.heading) or _MYTH.search(source.title))
 
 
-def _row(passage: Passage, source: Source, topic: Topic, title_fit: float, *, opens: bool) -> Row | None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """A source with what holds for all of its passages."""
+
+    source: Source
+    title_fit: float
+    rank: float
+
+
+def _row(passage: Passage, known: _Known, topic: Topic, *, opens: bool) -> Row | None:
+    source = known.source
     spans = passage.sentences or ((passage.start, passage.end),)
     sentences = tuple(source.text[start:end] for start, end in spans)
     sentences = tuple(sentence for sentence in sentences if is_statement(sentence))
@@ -96,9 +110,10 @@ def _row(passage: Passage, source: Source, topic: Topic, title_fit: float, *, op
         passage=passage,
         sentences=sentences,
         stems=tuple(found),
-        words=sum(len(words(sentence)) for sentence in sentences),
+        words=sum(len(sentence.split()) for sentence in sentences),
         place=passage.start / max(1, len(source.text)),
-        fit=_CHOSEN + (1 - _CHOSEN) * (0.65 * own + 0.35 * title_fit),
+        rank=known.rank,
+        fit=_CHOSEN + (1 - _CHOSEN) * (0.65 * own + 0.35 * known.title_fit),
         opens=opens,
     )
 
@@ -106,7 +121,7 @@ def _row(passage: Passage, source: Source, topic: Topic, title_fit: float, *, op
 def is_statement(sentence: str) -> bool:
     """Whether a sentence can stand in an article: long enough, ended, and no page furniture."""
     return (
-        len(words(sentence)) >= _SHORTEST_SENTENCE
+        len(sentence.split()) >= _SHORTEST_SENTENCE
         and sentence.rstrip("\"')]\u201d\u2019 ")[-1:] in {".", "!", "%"}
         and not _FURNITURE.search(sentence)
         and not _FIRST_PERSON.search(sentence)

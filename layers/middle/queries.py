@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from layers.bottom.artifacts import Intent, KeywordPlan, PassageIndex, Question, SourceSet
-from layers.contract import StepContext
+from layers.contract import ContentBrief, StepContext
 from layers.middle.answers import choose_answer
 from layers.middle.artifacts import QueryForm, QueryKind, QueryPlan
-from layers.middle.desk import Desk, lay_out
+from layers.middle.desk import lay_out
 from layers.middle.facets import FACETS, ask
 from layers.middle.faq import source_questions, speaking
 from layers.middle.grammar import is_plural
@@ -28,6 +28,7 @@ _PER_KIND = 8
 _ALIKE = 0.6
 _LONGEST = 12  # words of a question
 _LONGEST_KEYWORD = 3  # words
+_STILTED = re.compile(r"with |what role |how do(?:es)? .+ (?:affect|relate)", re.IGNORECASE)
 _WHAT_VERB = re.compile(r"(?:what|where|how|why)\s+(is|are|do|does|was|were)\b", re.IGNORECASE)
 _SPOKEN: Mapping[str, str] = MappingProxyType({
     "benefits": "the benefits of {short}", "risks": "the risks of {short}", "cost": "the cost of {short}",
@@ -41,13 +42,19 @@ async def optimize_queries(context: StepContext) -> QueryPlan:
     """Conversational, voice and follow-up forms, and the questions that sources themselves ask."""
     return await asyncio.to_thread(
         plan_queries,
-        lay_out(context.brief, context.need(Intent), context.need(SourceSet), context.need(PassageIndex)),
+        context.brief,
+        context.need(Intent),
+        context.need(SourceSet),
+        context.need(PassageIndex),
         context.need(KeywordPlan),
     )
 
 
-def plan_queries(desk: Desk, keywords: KeywordPlan) -> QueryPlan:
+def plan_queries(
+    brief: ContentBrief, intent: Intent, sources: SourceSet, index: PassageIndex, keywords: KeywordPlan
+) -> QueryPlan:
     """The pure part of :func:`optimize_queries`."""
+    desk = lay_out(brief, intent, sources, index)
     found: list[QueryForm] = []
     answer = choose_answer(desk.topic, desk.intent.form, desk.material)
     _add(found, "conversational", desk.topic.question, answer)
@@ -77,6 +84,7 @@ def is_well_formed(question: Question) -> bool:
     text = question.text.strip()
     if (
         not text.endswith("?")
+        or _STILTED.match(text)
         or len(text.split()) > _LONGEST
         or len(question.keyword.split()) > _LONGEST_KEYWORD
     ):

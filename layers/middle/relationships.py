@@ -16,7 +16,7 @@ from itertools import pairwise
 from layers.bottom.artifacts import KeywordPlan, PassageIndex, SourceSet
 from layers.contract import ContentBrief, StepContext
 from layers.middle.artifacts import Relation, TopicEdge, TopicGraph, TopicNode
-from layers.middle.entities import Mentions, concept_labels, kind_of_name, name_labels
+from layers.middle.entities import Mentions, concept_labels, kind_of_label, name_labels
 from layers.middle.material import Material, Row, gather_material
 from layers.middle.topic import Topic, read_topic
 from layers.text.words import stems
@@ -79,12 +79,13 @@ def build_graph(
     labels = [*concepts, *name_labels(material.rows, concepts)]
     mentions = Mentions(labels, aliases={topic.short: topic.head} if not topic.sides else {})
     shown, edges = _read(material.rows, mentions)
+    unshown = (keyword.phrase for keyword in keywords.keywords if not keyword.passages)
     nodes = _nodes(labels, frozenset(concepts), shown, material)
     ids = {node.label: node.id for node in nodes}
     return TopicGraph(
         nodes=nodes,
         edges=_edges(edges, ids),
-        gaps=find_gaps((*brief.search_keywords, *(k.phrase for k in keywords.keywords)), material.rows),
+        gaps=find_gaps((*brief.search_keywords, *unshown), material.rows),
     )
 
 
@@ -140,7 +141,7 @@ def _nodes(
         TopicNode(
             id=f"N{number}",
             label=label,
-            kind="concept" if label in concepts else kind_of_name(label, material.texts),
+            kind=kind_of_label(label, material.texts, known=label in concepts),
             weight=round(len(shown[label]) / most, 3),
             passages=tuple(shown[label][:_PASSAGES]),
         )

@@ -10,16 +10,20 @@ import asyncio
 
 from layers.bottom.artifacts import Intent, PassageIndex, SourceSet
 from layers.contract import ContentBrief, ContentWarning, StepContext
+from layers.middle.allocation import NEEDED_SENTENCES
 from layers.middle.answers import choose_answer
 from layers.middle.artifacts import DroppedSection, Outline, QueryPlan
 from layers.middle.calls_to_action import call_to_action
+from layers.middle.candidates import facet_candidate
 from layers.middle.desk import Desk, lay_out
-from layers.middle.facets import FACETS
+from layers.middle.facets import FACETS, Facet
 from layers.middle.faq import choose_faq
 from layers.middle.key_points import KeyPointReading, read_key_points, without_evidence
 from layers.middle.sections import Sections, plan_sections
 from layers.middle.titles import make_title
 from layers.middle.wording import question_of
+
+_OWN_OF_ANSWER = 1  # passages kept for the answer alone; of the others it takes a sentence or two
 
 
 async def structure_content(context: StepContext) -> Outline:
@@ -43,9 +47,10 @@ def build_outline(
 ) -> Outline:
     """The pure part of :func:`structure_content`."""
     desk = lay_out(brief, intent, sources, index)
+    focus = _focus(desk)
     answer = choose_answer(desk.topic, intent.form, desk.material)
     points = read_key_points(brief.key_points, desk.material, desk.casing, desk.topic_stems)
-    sections = plan_sections(desk, points, answer)
+    sections = plan_sections(desk, points, () if focus else answer[:_OWN_OF_ANSWER])
     taken = {*answer, *(row for plan in sections.plans for row in plan.passages)}
     faq = choose_faq(
         desk.topic,
@@ -56,7 +61,6 @@ def build_outline(
         queries=queries,
         limit=desk.budget.faq,
     )
-    focus = FACETS.get(desk.topic.focus or "")
     return Outline(
         title=make_title(desk.topic, brief.content_type, sections.facets),
         template=desk.plan.template,
@@ -70,6 +74,15 @@ def build_outline(
         call_to_action=call_to_action(brief.purpose, brief.audience, brief.tone),
         warnings=_warnings(desk, points, sections),
     )
+
+
+def _focus(desk: Desk) -> Facet | None:
+    """The facet that the topic itself asks for, where there is evidence to answer it."""
+    facet = FACETS.get(desk.topic.focus or "")
+    if facet is None:
+        return None
+    held = facet_candidate(facet, desk.headed, facet.title, desk.topic).evidence
+    return facet if sum(held.values()) >= NEEDED_SENTENCES else None
 
 
 def _warnings(desk: Desk, points: KeyPointReading, sections: Sections) -> tuple[ContentWarning, ...]:

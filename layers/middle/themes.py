@@ -37,7 +37,13 @@ def find_themes(desk: Desk, free: Sequence[HeadedRow]) -> list[Candidate]:
 
 
 def _worthiness(theme: Candidate) -> float:
-    return min(theme.mass(), _SATURATION) * theme.fit**2 * (1 + 0.3 * (len(theme.sources) - 1))
+    """Evidence, nearness to the topic, sources that share the theme, and the rank of the best of them."""
+    return (
+        min(theme.mass(), _SATURATION)
+        * theme.fit**2
+        * (0.6 + 0.4 * theme.rank)
+        * (1 + 0.3 * (len(theme.sources) - 1))
+    )
 
 
 def theme_candidates(headed: Sequence[HeadedRow], topic_stems: frozenset[str]) -> list[Candidate]:
@@ -79,6 +85,8 @@ def _theme(
         scores=scores,
         evidence=evidence,
         place=place,
+        fit=_mean_fit(rows),
+        rank=max(row.rank for row in rows),
         sources=sources,
     )
 
@@ -142,5 +150,6 @@ def _title(heading: str, special: Iterable[str], place: float, rows: Sequence[Ro
         evidence={row.id: len(row.sentences) for row in rows},
         place=place,
         fit=_mean_fit(rows),
+        rank=rows[0].rank,
         sources=frozenset((source,)),
     )

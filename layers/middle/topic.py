@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from layers.middle.casing import Casing, capitalise, is_title_case
-from layers.middle.grammar import gerund, is_plural, join_names, singular
+from layers.middle.grammar import gerund, is_plural, join_names, share_last_word, singular
 from layers.text.words import stems
 
 TopicShape = Literal["subject", "how_to", "comparison", "question", "list"]
@@ -119,7 +119,7 @@ class Topic:
         if self.shape == "how_to":
             return _HOW_TO.sub(r"How do you \1?", text)
         if self.shape == "comparison":
-            return f"How do {join_names(self.sides)} differ?"
+            return f"How do {join_names(share_last_word(self.sides))} differ?"
         if self.shape == "question":
             return f"{text}?"
         if self.shape == "list" or not self.subject:
@@ -187,7 +187,7 @@ def _lacks_head(side: str, head: str, corpus: str) -> bool:
     if singular(head) in side:
         return False
     alone = len(re.findall(rf"\b{re.escape(side)}\b", corpus))
-    joined = len(re.findall(rf"\b{re.escape(side)}s?[ -]{re.escape(singular(head))}", corpus))
+    joined = len(re.findall(rf"\b{re.escape(side)}[ -]{re.escape(singular(head).removesuffix('y'))}", corpus))
     return joined * 3 >= alone if alone else "-" in side
 
 

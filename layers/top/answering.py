@@ -60,7 +60,8 @@ def _worth(pool: CandidatePool, question: Question, candidate: Candidate) -> flo
     """Relevance, and what makes a good opening: a definition, the topic as the subject, a document's own opening."""
     subject = pool.vector(stems(" ".join(candidate.text.split()[:_SUBJECT_WORDS])))
     score = relevance(pool, question, candidate) + 0.2 * pool.coverage(question.vector, subject)
-    return score + 0.15 * defines(question, candidate) + 0.12 * pool.opens_source(candidate)
+    score += 0.15 * defines(question, candidate) + 0.12 * pool.opens_source(candidate)
+    return score - 0.15 * candidate.procedure
 
 
 def _filled(

@@ -36,6 +36,7 @@ from layers.top.variants import make_variants
 Status = Literal["complete", "partial", "insufficient_evidence"]
 
 _SEVERITIES = ("error", "warning", "info")
+_STUB = 0.4
 
 
 async def assemble_package(context: StepContext) -> ContentPackage:
@@ -195,13 +196,18 @@ def _written(context: StepContext, article: Article, sources: SourceSet) -> dict
 
 
 def _status(context: StepContext, written: Article | None, evidence: tuple[Evidence, ...]) -> Status:
-    """Complete when the job has what was asked for; partial when a report is there but found nothing to rest on."""
+    """Complete when the job has what was asked for; partial when the evidence carried only a stub of it."""
     if context.brief.job_type is JobType.CONTENT_GENERATION:
-        return "complete" if written is not None else "insufficient_evidence"
+        return _status_of(written, context.have(Outline)) if written else "insufficient_evidence"
     if evidence:
         return "complete"
     checked = context.have(CitationReport) is not None
     return "partial" if checked and context.need(SourceSet).sources else "insufficient_evidence"
+
+
+def _status_of(written: Article, outline: Outline | None) -> Status:
+    wanted = outline.min_words * _STUB if outline else 0
+    return "complete" if written.sections and written.answer and written.word_count >= wanted else "partial"
 
 
 def _notices(context: StepContext) -> tuple[ContentWarning, ...]:

@@ -17,7 +17,7 @@ from layers.text.numbers import figures
 from layers.text.similarity import jaccard
 from layers.text.words import stems
 from layers.top.cleaning import collapse, standing_alone, starts_with_connective, without_marks
-from layers.top.suitability import is_aside, is_denied, is_usable, needs_antecedent
+from layers.top.suitability import is_aside, is_denied, is_procedure, is_usable, needs_antecedent
 
 Vector = Mapping[str, float]
 
@@ -50,6 +50,7 @@ class Candidate:
     figures: frozenset[str]
     defined: Vector
     aside: bool
+    procedure: bool
     lead: bool
 
     @property
@@ -112,6 +113,7 @@ class CandidatePool:
             figures=frozenset(figures(quote)),
             defined=self._defined(text) if alone is not None else {},
             aside=is_aside(text),
+            procedure=is_procedure(text),
             lead=start == passage.start,
         )
 

@@ -17,6 +17,10 @@ _PARENTHESIS: Final = re.compile(
     r"\s?\((?:see\s[^()]*|(?:Fig(?:ure|\.)|Table|Box|Appendix)\s[^()]*|[^()\d]*\bet al\.?,?\s?\d{4}[^()]*"
     r"|[A-Z][\w’'-]+(?:\s(?:and|&)\s[A-Z][\w’'-]+)?,?\s\d{4}[a-z]?(?:;[^()]*)?)\)"
 )
+_ABSTRACT_LABEL: Final = re.compile(
+    r"^(?:BACKGROUND|RESULTS?|CONCLUSIONS?|FINDINGS|INTERPRETATION|IMPORTANCE|INTRODUCTION|Background|Results|Conclusions?|Findings|Interpretation)"
+    r"(?::\s+|\s+(?=[A-Z0-9]))"
+)
 _CONNECTIVE: Final = re.compile(
     r"^(?:however|moreover|furthermore|additionally|in addition|also|therefore|thus|hence|consequently|as a result|"
     r"accordingly|nevertheless|nonetheless|meanwhile|indeed|in fact|of course|finally|first(?:ly)?|second(?:ly)?|"
@@ -35,8 +39,8 @@ def collapse(text: str) -> str:
 
 
 def without_marks(text: str) -> str:
-    """The sentence without reference marks and bracketed pointers, ending in a stop."""
-    cleaned = collapse(_PARENTHESIS.sub("", _REFERENCE_MARK.sub("", text)))
+    """The sentence without reference marks, bracketed pointers and the label of an abstract, ending in a stop."""
+    cleaned = collapse(_PARENTHESIS.sub("", _REFERENCE_MARK.sub("", _ABSTRACT_LABEL.sub("", text))))
     cleaned = re.sub(r"\s+([.,;:])", r"\1", cleaned)
     if cleaned and cleaned[0].islower() and cleaned.split()[0].isalpha() and cleaned.split()[0].islower():
         cleaned = cleaned[0].upper() + cleaned[1:]

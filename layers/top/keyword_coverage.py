@@ -48,7 +48,7 @@ def stuffed(article: Article, plan: KeywordPlan) -> list[str]:
 def package_questions(
     article: Article, plan: KeywordPlan, queries: QueryPlan | None
 ) -> tuple[PackageQuestion, ...]:
-    """Every question with the part that answers it: by its wording, or because it holds the question's evidence."""
+    """Every question with the part that answers it: by its wording, else the one with most of its evidence."""
     offered: list[tuple[str, str, tuple[str, ...]]] = [
         (question.text, question.kind, question.passages) for question in plan.questions
     ]
@@ -65,12 +65,17 @@ def _question(
     article: Article,
 ) -> PackageQuestion:
     bag = stems(text)
-    by_id = {item.id: item for item in article.evidence}
+    passage_of = {item.id: item.passage for item in article.evidence}
+    best: tuple[float, str, tuple[str, ...]] | None = None
     for name, heading, evidence in parts:
-        own = tuple(item for item in evidence if by_id[item].passage in passages)
-        if own or jaccard(bag, stems(heading)) > _ANSWERS:
-            return PackageQuestion(question=text, kind=kind, answered_by=name, evidence=own)
-    return PackageQuestion(question=text, kind=kind, answered_by=None)
+        own = tuple(item for item in evidence if passage_of[item] in passages)
+        alike = jaccard(bag, stems(heading))
+        worth = (2.0 if alike > _ANSWERS else 0.0) + len(own) / (1 + len(own))
+        if worth and (best is None or worth > best[0]):
+            best = (worth, name, own)
+    if best is None:
+        return PackageQuestion(question=text, kind=kind, answered_by=None)
+    return PackageQuestion(question=text, kind=kind, answered_by=best[1], evidence=best[2])
 
 
 def _parts(article: Article) -> list[tuple[str, str, tuple[str, ...]]]:

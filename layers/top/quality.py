@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from layers.bottom.artifacts import KeywordPlan, SourceSet
 from layers.contract import Audience, ContentBrief, Tone
@@ -18,6 +19,7 @@ from layers.text.words import stems
 from layers.top.artifacts import Article, CitationReport, Quality, QualityPart, SchemaMarkup, Sentence
 from layers.top.figures import salient_figure
 from layers.top.keyword_coverage import covered, stuffed
+from layers.top.layout import blocks
 
 _DUPLICATE = 0.8
 _ANSWER_WORDS = (40, 80)
@@ -59,7 +61,9 @@ def _parts(given: QualityInput, measured: Readability) -> list[QualityPart | Non
         _grounding(article.all_sentences(), grounded),
         _precision(grounded, given.citations),
         _diversity(article, given.sources),
+        _credibility(article, given.citations),
         _answer_first(article),
+        _cohesion(article),
         _length(article, given.outline),
         _keywords(article, given.keywords),
         _figures(grounded),
@@ -113,6 +117,37 @@ def _diversity(article: Article, sources: SourceSet) -> QualityPart:
         value,
         1.0,
         f"{used} of {len(counts)} sources are cited, the most used one gives {share:.0%} of the evidence",
+    )
+
+
+def _credibility(article: Article, report: CitationReport | None) -> QualityPart | None:
+    if report is None or not article.evidence:
+        return None
+    scores = {judged.source: judged.score for judged in report.credibility}
+    mean = sum(scores.get(item.source, 0.0) for item in article.evidence) / len(article.evidence)
+    return _part(
+        "source_credibility",
+        mean,
+        1.5,
+        "mean credibility of the sources, each counted as often as it is quoted",
+    )
+
+
+def _cohesion(article: Article) -> QualityPart | None:
+    """Whether neighbouring sentences speak of the same thing, by shared stems."""
+    runs = [
+        block
+        for section in article.sections
+        if section.form == "prose"
+        for block in blocks(section.sentences)
+    ]
+    pairs = [pair for run in runs for pair in pairwise([sentence for sentence in run if sentence.evidence])]
+    if not pairs:
+        return None
+    linked = sum(bool(set(stems(one.text)) & set(stems(other.text))) for one, other in pairs)
+    share = linked / len(pairs)
+    return _part(
+        "cohesion", share, 1.0, f"{linked} of {len(pairs)} neighbouring sentences share a content word"
     )
 
 

@@ -58,6 +58,11 @@ class Citations:
         found = [self._evidence[evidence_id] for evidence_id in sentence.evidence]
         return tuple((self._numbers[item.source], item) for item in found)
 
+    def works_behind(self, item: Evidence) -> tuple[Reference, ...]:
+        """The references that stand behind one quoted passage."""
+        works = self.entry(self._numbers[item.source]).works
+        return tuple(work.reference for work in works if work.reference.number in item.references)
+
     def entry(self, number: int) -> CitedSource:
         """The entry with this number."""
         return self.entries[number - 1]

@@ -16,7 +16,7 @@ from layers.top.artifacts import Article, Evidence, Section, Sentence
 from layers.top.figures import salient_figure
 from layers.top.layout import Block, lay_out
 from layers.top.page_style import STYLE
-from layers.top.references import Citations
+from layers.top.references import Citations, reference_title
 from layers.top.render_sources import render_sources
 
 _TAGS: Final = {
@@ -162,10 +162,11 @@ def _marks(sentence: Sentence, citations: Citations) -> str:
 
 
 def _mark(note: str, number: int, item: Evidence, citations: Citations) -> str:
-    source = citations.entry(number).source
+    behind = [reference_title(work) for work in citations.works_behind(item)]
+    origin = citations.entry(number).source.title + (f", based on: {'; '.join(behind)}" if behind else "")
     return (
         f'\u2060<sup><a href="#source-{number}" aria-describedby="{escape(note)}" '
         f'aria-label="Source {number}">[{number}]</a>'
         f'<span class="note" role="tooltip" id="{escape(note)}">“{escape(item.quote)}”'
-        f'<span class="from">{escape(source.title)}</span></span></sup>'
+        f'<span class="from">{escape(origin)}</span></span></sup>'
     )

@@ -29,12 +29,11 @@ def _source(entry: CitedSource) -> str:
         details.append(escape(source.locator))
     byline = f" · {' · '.join(details)}" if details else ""
     works = "".join(_work(work) for work in entry.works)
+    behind = {sentence for work in entry.works for sentence in work.sentences}
+    direct = tuple(sentence for sentence in entry.sentences if sentence not in behind)
     return (
         f'<li id="source-{entry.number}"><strong>{_linked(source.title, safe_url(source.url, source.doi))}</strong>'
-        f"{byline} {_back_links(entry.sentences)}"
-        + (f"<ul>{works}</ul>" if works else "")
-        + _quotes(entry)
-        + "</li>"
+        f"{byline} {_back_links(direct)}" + (f"<ul>{works}</ul>" if works else "") + _quotes(entry) + "</li>"
     )
 
 
@@ -57,6 +56,7 @@ def _linked(title: str, url: str | None) -> str:
 
 
 def _back_links(sentences: tuple[str, ...]) -> str:
+    """Links back to the citing sentences; at the document only those without a work behind them."""
     links = " ".join(
         f'<a href="#{escape(sentence)}" aria-label="Back to citation {place}">↩{place}</a>'
         for place, sentence in enumerate(sentences, start=1)

@@ -27,6 +27,7 @@ FindingKind = Literal["claim", "statistic", "quote"]
 _QUESTIONS = 12
 _PASSAGES = 8
 _SENTENCES = 4
+_FAIR_SHARE = 0.3
 _SAME_STATEMENT = 0.5
 _SAME_SUBJECT = 0.4
 _PAIRS = 12
@@ -65,8 +66,9 @@ def build_research(
     findings: list[ResearchFinding] = []
     unanswered: list[str] = []
     for question in asked:
+        known = {row.id for row in table.as_tuple()}
         rows = _evidence_for(question, search, table)
-        findings += _findings(question.text, rows)
+        findings += _findings(question.text, [row for row in rows if row.id not in known])
         if not rows:
             unanswered.append(question.text)
     evidence = table.as_tuple()
@@ -94,19 +96,23 @@ def _questions(brief: ContentBrief, keywords: KeywordPlan) -> list[_Asked]:
 
 
 def _evidence_for(question: _Asked, search: PassageSearch, table: EvidenceTable) -> list[Evidence]:
-    """The best sentences for a question that no earlier question has taken."""
+    """The best sentences for a question; those that an earlier question has taken come on top of the limit.
+
+    The passages that the plan names for the question come first; a search fills up, with sentences that hold a
+    fair share of its words.
+    """
     known = {row.id for row in table.as_tuple()}
-    passages = [search.by_id(passage) for passage in question.passages]
-    passages += [
-        found for found, _ in search.search(question.text, _PASSAGES) if found.id not in question.passages
-    ]
-    found = search.best_sentences(question.text, passages, 3 * _SENTENCES)
+    named = [search.by_id(passage) for passage in question.passages]
+    searched = [found for found, _ in search.search(question.text, _PASSAGES, exclude=question.passages)]
+    found = search.best_sentences(question.text, named, _SENTENCES)
+    others = search.best_sentences(question.text, searched, 2 * _SENTENCES)
+    found += [sentence for sentence in others if sentence.score >= _FAIR_SHARE]
     rows: list[Evidence] = []
+    fresh = 0
     for sentence in found:
-        if len(rows) < _SENTENCES and _stands(sentence):
-            row = table.add(sentence.passage, sentence.start, sentence.end)
-            if row.id not in known:
-                rows.append(row)
+        if fresh < _SENTENCES and _stands(sentence):
+            rows.append(table.add(sentence.passage, sentence.start, sentence.end))
+            fresh += rows[-1].id not in known
     return rows
 
 
@@ -140,7 +146,8 @@ def _findings(question: str, rows: Sequence[Evidence]) -> list[ResearchFinding]:
 def _pairs(
     evidence: Sequence[Evidence], search: PassageSearch, threshold: float
 ) -> Iterable[tuple[Evidence, Evidence]]:
-    """Pairs from different sources that speak of the same, by weighted words without figures."""
+    """Pairs from different sources that speak of the same, by weighted words without figures; in source order."""
+    evidence = sorted(evidence, key=lambda row: (len(row.source), row.source, row.start))
     bags = [[word for word in stems(row.quote) if not word[0].isdigit()] for row in evidence]
     for at, first in enumerate(evidence):
         for other in range(at + 1, len(evidence)):

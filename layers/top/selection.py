@@ -89,7 +89,9 @@ def ask(
     """The question that these texts put, with the passages that are known to answer it."""
     bag = [stem for text in texts for stem in stems(text)]
     ranks = {passage: rank for rank, passage in reversed(list(enumerate(passages)))}
-    return Question(vector=pool.vector(bag), ranks=ranks, floor=floor, taste=taste)
+    return Question(
+        vector=pool.vector(bag), ranks=ranks, floor=floor, headings=pool.headings_like(texts), taste=taste
+    )
 
 
 def relevance(pool: CandidatePool, question: Question, candidate: Candidate) -> float:
@@ -104,7 +106,7 @@ def relevance(pool: CandidatePool, question: Question, candidate: Candidate) -> 
     score += question.taste.figures * bool(_telling_figures(candidate))
     score += question.taste.definitions * defines(question, candidate) + 0.03 * candidate.lead
     score -= 0.008 * max(0, candidate.words - question.taste.comfortable)
-    return score - 0.1 * candidate.aside - 0.03 * (candidate.words < 9)
+    return score - 0.1 * candidate.aside - 0.08 * candidate.procedure - 0.03 * (candidate.words < 9)
 
 
 def defines(question: Question, candidate: Candidate) -> bool:

@@ -50,6 +50,10 @@ _ADDRESSES_A_MODEL: Final = re.compile(
     )""",
     re.VERBOSE | re.IGNORECASE,
 )
+_ABSTRACT_PART: Final = re.compile(
+    r"^(?:Objectives?|Aims?|Setting|Participants|Design|(?:Materials and )?Methods?|Interventions?|Eligibility|Funding|Purpose|Study (?:selection|design)|"
+    r"Data (?:sources|abstraction|extraction|synthesis|collection)|(?:Main )?Outcomes?(?: measures?)?|Context|Patients)(?::\s|\s(?=[A-Z0-9]))"
+)
 _WHEN_IT_WAS_WRITTEN: Final = re.compile(
     r"\b(?:yesterday|tomorrow|tonight|(?:last|this|next)\s(?:week|month|year|spring|summer|autumn|fall|winter|weekend|season|"
     r"monday|tuesday|wednesday|thursday|friday|saturday|sunday)|(?:since|until)\slast\s\w+|\w+\s(?:days?|weeks?|months?|years?)\sago|these\sdays)\b",
@@ -65,6 +69,10 @@ _ADDRESS: Final = re.compile(
 )
 _MARKUP: Final = re.compile(r"[|<>{}\t]|</|\*\*|__|```|\]\(|&\w+;|\\[a-z]")
 _FIRST_PERSON: Final = re.compile(r"(?<!\w)(?:I|I['’]\w+|[Mm]y|[Ww]e|[Ww]e['’]\w+|[Oo]urs?|us)(?!\w)(?!\.)")
+_PROCEDURE: Final = re.compile(
+    r"\b(?:was|were|been)\s(?:\w+ly\s)?(?:undertaken|performed|recruited|enrolled|randomi[sz]ed|analy[sz]ed|calculated|assessed|collected|retrieved|referred|included|excluded|obtained)\b"
+    r"|\b[np]\s?[=<>≤]\s?[\d.]|\b95\s?%\s(?:CI|confidence)|\b(?:we|were)\ssearched\b"
+)
 _LABEL: Final = re.compile(r"^(?:[A-Z][\w-]*)(?:\s[\w-]+){0,3}:\s")
 _SPEECH: Final = re.compile(
     r"[,.!?][\"”]\s(?:says|said|explains|adds|writes|argues|according)\b|\b(?:says|said|told)[,:]?\s[\"“]"
@@ -100,6 +108,7 @@ _DEPENDENT: Final = re.compile(
         despite\s(?:this|that|these)|to\s(?:do|achieve|address|avoid|prevent|fix|solve)\s(?:so|this|that|it|these)|after\s(?:this|that)|before\s(?:this|that)|from\s(?:this|that|there)|
         of\s(?:these|those|them|the\srest)|among\s(?:these|those|them|the)|as\sa\sresult\sof\s(?:this|that)|part\sof\sthe|that\ssaid|what['’]?s?\smore|more\sthan\sthat|much\sof\s(?:this|that|it|the)|much\sthe\ssame|like\sthis|
         the\slast\sof|rather|even\sthen|even\sthat|only\sthen|nor|worse|better\sstill|not\sonly\sthat)\b
+    | number\s(?:one|two|three|four|five)\b
     | (?:when|if|while|as|although|though|because|since|after|before|once|where|unless|until|whether|how|what)\s(?:it|they|this|these|those|he|she|that|its|their|doing)\b
     | the\s(?:{_SHOWN_BEFORE})\b(?!\s(?:of|for|between|in|that|to|behind|on|with)\b)
     | \w+ing\s(?:this|that|these|those|them|it|so)\b
@@ -119,7 +128,7 @@ _LEANS: Final = re.compile(
     | ^(?:if|when|once|after|unless)\sthe\s\w+\s(?:is|are|was|were|has|have|does|do)\b
     | ^(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozens|several|many|most|few|some|all)\s(?:\w+ed|were|are|was|is|did|have|had|said|went|came|got)\b
     | ^the\s(?!(?:world|internet|sun|moon|earth|web|public|government|state|climate|economy|body|brain|heart|skin|sky|weather|law|market|industry|us|uk|eu|un|usa)\b)
-        [a-z]+\s(?:is|are|was|were|has|have|had|can|could|may|might|must|will|would|should|does|do|did|[a-z]{2,}(?:ed|[^su\W]s)|like|then|also|only|still|now|never|always|just)\b
+        (?:(?!\w+est\b|most|main|only|key|first|last|average|median|mean|total|global|human|general|modern|current|simplest)[a-z-]+\s)?[a-z]+\s(?:is|are|was|were|has|have|had|can|could|may|might|must|will|would|should|does|do|did|[a-z]{2,}(?:ed|[^su\W]s)|like|then|also|only|still|now|never|always|just)\b
     )""",
     re.VERBOSE | re.IGNORECASE,
 )
@@ -129,14 +138,14 @@ _PLURAL: Final = re.compile(
     re.IGNORECASE,
 )
 _OBJECT: Final = re.compile(
-    r"^(?!.{0,40}\b(?:and|but|or|that|because|if|when|while|as|since|so|which|where|who|than|find|finds|found|makes?|made|keeps?|considers?|takes?)\s+(?:\w+\s)?it\b)(?:[\w’'-]+\s){1,5}it\b",
+    r"^(?!.{0,40}\b(?:and|but|or|that|because|if|when|while|as|since|so|which|where|who|than|find|finds|found|makes?|made|keeps?|considers?|takes?)\s+(?:\w+\s)?it\b)(?:[\w’'-]+\s){1,7}it\b",
     re.IGNORECASE,
 )
-_STUDY: Final = "study|trial|experiment|survey|sample|review|analysis|report|paper|test|project|programme|program|group|period|case|year"
+_STUDY: Final = "study|trial|experiment|survey|sample|review|analysis|report|paper|test|project|programme|program|group|period|case|year|model|cohort|country|region"
 _MENTIONED: Final = re.compile(
     rf"\b(?:(?:this|these|those)\s(?!(?:is|are|was|were|who|that|of|can|may|will|has|have|year|week|month|century|decade)\b)(?P<noun>[a-z]+)"
-    rf"|(?:that|the\ssame|such\s(?:an?\s)?)\s?(?P<study>{_STUDY})\b|(?:in|by|of|from)\sthe\s(?P<bare>{_STUDY})\b(?!\s(?:of|for|on|by|in|that|with|to|from|\w+ed)\b)"
-    r"|\bthe\s(?P<people>authors|researchers|investigators|latter|former)\b)"
+    rf"|(?:that|the\ssame|such\s)\s?(?P<study>{_STUDY})\b|(?:[Ii]n|[Bb]y|of|[Ff]rom)\sthe\s(?P<bare>{_STUDY})\b(?!\s(?:of|for|on|by|in|that|with|to|from|\w+ed)\b)"
+    r"|\bsuch\san?\s(?P<kind>[a-z]+)|\bthe\s(?P<people>authors|researchers|investigators|latter|former)\b)"
 )
 
 
@@ -146,7 +155,7 @@ def is_usable(text: str, word_count: int) -> bool:
         return False
     if _BOILERPLATE.search(text) or _POINTS_ELSEWHERE.search(text) or _WHEN_IT_WAS_WRITTEN.search(text):
         return False
-    if _FIRST_PERSON.search(text):
+    if _FIRST_PERSON.search(text) or _ABSTRACT_PART.match(text):
         return False
     return not (_ADDRESSES_A_MODEL.search(text) or _ADDRESS.search(text) or _MARKUP.search(text))
 
@@ -182,6 +191,11 @@ def is_denied(following: str) -> bool:
 def is_aside(text: str) -> bool:
     """Whether it is direct speech, whose speaker needs an introduction, or a note under a label ("Cost: ...")."""
     return text[:1] in '"“‘' or _LABEL.match(text) is not None or _SPEECH.search(text) is not None
+
+
+def is_procedure(text: str) -> bool:
+    """Whether it tells how a study was done or gives its test statistics, not what it found."""
+    return _PROCEDURE.search(text) is not None
 
 
 def _looks_like_prose(text: str) -> bool:

@@ -10,45 +10,77 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from layers.bottom.artifacts import KeywordPlan
+from layers.bottom.artifacts import KeywordPlan, Source
+from layers.contract import Platform
 from layers.middle.artifacts import PlatformPlan, PlatformRule
-from layers.top.artifacts import Article, Sentence, Variant, VariantPart
+from layers.top.artifacts import Article, Section, Sentence, Variant, VariantPart
 from layers.top.figures import salient_figure
 from layers.top.references import Citations, safe_url
+from layers.top.suitability import needs_antecedent
 from layers.top.weighted_length import weighted_length
 
-_SOURCES_HEADING = "Sources:"
 _PER_SECTION = 2
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Line:
-    """A piece of a variant: text, and the sentence it is, or None for headings, hashtags and sources."""
-
-    text: str
-    sentence: Sentence | None = None
-    joins: str = " "
 
 
 @dataclass(slots=True)
 class _Draft:
-    """A part in the making; a line goes in only where the part stays within the limit."""
+    """A part in the making: paragraphs of sentences, closed by what they need (sources) and what fits (hashtags)."""
 
-    limit: int
+    paragraphs: dict[str, list[Sentence]] = field(default_factory=dict)
+    closing: tuple[str, ...] = ()
+
+    def sentences(self) -> list[Sentence]:
+        """What it says, in reading order."""
+        return [sentence for paragraph in self.paragraphs.values() for sentence in paragraph]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Platform:
+    """One platform's rule with what rendering needs."""
+
+    rule: PlatformRule
+    citations: Citations
     measure: Callable[[str], int]
-    reserved: int = 0
-    text: str = ""
-    claims: list[str] = field(default_factory=list)
 
-    def add(self, line: _Line) -> bool:
-        """Add the line if it fits, and say whether it did."""
-        longer = f"{self.text}{line.joins}{line.text}" if self.text else line.text
-        if self.measure(longer) + self.reserved > self.limit:
-            return False
-        self.text = longer
-        if line.sentence is not None and line.sentence.kind != "editorial":
-            self.claims.append(line.sentence.id)
-        return True
+    def text(self, draft: _Draft) -> str:
+        """The draft as the platform shows it."""
+        paragraphs = [
+            " ".join(map(self._cited, paragraph)) for paragraph in draft.paragraphs.values() if paragraph
+        ]
+        return "\n\n".join([*paragraphs, *self._sources(draft.sentences()), *draft.closing])
+
+    def fits(self, draft: _Draft) -> bool:
+        """Whether the draft is within the limit, as the platform counts."""
+        return self.measure(self.text(draft)) <= self.rule.limit
+
+    def add(self, draft: _Draft, paragraph: str, sentence: Sentence) -> bool:
+        """Add a sentence to a paragraph if the draft stays within the limit, and say whether it did."""
+        there = draft.paragraphs.setdefault(paragraph, [])
+        there.append(sentence)
+        if self.fits(draft):
+            return True
+        there.pop()
+        return False
+
+    def close(self, draft: _Draft, line: str | None) -> None:
+        """Add a closing line if it fits."""
+        if line:
+            before = draft.closing
+            draft.closing = (*before, line)
+            if not self.fits(draft):
+                draft.closing = before
+
+    def _cited(self, sentence: Sentence) -> str:
+        marks = "".join(f"[{number}]" for number in self._numbers([sentence]))
+        return f"{sentence.text} {marks}" if marks and self.rule.keep_citations else sentence.text
+
+    def _numbers(self, sentences: Sequence[Sentence]) -> list[int]:
+        return sorted({number for sentence in sentences for number, _ in self.citations.of(sentence)})
+
+    def _sources(self, sentences: Sequence[Sentence]) -> list[str]:
+        numbers = self._numbers(sentences) if self.rule.keep_citations else []
+        lines = [_source_line(number, self.citations.entry(number).source) for number in numbers]
+        return ["\n".join(["Sources:", *lines])] if lines else []
 
 
 def make_variants(
@@ -60,24 +92,25 @@ def make_variants(
     return tuple(_variant(article, citations, rule, _hashtags(keywords, rule)) for rule in plan.platforms)
 
 
-def _variant(article: Article, citations: Citations, rule: PlatformRule, tags: Sequence[str]) -> Variant:
-    measure = _measure(rule)
-    drafts = (
-        _thread(article, rule, tags, measure)
-        if rule.max_parts > 1
-        else [_block(article, citations, rule, tags, measure)]
+def _variant(article: Article, citations: Citations, rule: PlatformRule, tags: str) -> Variant:
+    platform = _Platform(rule=rule, citations=citations, measure=_measure(rule))
+    drafts = _thread(article, platform, tags) if rule.max_parts > 1 else [_block(article, platform, tags)]
+    parts = tuple(
+        VariantPart(
+            text=(text := platform.text(draft)),
+            used=platform.measure(text),
+            claims=tuple(sentence.id for sentence in draft.sentences()),
+        )
+        for draft in drafts
+        if draft.sentences()
     )
-    used = {claim for draft in drafts for claim in draft.claims}
+    used = {claim for part in parts for claim in part.claims}
     grounded = [sentence.id for sentence in article.all_sentences() if sentence.kind != "editorial"]
     return Variant(
         platform=rule.platform.value,
         unit=rule.unit,
         limit=rule.limit,
-        parts=tuple(
-            VariantPart(text=draft.text, used=measure(draft.text), claims=tuple(draft.claims))
-            for draft in drafts
-            if draft.text
-        ),
+        parts=parts,
         dropped_claims=tuple(name for name in grounded if name not in used),
     )
 
@@ -90,87 +123,60 @@ def _measure(rule: PlatformRule) -> Callable[[str], int]:
     return lambda text: len(text.encode("utf-16-le")) // 2
 
 
-def _thread(
-    article: Article, rule: PlatformRule, tags: Sequence[str], measure: Callable[[str], int]
-) -> list[_Draft]:
-    """Posts that each stand alone: the opening, then one striking sentence per section, hashtags on the first."""
-    tail = " ".join(tags)
+def _thread(article: Article, platform: _Platform, tags: str) -> list[_Draft]:
+    """Posts that each stand alone: the opening with the hashtags, then one striking sentence per section."""
     drafts: list[_Draft] = []
     for sentence in _striking(article):
-        if len(drafts) == rule.max_parts:
-            break
-        draft = _Draft(rule.limit, measure)
-        if draft.add(_Line(text=sentence.text, sentence=sentence)):
-            if not drafts and tail:
-                draft.add(_Line(text=tail, joins="\n\n"))
+        draft = _Draft()
+        if len(drafts) < platform.rule.max_parts and platform.add(draft, "post", sentence):
+            if not drafts:
+                platform.close(draft, tags)
             drafts.append(draft)
     return drafts
 
 
 def _striking(article: Article) -> list[Sentence]:
-    """Sentences that need no neighbour: the answer's opening, then per section the best, figures preferred."""
-    found = [sentence for sentence in article.answer if sentence.kind != "editorial"][:1]
-    for section in article.sections:
-        alone = [
-            sentence
-            for place, sentence in enumerate(section.sentences)
-            if _stands_alone(section.sentences, place)
-        ]
-        alone.sort(key=lambda sentence: salient_figure(sentence.text) is None)
-        found += alone[:1]
-    return found + [sentence for sentence in article.answer[1:] if sentence.kind != "editorial"]
+    """Sentences that need no neighbour: the answer's opening, then one per section, figures preferred."""
+    answer = [sentence for sentence in article.answer if sentence.kind != "editorial"]
+    return answer[:1] + [
+        found for section in article.sections for found in _alone(section, figures_first=True)[:1]
+    ]
 
 
-def _stands_alone(sentences: Sequence[Sentence], place: int) -> bool:
-    from layers.top.suitability import needs_antecedent
+def _alone(section: Section, *, figures_first: bool) -> list[Sentence]:
+    found = [
+        sentence
+        for sentence in section.sentences
+        if sentence.kind != "editorial" and not needs_antecedent(sentence.text)
+    ]
+    return (
+        sorted(found, key=lambda sentence: salient_figure(sentence.text) is None) if figures_first else found
+    )
 
-    sentence = sentences[place]
-    return sentence.kind != "editorial" and not needs_antecedent(sentence.text)
 
-
-def _block(
-    article: Article,
-    citations: Citations,
-    rule: PlatformRule,
-    tags: Sequence[str],
-    measure: Callable[[str], int],
-) -> _Draft:
-    """One text: the answer, then the sections as far as they fit, then sources and hashtags."""
-    closing = [*_source_lines(citations, rule), *([_Line(text=" ".join(tags), joins="\n\n")] if tags else [])]
-    room = measure("".join(f"{line.joins}{line.text}" for line in closing))
-    draft = _Draft(rule.limit, measure, reserved=min(room, rule.limit // 3))
+def _block(article: Article, platform: _Platform, tags: str) -> _Draft:
+    """One text: the answer, then one sentence of every section, then a second one as far as the limit goes."""
+    draft = _Draft()
     for sentence in article.answer:
-        draft.add(_cited(sentence, citations, rule, " "))
-    for section in article.sections:
-        picked = [s for place, s in enumerate(section.sentences) if _stands_alone(section.sentences, place)][
-            :_PER_SECTION
-        ]
-        for place, sentence in enumerate(picked):
-            if not draft.add(_cited(sentence, citations, rule, "\n\n" if place == 0 else " ")):
-                break
-    draft.reserved = 0
-    for line in closing:
-        draft.add(line)
+        if sentence.kind != "editorial":
+            platform.add(draft, "answer", sentence)
+    figures_first = platform.rule.platform is Platform.PERPLEXITY
+    picked = [(section.id, _alone(section, figures_first=figures_first)) for section in article.sections]
+    for place in range(_PER_SECTION):
+        for name, sentences in picked:
+            if place < len(sentences):
+                platform.add(draft, name, sentences[place])
+    if platform.rule.unit == "characters":
+        platform.close(draft, article.call_to_action)
+    platform.close(draft, tags)
     return draft
 
 
-def _cited(sentence: Sentence, citations: Citations, rule: PlatformRule, joins: str) -> _Line:
-    marks = "".join(f"[{number}]" for number in dict.fromkeys(number for number, _ in citations.of(sentence)))
-    text = f"{sentence.text} {marks}" if marks and rule.keep_citations else sentence.text
-    return _Line(text=text, sentence=sentence, joins=joins)
+def _source_line(number: int, source: Source) -> str:
+    return f"[{number}] {source.title}, {safe_url(source.url, source.doi) or source.locator}"
 
 
-def _source_lines(citations: Citations, rule: PlatformRule) -> list[_Line]:
-    if not rule.keep_citations:
-        return []
-    lines = [_Line(text=_SOURCES_HEADING, joins="\n\n")]
-    for entry in citations.entries:
-        address = safe_url(entry.source.url, entry.source.doi) or entry.source.locator
-        lines.append(_Line(text=f"[{entry.number}] {entry.source.title}, {address}", joins="\n"))
-    return lines
-
-
-def _hashtags(keywords: KeywordPlan | None, rule: PlatformRule) -> list[str]:
+def _hashtags(keywords: KeywordPlan | None, rule: PlatformRule) -> str:
     phrases = [keyword.phrase for keyword in keywords.keywords] if keywords else []
     tags = ("#" + "".join(part.capitalize() for part in re.findall(r"\w+", phrase)) for phrase in phrases)
-    return list(dict.fromkeys(tag for tag in tags if 3 < len(tag) <= 25))[: rule.max_hashtags]
+    return " ".join(list(dict.fromkeys(tag for tag in tags if 3 < len(tag) <= 28))[: rule.max_hashtags])

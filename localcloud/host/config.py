@@ -55,6 +55,11 @@ class ClientRetryOptions:
     delay_s: float = 0.8
     max_delay_s: float = 60.0
 
+    def pause(self, failures: int) -> float:
+        """Return the seconds to wait after that many failures."""
+        factor = 1.0 if self.mode == "fixed" else 2.0 ** min(failures - 1, 32)
+        return min(self.max_delay_s, self.delay_s * factor)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceBusOptions:

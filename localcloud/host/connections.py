@@ -1,10 +1,9 @@
 """Resolves the ``connection`` of a Service Bus trigger to a client, as the host does."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from localcloud.host.config import ClientRetryOptions
 from localcloud.host.errors import FunctionInError
 from localcloud.host.settings import AppSettings
 
@@ -46,24 +45,20 @@ def resolve_connection(settings: AppSettings, name: str) -> ServiceBusConnection
     )
 
 
-def open_client(connection: ServiceBusConnection, retry: ClientRetryOptions) -> "ServiceBusClient":
+def open_client(connection: ServiceBusConnection) -> "ServiceBusClient":
     """Make a client; nothing is connected yet.
+
+    It repeats nothing by itself: the listener does, which knows what each call is for and logs an outage once.
 
     Raises:
         FunctionInError: the connection string is malformed.
     """
     from azure.servicebus.aio import ServiceBusClient
 
-    options: Mapping[str, Any] = {
-        "retry_mode": retry.mode,
-        "retry_total": retry.max_retries,
-        "retry_backoff_factor": retry.delay_s,
-        "retry_backoff_max": retry.max_delay_s,
-    }
     if connection.connection_string is None:
-        return ServiceBusClient(str(connection.namespace), _credential(connection), **options)
+        return ServiceBusClient(str(connection.namespace), _credential(connection), retry_total=0)
     try:
-        return ServiceBusClient.from_connection_string(connection.connection_string, **options)
+        return ServiceBusClient.from_connection_string(connection.connection_string, retry_total=0)
     except ValueError as error:
         raise FunctionInError(f"The Service Bus connection string cannot be used: {error}") from error
 

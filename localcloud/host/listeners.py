@@ -115,6 +115,7 @@ class Listeners:
             if trigger.auto_complete is None
             else trigger.auto_complete,
             max_lock_renewal_s=self._options.max_lock_renewal_s,
+            retry=self._options.retry,
         )
         return ServiceBusListener(
             options,
@@ -130,7 +131,7 @@ class Listeners:
         connection = resolve_connection(self._settings, trigger.connection)
         client = self._clients.get(connection)
         if client is None:
-            client = self._clients[connection] = open_client(connection, self._options.retry)
+            client = self._clients[connection] = open_client(connection)
         # prefetchCount counts per function in the host, so it is spread over the receivers here.
         prefetch = -(-self._options.prefetch_count // concurrency)
         return lambda: SdkReceiver(client, entity, prefetch=prefetch)

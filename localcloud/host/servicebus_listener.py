@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from localcloud.host.clock import Clock
+from localcloud.host.config import ClientRetryOptions
 from localcloud.host.invoker import Call, Outcome
 from localcloud.host.lock_renewal import LockRenewal
 from localcloud.host.outage import Outage
@@ -18,11 +19,11 @@ from localcloud.host.receiving import (
     BrokerError,
     Delivery,
     EntityRefusedError,
-    LockLostError,
     MessageReceiver,
     ReceiverFactory,
 )
 from localcloud.host.servicebus_calls import batch_call, single_call
+from localcloud.host.settlement import Settlement
 from localcloud.host.tasks import spawn
 
 _LOG = logging.getLogger("host.servicebus")
@@ -57,6 +58,7 @@ class ListenerOptions:
     binary: bool
     auto_complete: bool
     max_lock_renewal_s: float
+    retry: ClientRetryOptions
 
 
 class ServiceBusListener:
@@ -75,6 +77,7 @@ class ServiceBusListener:
         self._run = run
         self._clock = clock
         self._outage = Outage(f"{options.function} on '{options.entity}'", clock)
+        self._settlement = Settlement(options.function, options.retry, clock)
         self._slots: dict[asyncio.Task[None], _Slot] = {}
         self._opened = 0
         self._first_wave = 0
@@ -216,21 +219,9 @@ class ServiceBusListener:
         complete = success and not self._abandon_successes
         if complete and not self._options.auto_complete:
             return
+        action = receiver.complete if complete else receiver.abandon
         for delivery in deliveries:
-            try:
-                await (receiver.complete(delivery) if complete else receiver.abandon(delivery))
-            except LockLostError as error:
-                _LOG.warning(
-                    "'%s': the lock of a message is lost, it is delivered again: %s",
-                    self._options.function,
-                    error,
-                )
-            except BrokerError as error:
-                _LOG.warning(
-                    "'%s': a message could not be settled, it is delivered again after its lock ends: %s",
-                    self._options.function,
-                    error,
-                )
+            await self._settlement.settle(delivery, action)
 
     async def _close_quietly(self, receiver: MessageReceiver) -> None:
         try:

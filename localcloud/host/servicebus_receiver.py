@@ -67,17 +67,17 @@ class SdkReceiver:
     async def complete(self, delivery: Delivery) -> None:
         """Remove a message."""
         with _translated():
-            await self._opened().complete_message(delivery.handle)
+            await (await self._reopened()).complete_message(delivery.handle)
 
     async def abandon(self, delivery: Delivery) -> None:
         """Give a message back."""
         with _translated():
-            await self._opened().abandon_message(delivery.handle)
+            await (await self._reopened()).abandon_message(delivery.handle)
 
     async def renew(self, delivery: Delivery) -> datetime:
         """Extend the lock."""
         with _translated():
-            return await self._opened().renew_message_lock(delivery.handle)
+            return await (await self._reopened()).renew_message_lock(delivery.handle)
 
     async def close(self) -> None:
         """Disconnect."""
@@ -86,6 +86,13 @@ class SdkReceiver:
         receiver, self._receiver = self._receiver, None
         with _translated():
             await receiver.close()
+
+    async def _reopened(self) -> ServiceBusReceiver:
+        """Connect again if the connection was lost, without which the SDK refuses to settle or renew.
+
+        On the new connection it settles by lock token, which lives on in the broker.
+        """
+        return await self._opened().__aenter__()
 
     def _opened(self) -> ServiceBusReceiver:
         if self._receiver is None:
@@ -116,7 +123,8 @@ def _translated() -> Iterator[None]:
         raise LockLostError(str(error)) from error
     except _REFUSED as error:
         raise EntityRefusedError(str(error)) from error
-    except (ServiceBusError, OSError) as error:
+    except (ServiceBusError, OSError, ValueError) as error:
+        # The SDK raises ValueError when it finds its connection closed before it sends anything.
         raise BrokerError(f"{type(error).__name__}: {error}") from error
 
 

@@ -122,12 +122,13 @@ def _burial(fields: list[Value]) -> Burial:
         return Burial(reason=None, description=None, changes={})
     condition, description, info = [*error.value, None, None, None][:3]
     if not isinstance(info, dict) or not info:
-        return Burial(reason=_text(condition), description=_text(description), changes={})
+        return Burial(reason=text_or_none(condition), description=text_or_none(description), changes={})
     changes = {str(name): value for name, value in info.items()}
-    reason = _text(changes.pop("DeadLetterReason", None))
-    explanation = _text(changes.pop("DeadLetterErrorDescription", None))
+    reason = text_or_none(changes.pop("DeadLetterReason", None))
+    explanation = text_or_none(changes.pop("DeadLetterErrorDescription", None))
     return Burial(reason=reason, description=explanation, changes=property_changes(changes))
 
 
-def _text(value: Value) -> str | None:
+def text_or_none(value: Value) -> str | None:
+    """The text of a value that may be missing."""
     return None if value is None else str(value)

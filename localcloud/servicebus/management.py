@@ -1,11 +1,12 @@
 """The `$management` node of a queue: operations as requests (Service Bus AMQP request/response guide)."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from uuid import UUID
 
 from localcloud.servicebus.amqp import encode
 from localcloud.servicebus.amqp.types import DecodeError, Value
-from localcloud.servicebus.consumers import LOCK_LOST, NOT_ALLOWED, Outlet, property_changes
+from localcloud.servicebus.consumers import LOCK_LOST, NOT_ALLOWED, Outlet, property_changes, text_or_none
 from localcloud.servicebus.journal import Message
 from localcloud.servicebus.messages import Content, parse, render
 from localcloud.servicebus.requests import Request, Response
@@ -94,28 +95,28 @@ class Management:
         return _success({"messages": encode.list_([_locked(message) for message in messages])})
 
     def _update_disposition(self, body: dict[Value, Value]) -> Response:
-        status = str(body.get("disposition-status"))
-        changes = property_changes(body.get("properties-to-modify"))
-        settle: Callable[[UUID], None]
-        if status == "completed":
-            settle = self._messages.complete
-        elif status == "abandoned":
-            settle = lambda token: self._messages.abandon(token, changes)  # noqa: E731 - one of four choices
-        elif status == "defered":  # the protocol's own spelling
-            settle = lambda token: self._messages.defer(token, changes)  # noqa: E731 - one of four choices
-        elif status == "suspended":
-            reason, description = body.get("deadletter-reason"), body.get("deadletter-description")
-            burial = Burial(
-                reason=None if reason is None else str(reason),
-                description=None if description is None else str(description),
-                changes=changes,
-            )
-            settle = lambda token: self._messages.dead_letter(token, burial)  # noqa: E731 - one of four choices
-        else:
-            raise _BadRequestError(f"unknown disposition-status {status}")
+        settle = self._settlement(body)
         for token in _list(body, "lock-tokens", UUID):
             settle(token)
         return _success({})
+
+    def _settlement(self, body: dict[Value, Value]) -> Callable[[UUID], None]:
+        status = body.get("disposition-status")
+        changes = property_changes(body.get("properties-to-modify"))
+        if status == "completed":
+            return self._messages.complete
+        if status == "abandoned":
+            return partial(self._messages.abandon, changes=changes)
+        if status == "defered":  # the protocol's own spelling
+            return partial(self._messages.defer, changes=changes)
+        if status == "suspended":
+            burial = Burial(
+                reason=text_or_none(body.get("deadletter-reason")),
+                description=text_or_none(body.get("deadletter-description")),
+                changes=changes,
+            )
+            return partial(self._messages.dead_letter, burial=burial)
+        raise _BadRequestError(f"unknown disposition-status {status}")
 
 
 def _locked(message: Message) -> bytes:

@@ -24,6 +24,7 @@ _DATA = 0x75
 _BODY_AND_FOOTER = range(0x75, 0x79)
 
 _LATEST = 253_402_300_799_999  # the last millisecond of the year 9999, the service's own limit
+_MAX_LONG = 2**63 - 1
 _SCHEDULED_TIME = "x-opt-scheduled-enqueue-time"
 _OWN_ANNOTATIONS = frozenset(
     {
@@ -77,10 +78,14 @@ class Stamps:
     expires_at: int | None
 
 
+def _whole_number(value: int) -> bytes:
+    return encode.ulong(value) if value > _MAX_LONG else encode.long(value)
+
+
 _PROPERTY_ENCODERS: tuple[tuple[type, Callable[[Value], bytes]], ...] = (
     (bool, encode.boolean),
     (Timestamp, encode.timestamp),
-    (int, encode.long),
+    (int, _whole_number),
     (float, encode.double),
     (uuid.UUID, encode.uuid_),
     (Symbol, encode.symbol),
@@ -126,7 +131,7 @@ def parse(payload: bytes) -> Content:
         durable=bool(header[0]),
         priority=_number(header[1], 0xFF),
         ttl=_number(header[2], MAX_UINT),
-        annotations=tuple(pair for pair in annotations if decode(pair[0])[0] not in _OWN_ANNOTATIONS),
+        annotations=tuple(pair for pair in annotations if _name(pair[0]) not in _OWN_ANNOTATIONS),
         properties=properties,
         application_properties=_pairs(head.get(_APPLICATION_PROPERTIES)),
         body=b"".join(body),
@@ -203,6 +208,11 @@ def _pairs(raw: bytes | None) -> tuple[tuple[bytes, bytes], ...]:
     return tuple(zip(items[::2], items[1::2], strict=True))
 
 
+def _name(raw: bytes) -> str:
+    name, _ = decode(raw)
+    return name if isinstance(name, str) else ""
+
+
 def _identified(raw: bytes | None) -> tuple[tuple[bytes, ...], str]:
     fields = raw_items(raw, 3) if raw is not None else []
     known = decode(fields[0])[0] if fields else None
@@ -213,9 +223,8 @@ def _identified(raw: bytes | None) -> tuple[tuple[bytes, ...], str]:
 
 
 def _scheduled_time(annotations: tuple[tuple[bytes, bytes], ...]) -> int | None:
-    wanted = encode.symbol(_SCHEDULED_TIME)
     for key, value in annotations:
-        if key == wanted:
+        if _name(key) == _SCHEDULED_TIME:
             moment, _ = decode(value)
             return _number(moment, _LATEST)
     return None

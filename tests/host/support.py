@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+import sys
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -66,6 +68,26 @@ async def until(condition: Callable[[], Any]) -> None:
     async with asyncio.timeout(LIMIT_S):
         while not condition():
             await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def host_process(app: Path, data: Path, *arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "localcloud.host", "--app", str(app), "--data", str(data), "--port", "0", *arguments,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
+async def ready_line(process: asyncio.subprocess.Process) -> dict[str, object]:
+    assert process.stdout is not None
+    async with asyncio.timeout(LIMIT_S):
+        return json.loads(await process.stdout.readline())
 
 
 class ManualClock:

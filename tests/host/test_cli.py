@@ -1,16 +1,11 @@
 """The command line, as its users start it: in a process of its own."""
 
 import asyncio
-import json
 import signal
-import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from pathlib import Path
 
 import aiohttp
 
-from tests.host.support import LIMIT_S, write_app
+from tests.host.support import LIMIT_S, host_process, ready_line, write_app
 
 APP = """
 @app.route(route="where")
@@ -22,26 +17,6 @@ async def where(req: func.HttpRequest) -> str:
 def stuck(req: func.HttpRequest) -> str:
     time.sleep(3600)
 """
-
-
-@asynccontextmanager
-async def host_process(app: Path, data: Path, *arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "localcloud.host", "--app", str(app), "--data", str(data), "--port", "0", *arguments,
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    try:
-        yield process
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.communicate()
-
-
-async def ready_line(process: asyncio.subprocess.Process) -> dict[str, object]:
-    assert process.stdout is not None
-    async with asyncio.timeout(LIMIT_S):
-        return json.loads(await process.stdout.readline())
 
 
 async def test_the_ready_line_serving_and_a_clean_stop(tmp_path):

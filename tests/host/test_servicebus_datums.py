@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 from azure.functions import ServiceBusMessage
 from azure.servicebus import ServiceBusReceivedMessage
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from localcloud.host.converters import converter
@@ -91,6 +91,7 @@ def test_bytes_that_are_no_text_need_a_binary_function():
         single_datums(message, binary=False)
 
 
+@settings(max_examples=30)
 @given(st.lists(st.text(), min_size=1, max_size=5), st.booleans())
 def test_a_batch_gives_each_message_its_own_fields(bodies, binary):
     messages = [

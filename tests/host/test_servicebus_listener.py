@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from localcloud.host.config import ClientRetryOptions
 from localcloud.host.invoker import Call, Outcome
 from localcloud.host.receiving import BrokerError, LockLostError
 from localcloud.host.servicebus_datums import MessageData
@@ -51,7 +52,7 @@ class Bench:
     def start(self, **options: Any) -> None:
         given = {
             "function": "f", "entity": "q", "concurrency": 1, "batch_size": 0, "binary": False,
-            "auto_complete": True, "max_lock_renewal_s": 300.0,
+            "auto_complete": True, "max_lock_renewal_s": 300.0, "retry": ClientRetryOptions(),
         } | options  # fmt: skip
         self.listener = ServiceBusListener(
             ListenerOptions(**given), new_receiver=self.broker.receiver, run=self.function, clock=self.clock
@@ -258,11 +259,25 @@ async def test_a_settlement_that_fails_is_logged_and_receiving_goes_on(bench, ca
     await until(lambda: bench.function.running == 1)
     await bench.broker.cut()
     bench.function.free.set()
-    await until(lambda: "could not be settled" in caplog.text)
+    await settle()
+    await bench.clock.advance(10)
+    assert "could not be settled" in caplog.text
     bench.broker.heal()
     await bench.clock.advance(10)
     await bench.broker.send(b"b")
     await until(lambda: bench.broker.completed == [b"b"])
+
+
+async def test_a_settlement_is_tried_again_through_a_short_loss_of_the_connection(bench):
+    bench.start()
+    await bench.broker.send(b"a")
+    await until(lambda: bench.function.running == 1)
+    await bench.broker.cut()
+    bench.function.free.set()
+    await bench.clock.advance(1)
+    bench.broker.heal()
+    await bench.clock.advance(2)
+    assert bench.broker.completed == [b"a"]
 
 
 async def test_without_auto_complete_a_success_is_left_alone(bench):

@@ -92,7 +92,7 @@ def test_a_connection_that_does_not_exist_is_an_error_of_its_function():
 @pytest.mark.parametrize("managed", [True, False])
 async def test_an_identity_needs_no_secret_to_make_a_client(managed):
     connection = ServiceBusConnection(namespace="ns.example", managed_identity=managed, client_id="me")
-    client = open_client(connection, ServiceBusOptions().retry)
+    client = open_client(connection)
     assert client.fully_qualified_namespace == "ns.example"
     await client._credential.close()
     await client.close()
@@ -100,7 +100,7 @@ async def test_an_identity_needs_no_secret_to_make_a_client(managed):
 
 def test_a_malformed_connection_string_is_an_error_of_its_function():
     with pytest.raises(FunctionInError, match="connection string cannot be used"):
-        open_client(ServiceBusConnection(connection_string="nonsense"), ServiceBusOptions().retry)
+        open_client(ServiceBusConnection(connection_string="nonsense"))
 
 
 def test_host_json_values_and_defaults():

@@ -72,7 +72,7 @@ NAIVE = datetime(2029, 12, 31, 22)  # noqa: DTZ001 - Hypothesis adds the zone
 FIELD = st.sampled_from(["*", "*/7", "0", "3-9", "5,30", "1/11"])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     st.tuples(FIELD, FIELD, st.sampled_from(["*", "0", "5-7", "*/9"])),
     st.datetimes(min_value=NAIVE, max_value=NAIVE + timedelta(days=2), timezones=st.just(UTC)),

@@ -20,6 +20,7 @@ QUEUES = (
     QueueSettings(name="node-to-python"),
     QueueSettings(name="node-short-locks", lock_duration=2000),
     QueueSettings(name="wire", lock_duration=20_000),
+    QueueSettings(name="quick-locks", lock_duration=400),
     QueueSettings(name="short-locks-sync", lock_duration=2000),
     # The asynchronous SDK looks once a second whether a lock needs renewal.
     QueueSettings(name="short-locks-aio", lock_duration=3000),

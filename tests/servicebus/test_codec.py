@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from azure.servicebus._pyamqp import _decode as sdk_decode
-from hypothesis import example, given
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from localcloud.servicebus.amqp import encode
@@ -17,6 +17,7 @@ from localcloud.servicebus.messages import (
     BATCH_FORMAT,
     Stamps,
     parse_transfer,
+    property_value,
     render,
     serialize,
 )
@@ -28,6 +29,12 @@ U32, U64 = st.integers(0, 2**32 - 1), st.integers(0, 2**64 - 1)
 I32, I64 = st.integers(-(2**31), 2**31 - 1), st.integers(-(2**63), 2**63 - 1)
 ASCII = st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=300)
 TEXT = st.text(max_size=300)
+
+
+# A busy machine is no reason to fail.
+STEADY = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# Whole messages are slow to make up, and their parts have been through the tests above.
+FEWER = settings(STEADY, max_examples=40)
 
 
 def pair(strategy: st.SearchStrategy[Any], encoder: Any, wrap: Any = lambda value: value) -> Any:
@@ -79,6 +86,7 @@ def described(inner: Any) -> Any:
 values = st.recursive(scalars, lambda inner: lists(inner) | maps(inner) | described(inner), max_leaves=12)
 
 
+@STEADY
 @given(values, st.binary(max_size=4))
 def test_what_is_encoded_decodes_to_the_same_value_and_ends_where_it_ended(case: Any, rest: bytes) -> None:
     value, raw = case
@@ -86,6 +94,7 @@ def test_what_is_encoded_decodes_to_the_same_value_and_ends_where_it_ended(case:
     assert skip(b"\x40" + raw + rest, 1) == 1 + len(raw)
 
 
+@STEADY
 @given(st.one_of(lists(scalars), maps(scalars)))
 def test_raw_items_cut_a_list_or_map_into_its_encodings(case: Any) -> None:
     value, raw = case
@@ -105,6 +114,7 @@ def as_sdk(value: Any) -> Any:
     return value
 
 
+@STEADY
 @given(st.recursive(scalars, lambda inner: lists(inner) | maps(inner), max_leaves=12))
 def test_the_sdk_decodes_what_is_encoded_here(case: Any) -> None:
     value, raw = case
@@ -113,6 +123,7 @@ def test_the_sdk_decodes_what_is_encoded_here(case: Any) -> None:
     assert decoded == as_sdk(value)
 
 
+@STEADY
 @given(st.binary(max_size=200))
 @example(b"\x00" * 10_000)
 @example(b"\xf0\x00\x00\x00\x09\xff\xff\xff\xff\x40")
@@ -132,6 +143,7 @@ def test_garbage_is_decoded_or_refused_and_nothing_else(data: bytes) -> None:
             continue
 
 
+@STEADY
 @given(values, st.data())
 def test_a_truncated_value_is_refused(case: Any, data: st.DataObject) -> None:
     raw = case[1]
@@ -188,12 +200,14 @@ optional = [st.just(b"") | each for each in (header, annotations, properties, ap
 encoded_messages = st.tuples(*optional, bodies).map(b"".join)
 
 
+@FEWER
 @given(encoded_messages)
 def test_a_stored_message_reads_back_as_it_was(raw: bytes) -> None:
     content = parse_message(raw)
     assert parse_message(serialize(content)) == content
 
 
+@FEWER
 @given(encoded_messages)
 def test_the_sdk_reads_a_rendered_message_with_the_broker_stamps(raw: bytes) -> None:
     content = parse_message(raw)
@@ -219,6 +233,7 @@ def test_the_sdk_reads_a_rendered_message_with_the_broker_stamps(raw: bytes) -> 
     assert render(content, stamps).endswith(content.body)
 
 
+@FEWER
 @given(st.lists(encoded_messages, min_size=1, max_size=4))
 def test_a_batch_holds_its_messages_and_nothing_of_its_envelope(raws: list[bytes]) -> None:
     envelope = encode.composite(0x73, [encode.string("of the envelope")])
@@ -232,6 +247,22 @@ def test_a_message_without_id_gets_one_and_loses_what_only_the_broker_may_say() 
     content = parse_message(encode.described(0x72, forged) + encode.described(0x75, encode.binary(b"x")))
     assert uuid.UUID(hex=content.message_id)
     assert content.annotations == ()
+
+
+def test_annotations_may_have_keys_of_any_type() -> None:
+    keys = [encode.list_([]), encode.NULL, encode.ulong(1), encode.symbol("x-opt-partition-key")]
+    pairs = tuple((key, encode.TRUE) for key in keys)
+    content = parse_message(
+        encode.described(0x72, encode.map_(pairs)) + encode.described(0x75, encode.binary(b"x"))
+    )
+    assert content.annotations == pairs
+
+
+@pytest.mark.parametrize(
+    "value", [None, True, -1, 2**64 - 1, 1.5, "ü", b"\xff", Symbol("s"), Timestamp(5), uuid.UUID(int=3)]
+)
+def test_a_property_to_modify_keeps_its_value(value: Any) -> None:
+    assert decode(property_value(value))[0] == value
 
 
 def test_changed_application_properties_replace_those_of_the_same_name() -> None:

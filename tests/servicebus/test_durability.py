@@ -166,7 +166,7 @@ async def test_a_burst_cut_by_sigkill_loses_nothing_accepted_and_returns_nothing
 
 
 async def test_every_state_survives_and_locks_do_not(process: BrokerProcess) -> None:
-    later = int(time.time() * 1000) + 1500
+    later = int(time.time() * 1000) + 3_600_000
     async with await process.wire() as wire:
         await send(
             wire,
@@ -191,12 +191,8 @@ async def test_every_state_survives_and_locks_do_not(process: BrokerProcess) -> 
         "total": 5,
     }
     async with await process.wire() as wire:
-        found = await receive(wire, 3)
-        assert [(content.message_id, count) for _, content, count in found] == [
-            ("locked", 1),
-            ("waiting", 0),
-            ("due", 0),
-        ]
+        found = await receive(wire, 2)
+        assert [(content.message_id, count) for _, content, count in found] == [("locked", 1), ("waiting", 0)]
         ((_, dead, _),) = await receive(wire, 1, handle=3, queue="jobs/$deadletterqueue")
         assert dead.message_id == "buried"
         # The duplicate window survives too: the same id is accepted and dropped.

@@ -138,6 +138,26 @@ MALFORMED = {
     "handle in use": frames.frame(
         0, encode.composite(ATTACH, [encode.string("x"), encode.uint(100), encode.FALSE])
     ),
+    "negative handle": frames.frame(
+        0, encode.composite(ATTACH, [encode.string("x"), encode.int_(-1), encode.FALSE])
+    ),
+    "huge delivery id": frames.frame(0, encode.composite(TRANSFER, [encode.uint(100), encode.ulong(2**40)])),
+    "unknown settle mode": frames.frame(
+        0, encode.composite(ATTACH, [encode.string("x"), encode.uint(5), encode.FALSE, encode.ubyte(9)])
+    ),
+    "terminus that is no list": frames.frame(
+        0,
+        encode.composite(
+            ATTACH,
+            [
+                encode.string("x"),
+                encode.uint(5),
+                encode.FALSE,
+                *[encode.NULL] * 3,
+                encode.described(0x29, encode.TRUE),
+            ],
+        ),
+    ),
     "unknown type code": frames.frame(0, b"\x00\x53\x14\x1f"),
     "random": bytes(range(7, 255)),
 }
@@ -162,6 +182,7 @@ async def test_malformed_messages_are_rejected_one_by_one(wire: Wire, broker: An
         message()[:-1],
         encode.described(0x70, encode.list_([encode.NULL, encode.long(900)])) + message(),
         encode.described(0x74, encode.list_([encode.uint(1)])) + message() + b"\x00",
+        encode.described(0x75, encode.NULL)[:-1],
     ]
     states = await send(wire, "forgetful", *broken, message())
     assert [state.descriptor for state in states] == [REJECTED] * len(broken) + [ACCEPTED]
@@ -238,13 +259,11 @@ async def test_a_closed_session_window_holds_messages_back(port: int, broker: An
 async def test_more_transfers_than_the_window_pass_in_one_session(wire: Wire) -> None:
     wire.attach(1, SENDER, "forgetful")
     await wire.expect(FLOW, lambda fields: fields[4:5] == [1])
-    count = WINDOW + 5000
-    payload = message(bytes(3 * count - 8))
-    first = wire.transfer_frame(1, 0, payload[:3], more=True)
-    wire.writer.write(first + wire.transfer_frame(1, 0, b"\0\0\0", more=True) * (WINDOW - 100))
+    count = WINDOW // 2 + 100
+    wire.writer.write(wire.transfer_frame(1, 0, b"\0\0\0", more=True) * count)
     # One message of many frames uses up no credit, so the flow that opens the window again names no link.
     flow = (await wire.expect(FLOW, lambda fields: len(fields) == 4))[2]
-    assert flow[0] + flow[1] > count
+    assert flow[0] + flow[1] > WINDOW
     wire.transfer(1, 0, b"", more=False)
     assert (await wire.expect(DISPOSITION))[2][4].descriptor == REJECTED
 
@@ -263,6 +282,21 @@ async def test_settlements_of_a_range_are_echoed_one_by_one(wire: Wire, broker: 
     assert len(transfers(wire, 50)) == 2
     wire.dispose(numbers[0], numbers[0], frames.ACCEPTED)
     assert broker.stats("wire")["total"] == 0
+
+
+async def test_an_expired_lock_counts_and_hands_the_message_on(wire: Wire) -> None:
+    await send(wire, "quick-locks", message())
+    wire.attach(2, RECEIVER, "quick-locks")
+    wire.credit(2, 2)
+    (first, _), (second, payload) = [
+        (await wire.expect(TRANSFER, lambda fields: fields[0] == 2))[2:4] for _ in range(2)
+    ]
+    assert first[2] != second[2]
+    assert payload.startswith(encode.composite(0x70, [encode.FALSE, *[encode.NULL] * 3, encode.uint(1)]))
+    wire.dispose(first[1], second[1], frames.ACCEPTED)
+    lost, done = [(await wire.expect(DISPOSITION))[2][4] for _ in range(2)]
+    assert lost.value[0].value[0] == "com.microsoft:message-lock-lost"
+    assert done.descriptor == ACCEPTED
 
 
 async def test_a_delivery_state_that_means_nothing_here_is_refused(wire: Wire) -> None:
@@ -319,7 +353,7 @@ async def test_frames_after_the_end_of_a_session_are_ignored(wire: Wire) -> None
 
 async def test_a_client_that_does_not_read_holds_nobody_up(port: int, broker: Any) -> None:
     async with await Wire.opened(port, KEY) as slow, await Wire.opened(port, KEY) as wire:
-        count = 60
+        count = 100
         slow.attach(2, RECEIVER, "crowd", settle=1)
         slow.credit(2, count, window=10_000)
         await slow.expect(ATTACH, lambda fields: fields[1] == 2)
@@ -337,8 +371,8 @@ async def test_a_broker_that_stops_does_not_wait_for_a_client_that_does_not_read
     queues = (QueueSettings(name="q"),)
     async with Broker(BrokerSettings(queues=queues, key=KEY)) as own:
         slow = await Wire.opened(own.port, KEY)
-        await send(slow, "q", *[message(bytes(200_000))] * 60)
+        await send(slow, "q", *[message(bytes(200_000))] * 100)
         slow.attach(2, RECEIVER, "q", settle=1)
-        slow.credit(2, 60, window=10_000)
+        slow.credit(2, 100, window=10_000)
         await slow.expect(ATTACH, lambda fields: fields[1] == 2)
     await slow.close()

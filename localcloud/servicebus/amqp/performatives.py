@@ -156,7 +156,7 @@ def parse(value: Value) -> Performative:
         if field is None:
             if default is _REQUIRED:
                 raise DecodeError(f"{cls.__name__.lower()} lacks its field {name}")
-        elif isinstance(field, accepted):
+        elif isinstance(field, accepted) and (not isinstance(field, int) or 0 <= field <= MAX_UINT):
             arguments[name] = field
         else:
             raise DecodeError(f"{cls.__name__.lower()} has a field {name} of a wrong type")

@@ -23,6 +23,8 @@ from localcloud.servicebus.amqp.types import DecodeError, Described, Value
 WINDOW = 65536
 
 _COORDINATOR = 0x30
+_MAX_SND_MODE = 2
+_MAX_RCV_MODE = 1
 _SOURCE_FILTER_FIELD = 7
 
 
@@ -65,6 +67,8 @@ class Session:
         """Opens a link, or refuses it with a missing terminus and a detach that carries the reason."""
         if request.handle in self._links:
             raise FrameError(f"handle {request.handle} is in use")
+        if request.snd_settle_mode > _MAX_SND_MODE or request.rcv_settle_mode > _MAX_RCV_MODE:
+            raise DecodeError("a link asks for an unknown settle mode")
         asked = _link_request(request)
         try:
             link = self._open(request, asked)

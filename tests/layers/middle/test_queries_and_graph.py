@@ -45,6 +45,7 @@ async def test_the_outline_takes_faq_candidates_from_the_query_plan(make_context
         ),
         ("What is electric cars?", "electric cars", False),
         ("Tell me about kelp", "kelp", False),
+        ("What role does a rope play in kelp?", "rope", False),
     ],
 )
 def test_questions_that_no_editor_would_print_are_refused(text, keyword, good):

@@ -14,23 +14,20 @@ async def test_an_outline_answers_first_and_covers_the_template_in_its_order(mak
 
     assert outline.answer_question == "What is kelp farming?"
     assert 1 <= len(outline.answer_passages) <= 3
-    headings = [section.heading for section in outline.sections]
-    assert [heading for heading in headings if heading in {"Seeding the ropes", "Harvest"}] == [
-        "Seeding the ropes",
+    wanted = [
         "Harvest",
+        "What are the risks of kelp farming?",
+        "What does it cost?",
+        "Which rules apply to kelp farming?",
     ]
-    risks, cost = (
-        headings.index("What are the risks of kelp farming?"),
-        headings.index("What does it cost?"),
-    )
-    assert headings.index("Harvest") < risks < cost
+    assert wanted == [section.heading for section in outline.sections if section.heading in wanted]
 
 
 async def test_no_passage_serves_two_places(make_context):
     outline = await structure_content(make_context(target_length=TargetLength.LONG))
 
     used = [p for section in outline.sections for p in section.passages]
-    used += [*outline.answer_passages, *(p for entry in outline.faq for p in entry.passages)]
+    used += [outline.answer_passages[0], *(p for entry in outline.faq for p in entry.passages)]
     assert len(used) == len(set(used))
 
 
@@ -179,3 +176,104 @@ def test_the_call_to_action_depends_on_purpose_audience_and_tone():
 
     assert len(texts) == 4 * 2 * 3
     assert call_to_action(None, Audience.B2B, None) in texts
+
+
+async def test_a_topic_that_asks_for_one_facet_gets_it_first_and_answers_it(make_context):
+    outline = await structure_content(make_context(topic="The risks of kelp farming"))
+
+    assert "What are the risks of kelp farming?" == outline.answer_question == outline.sections[0].heading
+
+
+async def test_a_facet_without_evidence_is_not_promised_by_the_answer(make_context):
+    outline = await structure_content(make_context(topic="The future of kelp farming"))
+
+    assert outline.answer_question == "What is kelp farming?"
+
+
+async def test_beginners_are_told_what_to_do_before_the_rest(make_context):
+    plain = await structure_content(make_context(audience=Audience.B2C))
+    beginners = await structure_content(
+        make_context(topic="Kelp farming for beginners", audience=Audience.B2C)
+    )
+
+    def place(outline):
+        return [section.heading for section in outline.sections].index("Which rules apply to kelp farming?")
+
+    assert place(beginners) < place(plain)
+
+
+async def test_a_white_paper_on_how_to_do_something_keeps_the_steps_under_its_own_headings(make_context):
+    outline = await structure_content(
+        make_context(topic="How to start kelp farming", content_type=ContentType.WHITEPAPER)
+    )
+
+    headings = [section.heading for section in outline.sections]
+    assert (outline.template, outline.title) == ("how_to", "How to start kelp farming: a white paper")
+    assert headings.index("Harvest") < headings.index("Costs and resources")
+
+
+async def test_titles_of_sources_divide_a_broad_topic_and_their_inner_headings_do_not(make_context):
+    sides = [
+        (
+            title,
+            f"""{name} are a part of ocean farming. Farmers grow {name} in clean bays.
+
+            ## Tools of the trade
+            Nets hold {name} in place. Divers look after {name} in every season.""",
+        )
+        for title, name in [
+            ("Mussels on ropes", "Mussels"),
+            ("Oysters in cages", "Oysters"),
+            ("Sea urchins in tanks", "Urchins"),
+        ]
+    ]
+    outline = await structure_content(make_context(topic="Ocean farming", documents=sides))
+
+    headings = [section.heading for section in outline.sections]
+    assert "Tools of the trade" not in headings
+    assert {"Mussels on ropes", "Oysters in cages"} & set(headings)
+
+
+async def test_a_comparison_asks_about_both_and_ends_with_the_choice(make_context):
+    documents = [
+        (
+            "Kelp and nori",
+            """
+            Kelp is thicker than nori. Kelp keeps its taste in broth, whereas nori melts.
+
+            ## Costs
+            Kelp costs 8 euros a bag in most shops. Nori costs twice the price of kelp because it is pressed into sheets.
+
+            ## When each makes sense
+            Kelp suits broth and stews that cook for an hour. Nori is the better choice for rolls and for rice.
+            """,
+        ),
+        (
+            "Sea vegetables",
+            "Cooks in Japan use kelp and nori every day. Nori is sold in sheets, kelp is sold in strips.",
+        ),
+    ]
+    outline = await structure_content(make_context(topic="kelp vs nori", documents=documents))
+
+    headings = [section.heading for section in outline.sections]
+    assert (outline.template, outline.title) == ("comparison", "Kelp vs nori: how they compare")
+    assert outline.answer_question == "How do kelp and nori differ?"
+    assert headings[-2:] == ["What do they cost?", "When does each make sense?"]
+
+
+async def test_myths_are_not_taken_for_facts(make_context, text_of):
+    documents = [
+        KELP_FACTS,
+        ("Five kelp myths", "Kelp farming poisons the sea for ever. That is not true of kelp farming."),
+    ]
+    context = make_context(documents=documents)
+    outline = await structure_content(context)
+
+    used = [*outline.answer_passages, *(p for section in outline.sections for p in section.passages)]
+    assert not any("poisons" in text_of(context, p) for p in used)
+
+
+KELP_FACTS = (
+    "Kelp farming",
+    "Kelp farming is the practice of growing seaweed on ropes. Kelp farming needs no fresh water.",
+)

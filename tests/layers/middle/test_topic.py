@@ -17,7 +17,7 @@ from layers.middle.topic import read_topic
         ),
         (
             "Lithium-ion vs sodium-ion batteries",
-            "How do lithium-ion batteries and sodium-ion batteries differ?",
+            "How do lithium-ion and sodium-ion batteries differ?",
         ),
         ("urban beekeeping for beginners", "What is urban beekeeping?"),
         ("espresso vs filter coffee", "How do espresso and filter coffee differ?"),

@@ -87,7 +87,17 @@ def test_two_sources_that_say_the_same_agree_and_different_figures_for_one_thing
     assert any(
         "fertiliser" in quotes[one] and "fertiliser" in quotes[two] for one, two in research.agreements
     )
-    assert [d.detail for d in research.disagreements] == ["S2 says '900 tonnes', S1 says '600 tonnes'"]
+    assert [d.detail for d in research.disagreements] == ["S1 says '600 tonnes', S2 says '900 tonnes'"]
+
+
+def test_a_question_whose_evidence_an_earlier_one_took_is_no_gap():
+    brief = ContentBrief(
+        topic="Growing kelp", today=TODAY, key_points=("Growing kelp without fertiliser and water",)
+    )
+
+    _, research = _research(brief)
+
+    assert research.gaps == ()
 
 
 def test_gaps_tell_what_no_source_treats_and_that_all_are_old():
