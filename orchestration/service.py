@@ -207,6 +207,7 @@ class OrchestrationService:
                 "the job was deleted just now; send the request again", code="gone", status=409
             )
         job = stored.job
+        await self._take_back(wanted, job)
         if job.tenant != wanted.tenant or job.fingerprint != wanted.fingerprint:
             raise InvalidRequest(
                 [
@@ -215,11 +216,16 @@ class OrchestrationService:
                     )
                 ]
             )
-        if job.status.terminal:
+        return Submission(job=job, replayed=job.created_at != wanted.created_at)
+
+    async def _take_back(self, wanted: Job, job: Job) -> None:
+        """See to the active row that was put for a job that exists: it may have no use, or rows may be missing."""
+        if job.tenant != wanted.tenant:
+            await self._store.remove_active(wanted.tenant, wanted.job_id)
+        elif job.status.terminal:
             await self._epilogue.finish(job)
         else:
             await self._index.add(job)
-        return Submission(job=job, replayed=job.created_at != wanted.created_at)
 
     async def send(self, job: Job) -> None:
         """Send the wake-up of the current dispatch. A failure is the sweeper's to mend, not the caller's."""
