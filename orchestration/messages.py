@@ -18,6 +18,9 @@ from orchestration.jobs import Job, moment
 from orchestration.ports import OutgoingMessage
 from orchestration.schemas import ProducerMessage, field_errors, parse_json
 
+ORIGINAL_ID = "originalMessageId"
+"""Application property of a copy: a producer's job id derives from the first message's id, not from the copy's."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:

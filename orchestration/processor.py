@@ -23,7 +23,7 @@ from orchestration.decisions import Verdict, Wake, decide
 from orchestration.errors import InvalidRequest, QueueUnavailable, RowConflict, StorageUnavailable
 from orchestration.ids import canonical_job_id, new_commit_id
 from orchestration.jobs import Job, JobError, JobStatus, StoredJob, stamp
-from orchestration.messages import Delivery, Malformed, job_message, read_message
+from orchestration.messages import ORIGINAL_ID, Delivery, Malformed, job_message, read_message
 from orchestration.outcomes import Completed, DeadLetter, Outcome, RetryLater
 from orchestration.ports import OutgoingMessage
 from orchestration.schemas import ProducerMessage, parse_request
@@ -32,9 +32,6 @@ from orchestration.views import Links
 
 COPY_DELAY = 15.0
 """Seconds until a message is tried again whose rows could not be read or written."""
-
-ORIGINAL_ID = "originalMessageId"
-"""Application property of a copy: a producer's job id derives from the first message's id, not from the copy's."""
 
 _LOOKS = 5
 _COPY_TRIES = 4
@@ -122,10 +119,10 @@ class ContentJobProcessor:
             case Verdict.CLAIM:
                 return await self.runner.run(stored, wake.message_id)
             case Verdict.LATCHED:
-                await self.runner.epilogue.run(job)
+                await self.runner.epilogue.finish(job)
                 return DeadLetter(job.error.message if job.error else "the job failed")
             case Verdict.ENDED:
-                await self.runner.epilogue.run(job)
+                await self.runner.epilogue.finish(job)
                 return Completed("the job has ended")
             case Verdict.OWNED:
                 return Completed("another worker has it")

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
 
+from orchestration.adapters.memory_rows import MemoryRows
 from orchestration.checkpoints import JOB_KEY, Row, event_key, row_keys, unpack
 from orchestration.errors import RowConflict, RowExists
 from orchestration.events import JobUpdate
@@ -31,6 +32,7 @@ class MemoryJobStore:
         self._rows: dict[str, dict[str, _Entry]] = {}
         self._active: dict[tuple[str, str], ActiveJob] = {}
         self.audits: dict[tuple[str, str], dict[str, RowValue]] = {}
+        self._tables: dict[str, MemoryRows] = {}
         self._etags = count(1)
 
     async def prepare(self) -> None:
@@ -97,9 +99,24 @@ class MemoryJobStore:
         await self.put_active(row)
         return self._active[row.tenant, row.job_id].etag
 
-    async def remove_active(self, tenant: str, job_id: str) -> None:
+    async def read_active(self, tenant: str, job_id: str) -> ActiveJob | None:
+        """The row, or None."""
+        return self._active.get((tenant, job_id))
+
+    async def remove_active(self, tenant: str, job_id: str, *, etag: str | None = None) -> None:
         """Delete; gone is as good."""
+        current = self._active.get((tenant, job_id))
+        if current is not None and etag not in (None, current.etag):
+            raise RowConflict("the row changed since it was read")
         self._active.pop((tenant, job_id), None)
+
+    async def active_of(self, tenant: str, *, limit: int) -> list[ActiveJob]:
+        """Rows of a tenant."""
+        return [row for row in self._active.values() if row.tenant == tenant][:limit]
+
+    def table(self, name: str) -> MemoryRows:
+        """Derived rows."""
+        return self._tables.setdefault(name, MemoryRows())
 
     async def due_active(self, now: str, *, limit: int) -> list[ActiveJob]:
         """Rows that are due."""
