@@ -28,20 +28,25 @@ async def connect(settings: Settings) -> Outside:
 
     Raises :class:`ConfigurationError` that names what is missing.
     """
+    from orchestration.adapters.deadletters import ServiceBusDeadLetters
     from orchestration.adapters.servicebus import ServiceBusQueue
 
     credential = _Credential()
     store = _tables(settings, credential)
-    queue = ServiceBusQueue(_service_bus(settings, credential))
+    service_bus = _service_bus(settings, credential)
+    queue, letters = ServiceBusQueue(service_bus), ServiceBusDeadLetters(service_bus)
     publisher = _web_pubsub(settings, credential)
 
     async def close() -> None:
         await queue.close()
+        await letters.close()
         await publisher.close()
         await store.close()
         await credential.close()
 
-    return Outside(store=store, queue=queue, publisher=publisher, clock=SystemClock(), close=close)
+    return Outside(
+        store=store, queue=queue, publisher=publisher, letters=letters, clock=SystemClock(), close=close
+    )
 
 
 class _Credential:

@@ -11,11 +11,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+from orchestration.audit import Action, Actor
 from orchestration.checkpoints import result_key
+from orchestration.deadletters import DeadLetterService
 from orchestration.errors import ContentArchitectError, FieldError, InvalidRequest, RequestRefused
 from orchestration.health import HealthService
 from orchestration.http import HttpCall, HttpReply, accepted_type, json_reply
 from orchestration.ids import canonical_job_id
+from orchestration.job_management import JobManagementService
 from orchestration.jobs import Job, JobStatus, StoredJob
 from orchestration.ports import Clock, JobStore
 from orchestration.realtime import TOKEN_MINUTES, RealtimeUpdatesService
@@ -52,6 +55,8 @@ class ContentArchitectController:
     store: JobStore
     realtime: RealtimeUpdatesService
     health: HealthService
+    management: JobManagementService
+    letters: DeadLetterService
     clock: Clock
     settings: Settings
     languages: frozenset[str] = frozenset({"en"})
@@ -72,7 +77,7 @@ class ContentArchitectController:
 
     async def generate(self, call: HttpCall) -> HttpReply:
         """``POST generate``: 202 with the job, or 200 with the result when the caller waits and it is done."""
-        tenant = self._tenant(call)
+        tenant = self.tenant(call)
         request = self._request(call)
         origin = Origin(tenant=tenant, key=_idempotency_key(call), traceparent=call.traceparent)
         submission = await self.service.submit(request, origin)
@@ -86,7 +91,7 @@ class ContentArchitectController:
             if job.status is JobStatus.COMPLETED:
                 view["result"] = result_body(job, await self._package(job))
             return json_reply(200, view, {**headers, "ETag": entity_tag(job)})
-        return self._accepted(job, headers)
+        return self.accepted(job, headers)
 
     async def job(self, call: HttpCall) -> HttpReply:
         """``GET job/{id}``, with ETag and long poll."""
@@ -127,12 +132,14 @@ class ContentArchitectController:
 
     async def cancel(self, call: HttpCall) -> HttpReply:
         """``POST job/{id}/cancel``."""
-        job = await self.service.cancel(self._tenant(call), _job_id(call))
+        actor = self.actor(call)
+        job = await self.service.cancel(actor.tenant, job_id_of(call))
+        await self.management.audit.record(actor, Action.CANCEL, job.job_id)
         return json_reply(202, self._view(job), {"Location": self._links.job(job.job_id)})
 
     async def negotiate(self, call: HttpCall) -> HttpReply:
         """``POST job/{id}/negotiate``: a socket URL that receives this job's updates and nothing else."""
-        tenant = self._tenant(call)
+        tenant = self.tenant(call)
         job = (await self._owned(call)).job
         url, group = await self.realtime.job_socket(job, tenant)
         body = {
@@ -173,12 +180,13 @@ class ContentArchitectController:
     def _view(self, job: Job) -> dict[str, Any]:
         return job_view(job, self._links)
 
-    def _accepted(self, job: Job, headers: dict[str, str]) -> HttpReply:
+    def accepted(self, job: Job, headers: dict[str, str]) -> HttpReply:
+        """202 with the job and where to watch it."""
         url = self._links.job(job.job_id)
         where = {"Location": url, "Operation-Location": url, "Retry-After": RETRY_AFTER}
         return json_reply(202, self._view(job), {**headers, **where})
 
-    def _tenant(self, call: HttpCall) -> str:
+    def tenant(self, call: HttpCall) -> str:
         """The caller's tenant. With ``AUTH_MODE=off`` everybody is the one local tenant."""
         token = self.settings.internal_api_token
         given = call.headers.get("authorization", "").removeprefix("Bearer ") or call.headers.get(
@@ -191,6 +199,12 @@ class ContentArchitectController:
         raise RequestRefused(
             "a credential is needed", code="unauthorized", status=401, headers={"WWW-Authenticate": "Bearer"}
         )
+
+    def actor(self, call: HttpCall) -> Actor:
+        """Who acts, for the audit rows. Callers have no names yet but the operator."""
+        tenant = self.tenant(call)
+        user = "" if self.settings.auth_mode == "off" else "operator"
+        return Actor(tenant=tenant, user=user, trace_id=call.trace_id)
 
     def _request(self, call: HttpCall) -> GenerateRequest:
         value = read_json(call)
@@ -209,7 +223,7 @@ class ContentArchitectController:
         return 0.0 if request.run_async else limit
 
     async def _owned(self, call: HttpCall) -> StoredJob:
-        return await self.service.owned(self._tenant(call), _job_id(call))
+        return await self.service.owned(self.tenant(call), job_id_of(call))
 
     async def _package(self, job: Job) -> dict[str, Any]:
         data = await self.store.read_rows(job.job_id, result_key(job.run), job.result_rows)
@@ -219,9 +233,12 @@ class ContentArchitectController:
 
 ROUTES: dict[str, tuple[str, ...]] = {
     r"generate": ("POST",),
-    r"job/[^/]+": ("GET",),
+    r"job/[^/]+": ("GET", "DELETE"),
     r"job/[^/]+/(result|events)": ("GET",),
-    r"job/[^/]+/(cancel|negotiate)": ("POST",),
+    r"job/[^/]+/(cancel|retry|fork|negotiate)": ("POST",),
+    r"jobs(/statistics)?": ("GET",),
+    r"deadletters": ("GET",),
+    r"deadletters/redrive": ("POST",),
     r"health(/live|/ready)?": ("GET",),
 }
 """Known paths below /content-architect with their methods; a test compares them with the real bindings."""
@@ -260,7 +277,8 @@ def _idempotency_key(call: HttpCall) -> str | None:
     return key
 
 
-def _job_id(call: HttpCall) -> str:
+def job_id_of(call: HttpCall) -> str:
+    """The id in the path. Raises :class:`RequestRefused` 404 for what is no id."""
     job_id = canonical_job_id(call.route.get("jobId", ""))
     if job_id is None:
         raise RequestRefused("there is no such job", code="job_not_found", status=404)

@@ -113,14 +113,14 @@ class DeadLetterService:
     async def _reconcile_queue(self, queue: str) -> int:
         state, now = self.store.table(STATE), self.clock.now()
         row = await state.read(_PLACES, queue)
-        values = row.values if row else {}
-        if values and now - moment(str(values["at"])) < LOOK_EVERY:
+        values = row.values if row else {"at": stamp(now)}  # the first look is not at start, when jobs wait
+        if row and now - moment(str(values["at"])) < LOOK_EVERY:
             return 0
         begun = str(values.get("begun", stamp(now)))
         after = int(values.get("after", 0))
         if now - moment(begun) >= FULL_PASS_EVERY:
             after, begun = 0, stamp(now)
-        letters = await self.box.peek(queue, after=after, limit=_LOOKED_AT_ONCE)
+        letters = await self.box.peek(queue, after=after, limit=_LOOKED_AT_ONCE) if row else []
         jobs = [await self._reconcile(letter) for letter in letters]
         expired = {
             letter.sequence_number
@@ -157,7 +157,7 @@ class DeadLetterService:
         change = end_change(
             JobStatus.FAILED,
             error,
-            latch=letter.delivery.message_id,
+            latch=letter.delivery.identity,
             result_url=Links(base=self.settings.api_url).job(stored.job.job_id, "/result"),
             clock=self.clock,
         )

@@ -14,7 +14,7 @@ import asyncio
 import logging
 from dataclasses import dataclass
 
-from orchestration.errors import RowConflict
+from orchestration.errors import RowConflict, StorageUnavailable
 from orchestration.job_index import JobIndex
 from orchestration.job_statistics import EndedJobs
 from orchestration.jobs import ActiveJob, Job, JobStatus
@@ -32,15 +32,24 @@ class Epilogue:
     realtime: RealtimeUpdatesService
 
     async def run(self, job: Job) -> None:
-        """After a terminal commit by this process, whose events are already on their way."""
-        if job.status is JobStatus.COMPLETED:
+        """After a terminal commit by this process, whose events are already on their way.
+
+        Storage that is down now changes nothing about the outcome: the active row stays, the sweeper repairs.
+        """
+        try:
+            if job.status is not JobStatus.COMPLETED:
+                await self.finish(job)
+                return
             await self._record(job)
             await self.store.remove_active(job.tenant, job.job_id)
-        else:
-            await self.finish(job)
+        except StorageUnavailable as error:
+            _log.warning("epilogue left to the sweeper", extra={"job_id": job.job_id, "reason": str(error)})
 
     async def finish(self, job: Job) -> None:
-        """For a job that was found terminal by a delivery: nothing, unless something is still owed."""
+        """For a job that was found terminal by a delivery: nothing, unless something is still owed.
+
+        Raises :class:`StorageUnavailable`.
+        """
         row = await self.store.read_active(job.tenant, job.job_id)
         if row is None or row.dispatch > job.dispatch:
             return
@@ -54,7 +63,7 @@ class Epilogue:
         """For a job that the sweep found terminal with its active row: the committer died in between.
 
         The terminal event is published again; watchers drop what they have seen by its sequence. Raises
-        :class:`RowConflict` when the active row changed: the job is somebody's.
+        :class:`RowConflict` when the active row changed: the job is somebody's; and :class:`StorageUnavailable`.
         """
         if not job.deleted_at:
             last = await self.store.read_events(job.job_id, after=job.sequence - 1, limit=1)

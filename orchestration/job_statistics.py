@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -94,7 +94,7 @@ class Period:
     end: str
 
 
-def parse_period(query: dict[str, str], now: datetime) -> Period:
+def parse_period(query: Mapping[str, str], now: datetime) -> Period:
     """``from`` and ``to`` of ``GET jobs/statistics``, widened to whole hours; the last seven days by default.
 
     Raises :class:`InvalidRequest`.
@@ -121,8 +121,8 @@ def parse_period(query: dict[str, str], now: datetime) -> Period:
         raise InvalidRequest(
             [FieldError(pointer="/from", detail=f"should be at most {MAX_DAYS} days before to")]
         )
-    whole = hour_of(to) if stamp(to).endswith(":00:00.000Z") else hour_of(to + _HOUR)
-    return Period(first=hour_of(first), end=whole)
+    whole = "to" in times and stamp(to).endswith(":00:00.000Z")
+    return Period(first=hour_of(first), end=hour_of(to if whole else to + _HOUR))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

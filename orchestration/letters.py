@@ -10,7 +10,7 @@ from typing import Protocol
 
 from orchestration.ids import canonical_job_id, derived_job_id
 from orchestration.jobs import StoredJob
-from orchestration.messages import ORIGINAL_ID, Delivery, Malformed, WakeUp, read_message
+from orchestration.messages import Delivery, Malformed, WakeUp, read_message
 
 QUEUES = ("content-jobs-high", "content-jobs", "content-jobs-low")
 EXPIRED = "TTLExpiredException"
@@ -43,10 +43,8 @@ class DeadLetter:
             return message.job_id
         if message.job_id:
             return canonical_job_id(message.job_id)
-        properties = self.delivery.properties
-        tenant = str(properties.get("tenantId") or default_tenant)[:64]
-        key = str(properties.get(ORIGINAL_ID) or self.delivery.message_id)
-        return derived_job_id("message", tenant, key)
+        tenant = str(self.delivery.properties.get("tenantId") or default_tenant)
+        return derived_job_id("message", tenant, self.delivery.identity)
 
     @property
     def dispatch(self) -> int:

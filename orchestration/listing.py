@@ -161,10 +161,10 @@ def page_size(query: Mapping[str, str], errors: list[FieldError]) -> int:
     return DEFAULT_PAGE
 
 
-def next_link(base: str, query: JobQuery, cursor: str) -> str:
+def next_link(base: str, route: str, parameters: Sequence[tuple[str, str]], cursor: str) -> str:
     """The absolute link to the following page."""
-    parameters = [*query.parameters, ("pageSize", str(query.page_size)), ("cursor", cursor)]
-    return f"{base.rstrip('/')}/content-architect/jobs?{urlencode(parameters)}"
+    query = urlencode([*parameters, ("cursor", cursor)])
+    return f"{base.rstrip('/')}/content-architect/{route}?{query}"
 
 
 def parse_time(text: str) -> datetime:
@@ -175,6 +175,8 @@ def parse_time(text: str) -> datetime:
         raise ValueError("should be a time such as 2026-11-22T12:00:00Z") from error
     if value.tzinfo is None:
         raise ValueError("should say its offset from UTC, such as Z")
+    if not 1971 <= value.year < 2270:
+        raise ValueError("should be between the years 1971 and 2270")
     return value.astimezone(UTC)
 
 
@@ -185,20 +187,13 @@ def _value(name: str, text: str) -> object:
             raise ValueError(f"should be one of: {', '.join(_CHOICES[name])}")
         return JobStatus(text) if name == "status" else text
     if name in _TIMES:
-        return _stamped(text)
+        return stamp(parse_time(text))
     if name not in _LABELS:
         known = sorted([*_CHOICES, *_LABELS, *_TIMES, "pageSize", "cursor"])
         raise ValueError(f"is not a known parameter; known: {', '.join(known)}")
     if not 1 <= len(text) <= _LABEL:
         raise ValueError(f"should have 1 to {_LABEL} characters")
     return text
-
-
-def _stamped(text: str) -> str:
-    value = parse_time(text)
-    if not 1970 <= value.year < 2270:
-        raise ValueError("should be between the years 1970 and 2270")
-    return stamp(value)
 
 
 def _snake(name: str) -> str:

@@ -126,4 +126,4 @@ class Redrive:
 
 def _made(letter: DeadLetter, job: Job) -> bool:
     """Whether the letter belongs to this job: a producer's message may name a job that it did not make."""
-    return letter.is_wake_up or job.latched_message == letter.delivery.message_id
+    return letter.is_wake_up or job.latched_message == letter.delivery.identity

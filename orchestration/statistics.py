@@ -32,8 +32,21 @@ def bucket_middle(bucket: int) -> float:
     return float(2 ** ((bucket - 0.5) / BUCKETS_PER_DOUBLING)) if bucket else 1.0
 
 
-Histogram = Counter[int]
-"""Bucket to number of values."""
+Histogram = dict[int, int]
+"""Bucket to number of values. A plain dictionary: adding up a week of hours is a matter of milliseconds."""
+
+
+def put_in(histogram: Histogram, milliseconds: float) -> None:
+    """Count one value."""
+    bucket = bucket_of(milliseconds)
+    histogram[bucket] = histogram.get(bucket, 0) + 1
+
+
+def add_up(histogram: Histogram, other: Mapping[int, int]) -> None:
+    """Count all values of another histogram."""
+    get = histogram.get
+    for bucket, count in other.items():
+        histogram[bucket] = get(bucket, 0) + count
 
 
 def percentile(histogram: Mapping[int, int], share: float) -> float | None:
@@ -82,36 +95,28 @@ class EndedJob:
         )
 
     def to_values(self) -> dict[str, RowValue]:
-        """Columns of a statistics row."""
-        values: dict[str, RowValue] = {
-            "status": self.status.value,
-            "type": self.type,
-            "workflowType": self.workflow_type,
-            "steps": json.dumps(self.steps, separators=(",", ":")),
-            "tokensIn": self.tokens_in,
-            "tokensOut": self.tokens_out,
-            "cost": self.cost,
-        }
-        if self.processing_ms is not None:
-            values["processingMs"] = self.processing_ms
-        if self.queue_ms is not None:
-            values["queueMs"] = self.queue_ms
-        return values
+        """Columns of a statistics row; one for all figures, since the client spends its time on columns."""
+        figures = [getattr(self, name) for name in _FIGURES]
+        return {"status": self.status.value, "figures": json.dumps(figures, separators=(",", ":"))}
 
     @classmethod
     def from_values(cls, values: Mapping[str, Any]) -> EndedJob:
         """The figures of a statistics row."""
-        return cls(
-            status=JobStatus(values["status"]),
-            type=values["type"],
-            workflow_type=values["workflowType"],
-            processing_ms=values.get("processingMs"),
-            queue_ms=values.get("queueMs"),
-            steps=tuple((name, layer, ms) for name, layer, ms in json.loads(values["steps"])),
-            tokens_in=values["tokensIn"],
-            tokens_out=values["tokensOut"],
-            cost=values["cost"],
-        )
+        found = dict(zip(_FIGURES, json.loads(values["figures"]), strict=True))
+        steps = tuple((name, layer, duration) for name, layer, duration in found["steps"])
+        return cls(**{**found, "status": JobStatus(values["status"]), "steps": steps})
+
+
+_FIGURES = (
+    "type",
+    "workflow_type",
+    "processing_ms",
+    "queue_ms",
+    "steps",
+    "tokens_in",
+    "tokens_out",
+    "cost",
+)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -121,8 +126,8 @@ class Totals:
     status: Counter[str] = field(default_factory=Counter)
     type: Counter[str] = field(default_factory=Counter)
     workflow: Counter[str] = field(default_factory=Counter)
-    processing: Histogram = field(default_factory=Counter)
-    queue: Histogram = field(default_factory=Counter)
+    processing: Histogram = field(default_factory=dict)
+    queue: Histogram = field(default_factory=dict)
     steps: dict[str, Histogram] = field(default_factory=dict)
     tokens: Counter[str] = field(default_factory=Counter)
     cost: float = 0.0
@@ -133,11 +138,11 @@ class Totals:
         self.type[job.type] += 1
         self.workflow[job.workflow_type] += 1
         if job.processing_ms is not None:
-            self.processing[bucket_of(job.processing_ms)] += 1
+            put_in(self.processing, job.processing_ms)
         if job.queue_ms is not None:
-            self.queue[bucket_of(job.queue_ms)] += 1
+            put_in(self.queue, job.queue_ms)
         for name, layer, duration in job.steps:
-            self._histogram(f"{layer}/{name}")[bucket_of(duration)] += 1
+            put_in(self._histogram(f"{layer}/{name}"), duration)
         self.tokens.update({"in": job.tokens_in, "out": job.tokens_out})
         self.cost += job.cost
 
@@ -150,16 +155,16 @@ class Totals:
             (self.tokens, other.tokens),
         ):
             mine.update(theirs)
-        self.processing.update(other.processing)
-        self.queue.update(other.queue)
+        add_up(self.processing, other.processing)
+        add_up(self.queue, other.queue)
         for key, histogram in other.steps.items():
-            self._histogram(key).update(histogram)
+            add_up(self._histogram(key), histogram)
         self.cost += other.cost
 
     def _histogram(self, key: str) -> Histogram:
         if key not in self.steps and len(self.steps) >= MAX_STEPS_KEPT:
             key = f"{key.partition('/')[0]}/other"
-        return self.steps.setdefault(key, Counter())
+        return self.steps.setdefault(key, {})
 
     def to_bytes(self) -> bytes:
         """Compact JSON."""
@@ -167,9 +172,9 @@ class Totals:
             self.status,
             self.type,
             self.workflow,
-            self.processing,
-            self.queue,
-            self.steps,
+            _packed(self.processing),
+            _packed(self.queue),
+            {key: _packed(histogram) for key, histogram in self.steps.items()},
             self.tokens,
             self.cost,
         ]
@@ -183,9 +188,9 @@ class Totals:
             status=Counter(status),
             type=Counter(kind),
             workflow=Counter(workflow),
-            processing=_histogram(processing),
-            queue=_histogram(queue),
-            steps={key: _histogram(value) for key, value in steps.items()},
+            processing=_unpacked(processing),
+            queue=_unpacked(queue),
+            steps={key: _unpacked(value) for key, value in steps.items()},
             tokens=Counter(tokens),
             cost=cost,
         )
@@ -227,7 +232,7 @@ def statistics_view(totals: Totals, days: Mapping[str, Totals]) -> dict[str, Any
 def _layers(steps: Mapping[str, Histogram]) -> Sequence[dict[str, Any]]:
     layers: dict[str, Histogram] = {}
     for key, histogram in steps.items():
-        layers.setdefault(key.partition("/")[0], Counter()).update(histogram)
+        add_up(layers.setdefault(key.partition("/")[0], {}), histogram)
     return [{"layer": layer, **_milliseconds(histogram)} for layer, histogram in sorted(layers.items())]
 
 
@@ -249,8 +254,13 @@ def _milliseconds(histogram: Histogram) -> dict[str, Any]:
     }
 
 
-def _histogram(value: Mapping[str, int]) -> Histogram:
-    return Counter({int(bucket): count for bucket, count in value.items()})
+def _packed(histogram: Histogram) -> tuple[list[int], list[int]]:
+    return list(histogram), list(histogram.values())
+
+
+def _unpacked(value: tuple[list[int], list[int]]) -> Histogram:
+    buckets, counts = value
+    return dict(zip(buckets, counts, strict=True))
 
 
 def _within(at: str | None, started: str | None) -> bool:

@@ -14,13 +14,15 @@ from pydantic import create_model
 from layers.catalog import CATALOG, StepDeclaration, StepFunction
 from layers.contract import Artifact, StepContext, Tools
 from orchestration.adapters.memory import MemoryJobStore, MemoryPublisher, MemoryQueue
+from orchestration.adapters.memory_deadletters import MemoryDeadLetters
 from orchestration.bootstrap import App, Outside, wire
 from orchestration.controller import Handler
+from orchestration.errors import QueueUnavailable
 from orchestration.http import HttpCall, HttpReply
 from orchestration.jobs import Job, JobStatus, Priority, StepRecord, StoredJob, stamp
 from orchestration.messages import Delivery
 from orchestration.outcomes import DeadLetter, Outcome
-from orchestration.ports import JobStore, MessageQueue, OutgoingMessage
+from orchestration.ports import OutgoingMessage
 from orchestration.service import Origin, Submission
 from orchestration.settings import Settings, load_settings
 
@@ -175,6 +177,19 @@ async def _nothing() -> None:
     return None
 
 
+@dataclass
+class Queue(MemoryQueue):
+    """A memory queue that refuses as many sends as a test says."""
+
+    failures: int = 0
+
+    async def send(self, message: OutgoingMessage) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise QueueUnavailable("the queue refuses")
+        await super().send(message)
+
+
 def settings_for(**environment: str) -> Settings:
     return load_settings({"CONTENT_ARCHITECT_API_URL": API, "WEBSITE_INSTANCE_ID": "one", **environment})
 
@@ -186,22 +201,22 @@ class World:
     clock: FakeClock = field(default_factory=FakeClock)
     steps: FakeSteps = field(default_factory=FakeSteps)
     publisher: MemoryPublisher = field(default_factory=MemoryPublisher)
-    queue: MemoryQueue = field(default_factory=MemoryQueue)
+    queue: Queue = field(default_factory=Queue)
+    letters: MemoryDeadLetters = field(default_factory=MemoryDeadLetters)
     environment: dict[str, str] = field(default_factory=dict)
     dead: list[Delivery] = field(default_factory=list)
-    wrap_store: Callable[[JobStore], JobStore] = lambda store: store
-    wrap_queue: Callable[[MessageQueue], MessageQueue] = lambda queue: queue
 
     def __post_init__(self) -> None:
         self.store = MemoryJobStore(self.clock)
         self.app = self.instance("one")
 
-    def instance(self, instance_id: str) -> App:
-        """Another app on the same store and queue."""
+    def instance(self, instance_id: str, *, store: Any = None, queue: Any = None) -> App:
+        """Another app on the same store and queue, or on ones that stand before them."""
         outside = Outside(
-            store=self.wrap_store(self.store),
-            queue=self.wrap_queue(self.queue),
+            store=store or self.store,
+            queue=queue or self.queue,
             publisher=self.publisher,
+            letters=self.letters,
             clock=self.clock,
             close=_nothing,
         )
