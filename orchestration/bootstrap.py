@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from layers.catalog import CATALOG, StepDeclaration, artifact_type
 from layers.contract import Artifact, Tools
 from orchestration.attempts import AttemptRunner
+from orchestration.connections import Outside, connect, research_tools
 from orchestration.controller import ContentArchitectController, Handler, refusal
 from orchestration.engine import WorkflowEngineService
 from orchestration.epilogue import Epilogue
@@ -20,8 +21,6 @@ from orchestration.errors import ContentArchitectError, StorageUnavailable
 from orchestration.health import HealthService
 from orchestration.http import HttpCall, HttpReply
 from orchestration.job_services import JobServices, wire_jobs
-from orchestration.letters import DeadLetterBox
-from orchestration.ports import Clock, JobStore, MessageQueue, RealtimePublisher
 from orchestration.process_identity import is_alive, owner_name
 from orchestration.processor import ContentJobProcessor
 from orchestration.realtime import RealtimeUpdatesService
@@ -30,18 +29,6 @@ from orchestration.service import OrchestrationService
 from orchestration.settings import Settings, load_settings
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outside:
-    """The adapters, and how to let go of them."""
-
-    store: JobStore
-    queue: MessageQueue
-    publisher: RealtimePublisher
-    letters: DeadLetterBox
-    clock: Clock
-    close: Callable[[], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,8 +127,6 @@ def _failed(task: asyncio.Task[App]) -> bool:
 
 
 async def _start() -> App:
-    from orchestration.connections import connect, research_tools
-
     settings = load_settings()
     app = wire(settings, await connect(settings), research_tools(settings))
     try:

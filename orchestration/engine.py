@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from layers.catalog import CATALOG, StepDeclaration, artifact_type
+from layers.catalog import CATALOG, StepDeclaration, StepFunction, artifact_type
 from layers.contract import Artifact, ContentBrief, StepContext, StepError, Tools
 from orchestration.checkpoints import pack, result_key, step_key
 from orchestration.commits import Change, JobWriter
@@ -76,6 +76,7 @@ class WorkflowEngineService:
         self._store = store
         self._clock = clock
         self._catalog = catalog
+        self._functions: dict[str, StepFunction] = {}
         self._artifact_type = artifacts
 
     async def run(self, run: Run) -> Job:
@@ -84,6 +85,7 @@ class WorkflowEngineService:
         Raises :class:`JobFailed` (with the step and whether another attempt may help), :class:`JobCancelled`,
         or what interrupted the writer (:class:`Superseded`, :class:`StorageUnavailable`).
         """
+        await self._load(run.workflow)
         await self._restore(run)
         try:
             await self._run_steps(run)
@@ -202,6 +204,13 @@ class WorkflowEngineService:
                 return outcome(duration_ms=duration, tries=tries, error=result)
             await self._clock.sleep(delay)
 
+    async def _load(self, workflow: Workflow) -> None:
+        """The steps' code. First imports happen in a thread: they take longer than the loop can wait."""
+        missing = [s.service for s in workflow.steps if s.service not in self._functions]
+        if missing:
+            loaded = await asyncio.to_thread(lambda: [self._catalog[name].load() for name in missing])
+            self._functions.update(zip(missing, loaded, strict=True))
+
     async def _try(self, run: Run, step: Step) -> Artifact | JobFailed:
         context = StepContext(
             brief=run.brief,
@@ -209,7 +218,7 @@ class WorkflowEngineService:
             tools=run.tools,
             report=partial(run.progress, step.name),
         )
-        function = self._catalog[step.service].load()
+        function = self._functions[step.service]
         try:
             async with asyncio.timeout(step.timeout):
                 return await function(context)
