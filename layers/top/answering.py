@@ -89,14 +89,16 @@ def _scored(pool: CandidatePool, asked: Asked, candidate: Candidate) -> _Scored:
     opening = _subject_of(candidate.text)
     subject = asked.subject.share(opening)
     title = asked.subject.share(pool.title_of(candidate))
-    score = relevance(pool, asked.question, candidate) + 0.45 * subject - 0.15 * candidate.procedure
+    purity = asked.subject.purity(opening)
+    score = relevance(pool, asked.question, candidate) - 0.15 * candidate.procedure
+    score += 0.45 * subject * (0.5 + 0.5 * purity)
     score += (0.05 + 0.25 * title) * pool.opens_source(candidate) - 0.3 * (
         _EMPTY.match(candidate.text) is not None
     )
     if asked.advice:
-        score += 0.25 * is_practice(candidate.text)
+        score += 0.3 * is_practice(candidate.text)
     if candidate.defined:
-        score += _OTHER_THING + (_DEFINES_IT - _OTHER_THING) * asked.subject.purity(opening)
+        score += _OTHER_THING + (_DEFINES_IT - _OTHER_THING) * purity
     return _Scored(candidate=candidate, score=score, subject=subject)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -18,11 +18,12 @@ from layers.text.similarity import jaccard
 from layers.text.words import stems
 from layers.top.antecedents import LOOK_BACK, Surroundings, introductions, reach
 from layers.top.cleaning import collapse, standing_alone, without_marks
-from layers.top.suitability import is_aside, is_denied, is_procedure, is_usable
+from layers.top.suitability import is_aside, is_denied, is_procedure, is_usable, tells_myths
 
 Vector = Mapping[str, float]
 
 _SAME_HEADING: Final = 0.6
+_SHORT_REPLY: Final = 12  # characters of "Not always."
 _DEFINITION: Final = re.compile(
     r"^(?P<subject>(?:(?:an?|the)\s)?(?:[\w’'/()-]+\s){1,7}?)(?:is|are|refers?\sto|means?|describes?|involves?|consists?\sof|denotes?)\s"
     r"(?:an?\s|the\s(?:use|process|practice|study|branch|ability|act)|any\s|when\s|software|systems?|technolog|methods?|programs?|attempts?|messages?)",
@@ -74,6 +75,9 @@ class CandidatePool:
         self.candidates: list[Candidate] = []
         firsts = {passage.source: passage.id for passage in reversed(index.passages)}
         self._openings = frozenset(firsts.values())
+        self._heads: dict[tuple[str, str], Passage] = {}
+        for passage in index.passages:
+            self._heads.setdefault((passage.source, passage.heading), passage)
         self._by_passage: dict[str, list[Candidate]] = {}
         self._company: dict[int, tuple[Candidate, ...]] = {}
         self._beside: dict[int, Candidate] = {}
@@ -81,7 +85,8 @@ class CandidatePool:
         for place, ((passage, start, end), bag) in enumerate(zip(spans, tokens, strict=True)):
             text = texts[passage.source]
             page.turn_to(passage.source, text, start)
-            found = None if is_denied(text[end : end + 40]) else self._quotable(text[start:end])
+            refuted = is_denied(text[end : end + 40]) or self._repeats_myths(passage)
+            found = None if refuted else self._quotable(text[start:end])
             needed = reach(standing_alone(found), page.around()) if found else None
             company = page.company(needed)
             candidate = None
@@ -100,6 +105,9 @@ class CandidatePool:
         self._company[candidate.place] = company
         if previous is not None:
             self._beside[candidate.place] = previous
+
+    def _repeats_myths(self, passage: Passage) -> bool:
+        return tells_myths(passage.heading) or tells_myths(self._titles[passage.source])
 
     @staticmethod
     def _quotable(quote: str) -> str | None:
@@ -164,6 +172,18 @@ class CandidatePool:
     def title_of(self, candidate: Candidate) -> str:
         """The title of the source that says it."""
         return self._titles[candidate.source]
+
+    def under(self, headings: Collection[str]) -> list[Candidate]:
+        """The candidates under these headings, in reading order."""
+        return [found for found in self.candidates if found.passage.heading in headings]
+
+    def begins_heading(self, candidate: Candidate) -> bool:
+        """Whether it is the first sentence under its heading, or the second behind a mere "Yes" or "No"."""
+        first = self._heads[candidate.source, candidate.passage.heading]
+        starts = [start for start, _ in first.sentences[:2]]
+        if candidate.start not in starts:
+            return False
+        return candidate.start == starts[0] or first.sentences[0][1] - starts[0] <= _SHORT_REPLY
 
     def opens_source(self, candidate: Candidate) -> bool:
         """Whether it stands in the first passage of its source, where documents say what they are about."""
