@@ -254,7 +254,11 @@ class EmbeddedWriter:
                     return
                 question, found = candidates(part, parts)
                 room = min(missing, 2 * part.plan.target_words - part.words)
-                fitting = [one for one in found if part.form == "prose" or self._fits(part.plan, one)]
+                fitting = (
+                    self._speaking(part.plan, found)
+                    if part.form == "prose"
+                    else [one for one in found if self._fits(part.plan, one)]
+                )
                 more = select(self._pool, question, fitting, self._ledger, room)
                 part.chosen += more
                 missing -= sum(candidate.words for candidate in more)

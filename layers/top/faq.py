@@ -9,7 +9,7 @@ from typing import Final
 from layers.bottom.artifacts import KeywordPlan
 from layers.middle.artifacts import Outline, QueryPlan
 from layers.text.similarity import jaccard
-from layers.text.words import stems
+from layers.text.words import stem, stems, words
 from layers.top.candidates import Candidate
 from layers.top.figures import telling_figure
 from layers.top.selection import Question, defines
@@ -26,10 +26,29 @@ _BY_TEMPLATE: Final = re.compile(
     r"|how can .+ be prevented|why (?:do|does)\s.+\smatter|how do you get started|what does the evidence say|what does .+ mean for)",
     re.IGNORECASE,
 )
+_NEVER: Final = re.compile(r"^with\s|^what role\b|\b(?:affect|examples|compare)\b", re.IGNORECASE)
+_FORM_WORDS: Final = frozenset(
+    stem(word)
+    for word in [
+        "risks",
+        "limits",
+        "benefits",
+        "work",
+        "help",
+        "matter",
+        "prevented",
+        "reduced",
+        "evidence",
+        "say",
+        "mean",
+        "started",
+    ]
+)
+_PURE: Final = 0.75
 _DEFINITION: Final = re.compile(r"^what (?:is|are)\s(?!the\b)", re.IGNORECASE)
 _ABOUT_TOPIC: Final = 0.5
 _CUES: Final = tuple(
-    (re.compile(asked, re.IGNORECASE), re.compile(told, re.IGNORECASE))
+    (re.compile(asked, re.IGNORECASE), re.compile(told))
     for asked, told in (
         (r"\brisks?\b", r"\b(?:risks?|danger\w*|harm\w*|hazard\w*|threat\w*|unsafe|injur\w+|disease|bias\w*|fail\w*|infect\w+|error\w*)\b"),
         (r"\blimits?\b", r"\b(?:limit\w*|cannot|can.t|only|fails?|difficult\w*|not\s|lack\w*|drawback\w*|hard to)\b"),
@@ -65,9 +84,11 @@ def faq_questions(
 
 def is_printable(question: str, subject: Subject) -> bool:
     """Whether a question that no source asks may stand in the FAQ: the general forms only of the topic itself."""
+    if _NEVER.search(question):
+        return False
+    asked_of = " ".join(word for word in words(question) if stem(word) not in _FORM_WORDS)
     return not _BY_TEMPLATE.match(question) or (
-        subject.share(question) >= _ABOUT_TOPIC > 0
-        and not re.match(r"(?:with|what role)\b|.*\b(?:affect|examples)\b", question, re.IGNORECASE)
+        subject.share(asked_of) >= _ABOUT_TOPIC and subject.purity(asked_of) >= _PURE
     )
 
 
@@ -84,7 +105,8 @@ def answers(text: str, question: Question, candidate: Candidate) -> bool:
         named = set(stems(" ".join(candidate.text.split()[:_SUBJECT_WORDS])))
         priced = telling_figure(candidate.text) or _PRICE.search(candidate.text)
         return priced is not None and set(stems(text)) - _ASKS_PRICE <= named
-    return all(told.search(candidate.text) for asked, told in _CUES if asked.search(text))
+    cues = [told for asked, told in _CUES if asked.search(text)]
+    return all(told.search(candidate.text) for told in cues) and not (cues and candidate.defined)
 
 
 def _offered(

@@ -50,8 +50,13 @@ _ADDRESSES_A_MODEL: Final = re.compile(
     )""",
     re.VERBOSE | re.IGNORECASE,
 )
+_ROW: Final = re.compile(r"^[^.:;]{1,40}:\s[^;]*;\s[^.:;]{1,40}:\s")
+_SUBORDINATE: Final = re.compile(r",\s(?:when|where|which|who|because|if|since|although|as)\s")
+_ADVERBIAL: Final = re.compile(
+    r"^(?:once|twice|after|before|in|at|on|from|every|during|usually|only)\s", re.IGNORECASE
+)
 _CHANGELOG: Final = re.compile(
-    r"^(?:Fixed|Added|Changed|Removed|Deprecated|Updated|Improved|Bumped|Renamed)\b:?\s(?!by\b|to\b|in\b)"
+    r"^(?:Fixed|Added|Changed|Removed|Deprecated|Updated|Improved|Bumped|Renamed)\b:?\s(?!by\b|to\b|in\b)|^(?:Looks|Seems|Makes|Takes|Works|Keeps|Needs|Comes|Tastes|Feels|Smells)\s"
 )
 _ABSTRACT_PART: Final = re.compile(
     r"^(?:Objectives?|Aims?|Setting|Participants|Design|(?:Materials and )?Methods?|Interventions?|Eligibility|Funding|Purpose|Study (?:selection|design)|"
@@ -166,6 +171,8 @@ def is_usable(text: str, word_count: int) -> bool:
         return False
     if _BOILERPLATE.search(text) or _POINTS_ELSEWHERE.search(text) or _WHEN_IT_WAS_WRITTEN.search(text):
         return False
+    if _ROW.match(text) or _is_adverbial(text):
+        return False
     if _FIRST_PERSON.search(text) or _ABSTRACT_PART.match(text) or _CHANGELOG.match(text):
         return False
     return not (_ADDRESSES_A_MODEL.search(text) or _ADDRESS.search(text) or _MARKUP.search(text))
@@ -234,6 +241,12 @@ def _looks_like_prose(text: str) -> bool:
     if _ENDED.search(text) and len(tokens) > MIN_WORDS:
         return True
     return _VERB.search(text) is not None and not _title_like(tokens)
+
+
+def _is_adverbial(text: str) -> bool:
+    """Whether the main clause is missing ("Once a year in May, when there is plenty of grass")."""
+    main = _SUBORDINATE.split(text, maxsplit=1)
+    return len(main) > 1 and _ADVERBIAL.match(text) is not None and _VERB.search(main[0]) is None
 
 
 def _title_like(tokens: list[str]) -> bool:
