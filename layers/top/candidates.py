@@ -18,7 +18,14 @@ from layers.text.similarity import jaccard
 from layers.text.words import stems
 from layers.top.antecedents import LOOK_BACK, Surroundings, introductions, reach
 from layers.top.cleaning import collapse, standing_alone, without_marks
-from layers.top.suitability import is_aside, is_denied, is_procedure, is_usable, tells_myths
+from layers.top.suitability import (
+    addresses_a_model,
+    is_aside,
+    is_denied,
+    is_procedure,
+    is_usable,
+    tells_myths,
+)
 
 Vector = Mapping[str, float]
 
@@ -85,7 +92,9 @@ class CandidatePool:
         for place, ((passage, start, end), bag) in enumerate(zip(spans, tokens, strict=True)):
             text = texts[passage.source]
             page.turn_to(passage.source, text, start)
-            refuted = is_denied(text[end : end + 40]) or self._repeats_myths(passage)
+            if page.paragraph_end <= start:
+                page.open_paragraph(text, start)
+            refuted = is_denied(text[end : end + 40]) or self._repeats_myths(passage) or page.distrusted
             found = None if refuted else self._quotable(text[start:end])
             needed = reach(standing_alone(found), page.around()) if found else None
             company = page.company(needed)
@@ -210,6 +219,8 @@ class _Page:
     topic: frozenset[str]
     source: str = ""
     end: int = 0
+    paragraph_end: int = 0
+    distrusted: bool = False
     introduced: set[str] = field(default_factory=set)
     paragraph: list[tuple[str, Candidate | None, tuple[Candidate, ...]]] = field(default_factory=list)
 
@@ -222,9 +233,16 @@ class _Page:
         """Go to the sentence that begins at ``start``; only blanks part it from one in the same paragraph."""
         if source != self.source:
             self.introduced = set()
+            self.paragraph_end = 0
         if source != self.source or text[self.end : start].strip(" "):
             self.paragraph = []
         self.source = source
+
+    def open_paragraph(self, text: str, start: int) -> None:
+        """Look over the paragraph that begins here as a whole, before any sentence of it is trusted."""
+        blank = text.find("\n\n", start)
+        self.paragraph_end = len(text) if blank < 0 else blank
+        self.distrusted = addresses_a_model(text[start : self.paragraph_end])
 
     def around(self) -> Surroundings:
         """What the sentence at hand may lean on."""

@@ -205,6 +205,11 @@ def looks_like_verb(word: str) -> bool:
     return _VERB.fullmatch(word) is not None
 
 
+def addresses_a_model(text: str) -> bool:
+    """Whether a text speaks to a language model; nothing around such a sentence is trusted either."""
+    return _ADDRESSES_A_MODEL.search(text) is not None
+
+
 def is_denied(following: str) -> bool:
     """Whether the text right after a sentence takes it back ("You need a starter. No.")."""
     return _DENIED.match(following) is not None
