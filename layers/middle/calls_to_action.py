@@ -50,6 +50,7 @@ _B2C: Mapping[tuple[Goal, Register], str] = MappingProxyType({
 })  # fmt: skip
 
 
+_UNNAMED = re.compile(r" (?:on|about|of) \{it\}")
 # By content type, for organisations and for consumers; {it} is the topic, or what stands for it.
 _BY_TYPE: Mapping[ContentType, tuple[str, str]] = MappingProxyType({
     ContentType.BLOG_POST: (
@@ -89,8 +90,10 @@ def closing(brief: ContentBrief, topic: Topic) -> str:
     asked = call_to_action(brief.purpose, brief.audience, brief.tone)
     if asked:
         return asked
-    named = f"{topic.short}{topic.place}" if topic.nameable and not topic.sides else "this"
-    return _BY_TYPE[brief.content_type][brief.audience is Audience.B2C].format(it=named)
+    text = _BY_TYPE[brief.content_type][brief.audience is Audience.B2C]
+    if topic.nameable and not topic.sides:
+        return text.format(it=f"{topic.short}{topic.place}")
+    return _UNNAMED.sub("", text).format(it="this")
 
 
 def call_to_action(purpose: str | None, audience: Audience, tone: Tone | None) -> str | None:

@@ -58,6 +58,8 @@ _LEANING: Final = re.compile(
     | ^(?:[\w’'-]+\s){{0,5}}(?:half|part|much|most|some|all|one|none|each|out|rid|more|less|enough)\sof\s(?:it|them|that|this|these|those)\b
     | \b{_CLAIMED}\s(?:that|this|so)(?:\s(?:at|in|on|for|with|by|from|when|if|before|after|every|once|too|again)\b|[.,;!]|$)
     | ^[\w\s-]{{3,40}}\sfollow(?:s|ed)?\b(?!\s(?:an?|the|from|that|this|their|its|his|her|your|our|these|those|when|if)\b)
+    | ^(?:\w+\s){{1,2}}(?:years?|months?|weeks?|days?|hours?|minutes?)\slater\b | ^[^,;]*\b(?:therefore|thus|hence|consequently|accordingly)\b
+    | \ball\s(?:two|three|four|five|six)\s\w+s\b
     | ^(?:yes|no|not\sreally|not\salways|partly|perhaps)[,.;]\s
     """,
     re.VERBOSE | re.IGNORECASE,
@@ -129,11 +131,13 @@ def _definite_phrases(text: str) -> Iterator[_Phrase]:
     for found in _DEFINITE.finditer(text):
         words, following = _nouns(found["rest"])
         demonstrative = found["article"].lower() != "the"
-        if not words or any(not word.islower() for word in words) or words[-1] in _UNIQUE:
+        if not words or any(not word.islower() for word in words):
             continue
         opens = found.start() == 0
         if not demonstrative and (
-            _identified(words, following) or words[0] in _UNIQUE or words[0].endswith("est")
+            _identified(words, following)
+            or not _UNIQUE.isdisjoint((words[0], words[-1]))
+            or words[0].endswith("est")
         ):
             continue
         if (

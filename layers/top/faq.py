@@ -9,7 +9,7 @@ from typing import Final
 from layers.bottom.artifacts import KeywordPlan
 from layers.middle.artifacts import Outline, QueryPlan
 from layers.text.similarity import jaccard
-from layers.text.words import stem, stems, words
+from layers.text.words import stems
 from layers.top.candidates import Candidate
 from layers.top.figures import telling_figure
 from layers.top.selection import Question, defines
@@ -27,22 +27,10 @@ _BY_TEMPLATE: Final = re.compile(
     re.IGNORECASE,
 )
 _NEVER: Final = re.compile(r"^with\s|^what role\b|\b(?:affect|examples|compare)\b", re.IGNORECASE)
-_FORM_WORDS: Final = frozenset(
-    stem(word)
-    for word in [
-        "risks",
-        "limits",
-        "benefits",
-        "work",
-        "help",
-        "matter",
-        "prevented",
-        "reduced",
-        "evidence",
-        "say",
-        "mean",
-        "started",
-    ]
+_FRAME: Final = re.compile(
+    r"^(?:what are (?:the )?(?:risks|limits|benefits) of|what does the evidence say about|how do you get started with"
+    r"|(?:how|why|what) (?:do|does|can))\s|\s(?:work|help|matter|be prevented.*|mean for.*)\?$",
+    re.IGNORECASE,
 )
 _PURE: Final = 0.75
 _DEFINITION: Final = re.compile(r"^what (?:is|are)\s(?!the\b)", re.IGNORECASE)
@@ -86,7 +74,7 @@ def is_printable(question: str, subject: Subject) -> bool:
     """Whether a question that no source asks may stand in the FAQ: the general forms only of the topic itself."""
     if _NEVER.search(question):
         return False
-    asked_of = " ".join(word for word in words(question) if stem(word) not in _FORM_WORDS)
+    asked_of = _FRAME.sub("", question)
     return not _BY_TEMPLATE.match(question) or (
         subject.share(asked_of) >= _ABOUT_TOPIC and subject.purity(asked_of) >= _PURE
     )
