@@ -27,10 +27,15 @@ _BY_TEMPLATE: Final = re.compile(
     re.IGNORECASE,
 )
 _NEVER: Final = re.compile(r"^with\s|^what role\b|\b(?:affect|examples|compare)\b", re.IGNORECASE)
-_FRAME: Final = re.compile(
-    r"^(?:what are (?:the )?(?:risks|limits|benefits) of|what does the evidence say about|how do you get started with"
-    r"|(?:how|why|what) (?:do|does|can))\s|\s(?:work|help|matter|be prevented.*|mean for.*)\?$",
-    re.IGNORECASE,
+_FRAMES: Final = (
+    re.compile(
+        r"^(?:what are (?:the )?(?:risks|limits|benefits) of|what does the evidence say about|how do you get started with)\s(?P<x>.+)\?$",
+        re.IGNORECASE,
+    ),
+    re.compile(
+        r"^(?:how|why|what) (?:do|does|can)\s(?P<x>.+)\s(?:work|help|matter|be prevented.*|mean for.*)\?$",
+        re.IGNORECASE,
+    ),
 )
 _PURE: Final = 0.75
 _DEFINITION: Final = re.compile(r"^what (?:is|are)\s(?!the\b)", re.IGNORECASE)
@@ -74,7 +79,8 @@ def is_printable(question: str, subject: Subject) -> bool:
     """Whether a question that no source asks may stand in the FAQ: the general forms only of the topic itself."""
     if _NEVER.search(question):
         return False
-    asked_of = _FRAME.sub("", question)
+    framed = (frame.match(question) for frame in _FRAMES)
+    asked_of = next((found["x"] for found in framed if found), question)
     return not _BY_TEMPLATE.match(question) or (
         subject.share(asked_of) >= _ABOUT_TOPIC and subject.purity(asked_of) >= _PURE
     )
