@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -139,15 +139,18 @@ class StatisticsService:
         Raises :class:`StorageUnavailable`.
         """
         part, now = key_part(tenant), self.clock.now()
-        closed, rows = await asyncio.gather(self._closed(), self._closed_rows(part, period))
+        this_hour = hour_of(now)
+        closed, rows, current = await asyncio.gather(
+            self._closed(), self._closed_rows(part, period), self._counted(part, [this_hour], period)
+        )
         open_from = max(closed, hour_of(now - MAX_OPEN_HOURS * _HOUR), period.first)
-        open_hours = _hours(open_from, period.end) if open_from < period.end else []
-        counted = await asyncio.gather(*(self._count(hour, f"{part}|") for hour in open_hours))
+        behind = _hours(open_from, this_hour) if open_from < this_hour else []
+        counted = current | await self._counted(part, behind, period)
         days: dict[str, list[Totals]] = {}
-        for day, blobs in _by_day(rows, open_hours).items():
+        for day, blobs in _by_day(rows, counted).items():
             days[day] = [_added_up(tuple(blobs))]
-        for hour, found in zip(open_hours, counted, strict=True):
-            days.setdefault(hour[:10], []).extend(found.values())
+        for hour, totals in counted.items():
+            days.setdefault(hour[:10], []).append(totals)
         by_day = {day: total(parts) for day, parts in days.items()}
         return {
             "from": stamp(_start(period.first)),
@@ -196,6 +199,12 @@ class StatisticsService:
                 return counted
             after = rows[-1].key
 
+    async def _counted(self, tenant_part: str, hours: Sequence[str], period: Period) -> dict[str, Totals]:
+        """Totals of open hours, as far as they lie in the period."""
+        asked = [hour for hour in hours if period.first <= hour < period.end]
+        found = await asyncio.gather(*(self._count(hour, f"{tenant_part}|") for hour in asked))
+        return {hour: total(parts.values()) for hour, parts in zip(asked, found, strict=True)}
+
     async def _closed_rows(self, tenant_part: str, period: Period) -> Sequence[Row]:
         before_first = hour_of(_start(period.first) - _HOUR)
         limit = (MAX_DAYS + 1) * 24
@@ -225,7 +234,7 @@ class StatisticsService:
         return self.store.table(STATE)
 
 
-def _by_day(rows: Sequence[Row], open_hours: Sequence[str]) -> dict[str, list[bytes]]:
+def _by_day(rows: Sequence[Row], open_hours: Container[str]) -> dict[str, list[bytes]]:
     """Stored totals of closed hours, by day."""
     days: dict[str, list[bytes]] = {}
     for row in rows:
