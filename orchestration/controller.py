@@ -91,9 +91,8 @@ class ContentArchitectController:
         if wait:
             try:
                 ended = await self._ended_view(submission.job, wait)
-            except (
-                StorageUnavailable
-            ) as error:  # the job is accepted: a 503 would make its caller send it twice
+            except StorageUnavailable as error:
+                # The job is accepted: a 503 would make its caller send it twice.
                 _log.warning(
                     "waiting was cut short", extra={"job_id": submission.job.job_id, "reason": str(error)}
                 )

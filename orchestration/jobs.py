@@ -115,6 +115,9 @@ class Job:
     ``queued_at`` is when waiting began where that is not ``created_at`` (a retry, a scheduled job); ``deleted_at``
     marks a job whose rows are being removed: it is gone for everybody but the one who removes it.
 
+    ``callback_events`` are those that its caller asked for; none means the last one. ``workflow_id`` and
+    ``workflow_version`` name a custom workflow.
+
     ``run`` rises when a job starts over, ``dispatch`` with every write that makes it runnable again,
     ``lease_epoch`` with every claim; ``last_commit_id`` tells a lost answer from a lost request.
     """
@@ -159,6 +162,10 @@ class Job:
     project_id: str | None = None
     tags: tuple[str, ...] = ()
     traceparent: str | None = None
+    callback_url: str | None = None
+    callback_events: tuple[str, ...] = ()
+    workflow_id: str | None = None
+    workflow_version: int | None = None
     error: JobError | None = None
     steps: tuple[StepRecord, ...] = ()
     warnings: tuple[dict[str, str], ...] = ()
@@ -230,6 +237,7 @@ _DECODERS: dict[str, Any] = {
     "status": JobStatus,
     "priority": Priority,
     "tags": lambda v: tuple(json.loads(v)),
+    "callback_events": lambda v: tuple(json.loads(v)),
     "error": lambda v: JobError(**json.loads(v)),
     "warnings": lambda v: tuple(json.loads(v)),
     "steps": lambda v: tuple(StepRecord(**{**s, "status": StepStatus(s["status"])}) for s in json.loads(v)),

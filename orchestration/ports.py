@@ -44,8 +44,16 @@ class Commit:
     rows: tuple[Row, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaggedRow:
+    """A row as it was read, with the ETag that lets it be replaced."""
+
+    row: Row
+    etag: str
+
+
 class RowTable(Protocol):
-    """A table of derived rows: small ones, found by partition and a range of sorted keys.
+    """A table of small rows, found by partition and a range of sorted keys.
 
     All methods raise :class:`StorageUnavailable` when the service does not answer. Keys and partitions are made
     by us; :func:`orchestration.ids.key_part` turns foreign text into one.
@@ -59,12 +67,20 @@ class RowTable(Protocol):
         """Create or replace all rows or none."""
         ...
 
+    async def replace(self, partition: str, row: Row, *, etag: str, also: Sequence[Row] = ()) -> None:
+        """Replace the row if it is unchanged, and put the others with it. Raises RowConflict when it is not."""
+        ...
+
     async def delete(self, partition: str, key: str) -> None:
         """Delete; gone is as good."""
         ...
 
     async def read(self, partition: str, key: str) -> Row | None:
         """One row, or None."""
+        ...
+
+    async def read_tagged(self, partition: str, key: str) -> TaggedRow | None:
+        """One row with its ETag, or None."""
         ...
 
     async def between(self, partition: str, *, after: str, before: str, limit: int) -> list[Row]:
@@ -140,7 +156,10 @@ class JobStore(Protocol):
         ...
 
     def table(self, name: str) -> RowTable:
-        """A table of derived rows beside the jobs: ``jobindex``, ``stats``, ``audit`` or ``state``."""
+        """A table as rows: ``jobindex``, ``stats``, ``state``, ``audit``, ``secrets``, ``workflows``, or ``jobs`` itself.
+
+        Rows of ``jobs`` lie in the partition of their job; the job row is for the methods above alone.
+        """
         ...
 
     async def audit(self, partition: str, key: str, values: dict[str, RowValue]) -> bool:

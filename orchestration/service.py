@@ -218,8 +218,7 @@ class OrchestrationService:
                 ]
             )
         if job.status is JobStatus.QUEUED and send:
-            # Under the same message id: only a message that was never sent gets through.
-            await self.send(job)
+            await self.send(job)  # the same message id: only a message that was never sent gets through
         return Submission(job=job, replayed=job.created_at != wanted.created_at)
 
     async def _take_back(self, wanted: Job, job: Job) -> None:

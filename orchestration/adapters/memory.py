@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
 
-from orchestration.adapters.memory_rows import MemoryRows
+from orchestration.adapters.memory_rows import Entry, MemoryRows, Partitions
 from orchestration.checkpoints import JOB_KEY, Row, event_key, row_keys, unpack
 from orchestration.errors import RowConflict, RowExists
 from orchestration.events import JobUpdate
@@ -17,22 +17,15 @@ from orchestration.jobs import ActiveJob, Job, RowValue, StoredJob
 from orchestration.ports import Clock, Commit, OutgoingMessage
 
 
-@dataclass(slots=True)
-class _Entry:
-    values: dict[str, RowValue]
-    etag: str
-    modified: float
-
-
 class MemoryJobStore:
     """Tables as dictionaries. Times of the "server" come from the injected clock."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._rows: dict[str, dict[str, _Entry]] = {}
+        self._rows: Partitions = {}
         self._active: dict[tuple[str, str], ActiveJob] = {}
         self.audits: dict[tuple[str, str], dict[str, RowValue]] = {}
-        self._tables: dict[str, MemoryRows] = {}
+        self._tables = {"jobs": MemoryRows(self._rows, self._entry)}
         self._etags = count(1)
 
     async def prepare(self) -> None:
@@ -143,12 +136,12 @@ class MemoryJobStore:
 
     def _write(self, job: Job, rows: Sequence[Row]) -> str:
         partition = self._rows.setdefault(job.job_id, {})
-        now = self._clock.now().timestamp()
-        etag = self._etag()
-        partition[JOB_KEY] = _Entry(job.to_row(), etag, now)
-        for row in rows:
-            partition[row.key] = _Entry(dict(row.values), self._etag(), now)
-        return etag
+        for row in (Row(key=JOB_KEY, values=job.to_row()), *rows):
+            partition[row.key] = self._entry(row)
+        return partition[JOB_KEY].etag
+
+    def _entry(self, row: Row) -> Entry:
+        return Entry(dict(row.values), self._etag(), self._clock.now().timestamp())
 
     def _etag(self) -> str:
         return f'W/"{next(self._etags)}"'

@@ -1,4 +1,4 @@
-"""Derived rows in Azure Table Storage: index, statistics, audit, state.
+"""Rows in Azure Table Storage: index, statistics, audit, state, secrets, workflows, and callbacks beside their job.
 
 Writes go through the batch writer, since one transaction of it costs less CPU than a single-entity call of the
 official client; reads go through the official client.
@@ -22,6 +22,7 @@ from azure.data.tables.aio import TableClient
 from orchestration.adapters.table_batch import BatchWriter, Operation, Write
 from orchestration.checkpoints import Row
 from orchestration.errors import RowConflict, RowExists, StorageUnavailable
+from orchestration.ports import TaggedRow
 
 _MOST_PER_PAGE = 1000
 """The service's own limit on the entities of one answer."""
@@ -42,6 +43,11 @@ class TableRows:
         """One transaction of upserts."""
         await self._batch.write(partition, [_operation(Write.UPSERT, row) for row in rows])
 
+    async def replace(self, partition: str, row: Row, *, etag: str, also: Sequence[Row] = ()) -> None:
+        """One transaction: the row under its ETag, the others as they are."""
+        first = Operation(write=Write.REPLACE, row_key=row.key, values=row.values, etag=etag)
+        await self._batch.write(partition, [first, *(_operation(Write.UPSERT, other) for other in also)])
+
     async def delete(self, partition: str, key: str) -> None:
         """Delete; the client takes a missing row for a deleted one."""
         async with translated():
@@ -49,11 +55,17 @@ class TableRows:
 
     async def read(self, partition: str, key: str) -> Row | None:
         """A point read."""
+        found = await self.read_tagged(partition, key)
+        return found.row if found else None
+
+    async def read_tagged(self, partition: str, key: str) -> TaggedRow | None:
+        """A point read; the ETag comes with the entity."""
         try:
             async with translated():
-                return _row(await self._client.get_entity(partition, key))
+                entity = await self._client.get_entity(partition, key)
         except RowConflict:
             return None
+        return TaggedRow(row=_row(entity), etag=str(entity.metadata["etag"]))
 
     async def between(self, partition: str, *, after: str, before: str, limit: int) -> list[Row]:
         """A range of row keys in one partition."""

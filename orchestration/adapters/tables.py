@@ -29,7 +29,7 @@ from orchestration.ports import Commit
 JOBS = "jobs"
 ACTIVE = "activejobs"
 AUDIT = "audit"
-DERIVED = ("jobindex", "stats", "state")
+DERIVED = ("jobindex", "stats", "state", "secrets", "workflows")
 TABLES = (JOBS, ACTIVE, AUDIT, *DERIVED)
 _DELETE_BATCH = 100
 
@@ -49,7 +49,7 @@ class TableJobStore:
         self._audit: TableClient = service.get_table_client(AUDIT)
         self._batch = batches(JOBS)
         self._tables = {
-            name: TableRows(service.get_table_client(name), batches(name)) for name in (AUDIT, *DERIVED)
+            name: TableRows(service.get_table_client(name), batches(name)) for name in (JOBS, AUDIT, *DERIVED)
         }
         self._close = close
         self._prepared = False
