@@ -72,14 +72,6 @@ def wire(
         tools=tools,
         owner=owner_name(settings.instance_id),
     )
-    sweeper = RecoverySweeper(
-        store=outside.store,
-        queue=outside.queue,
-        epilogue=epilogue,
-        clock=clock,
-        instance_id=settings.instance_id,
-        is_alive=is_alive,
-    )
     jobs = wire_jobs(
         store=outside.store,
         box=outside.letters,
@@ -104,10 +96,21 @@ def wire(
         service=service,
         controller=controller,
         processor=ContentJobProcessor(runner=runner, service=service),
-        sweeper=sweeper,
+        sweeper=_sweeper(settings, outside, epilogue),
         jobs=jobs,
         realtime=realtime,
         outside=outside,
+    )
+
+
+def _sweeper(settings: Settings, outside: Outside, epilogue: Epilogue) -> RecoverySweeper:
+    return RecoverySweeper(
+        store=outside.store,
+        queue=outside.queue,
+        epilogue=epilogue,
+        clock=outside.clock,
+        instance_id=settings.instance_id,
+        is_alive=is_alive,
     )
 
 
