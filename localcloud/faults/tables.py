@@ -37,7 +37,7 @@ class TableFaultProxy:
         self._target = target
         self._dice = FaultDice(seed)
         self._session: aiohttp.ClientSession | None = None
-        self._runner = web.ServerRunner(web.Server(self._answer))
+        self._runner = web.ServerRunner(web.Server(self._answer), shutdown_timeout=1.0)
         self.rates = rates
         self.counts: Counter[Fault] = Counter()
 
@@ -46,7 +46,7 @@ class TableFaultProxy:
             timeout=_TIMEOUT, auto_decompress=False, connector=aiohttp.TCPConnector(limit=0)
         )
         await self._runner.setup()
-        await web.TCPSite(self._runner, LOOPBACK, 0, shutdown_timeout=1.0).start()
+        await web.TCPSite(self._runner, LOOPBACK, 0).start()
         return self
 
     async def __aexit__(self, *_: object) -> None:
