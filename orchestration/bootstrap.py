@@ -7,19 +7,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from layers.catalog import CATALOG, StepDeclaration, artifact_type
 from layers.contract import Artifact, Tools
 from orchestration.attempts import AttemptRunner
+from orchestration.connections import Outside, connect, research_tools
 from orchestration.controller import ContentArchitectController, Handler, refusal
 from orchestration.engine import WorkflowEngineService
 from orchestration.epilogue import Epilogue
 from orchestration.errors import ContentArchitectError, StorageUnavailable
 from orchestration.health import HealthService
 from orchestration.http import HttpCall, HttpReply
-from orchestration.ports import Clock, JobStore, MessageQueue, RealtimePublisher
 from orchestration.process_identity import is_alive, owner_name
 from orchestration.processor import ContentJobProcessor
 from orchestration.realtime import RealtimeUpdatesService
@@ -28,17 +28,6 @@ from orchestration.service import OrchestrationService
 from orchestration.settings import Settings, load_settings
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outside:
-    """The adapters, and how to let go of them."""
-
-    store: JobStore
-    queue: MessageQueue
-    publisher: RealtimePublisher
-    clock: Clock
-    close: Callable[[], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,8 +113,6 @@ def _failed(task: asyncio.Task[App]) -> bool:
 
 
 async def _start() -> App:
-    from orchestration.connections import connect, research_tools
-
     settings = load_settings()
     app = wire(settings, await connect(settings), research_tools(settings))
     try:

@@ -18,7 +18,7 @@ from typing import Self
 from orchestration.checkpoints import Row, event_key
 from orchestration.errors import ContentArchitectError, RowConflict, StorageUnavailable, Superseded
 from orchestration.events import Event, JobUpdate
-from orchestration.jobs import Job, StoredJob, stamp
+from orchestration.jobs import Job, JobStatus, StoredJob, stamp
 from orchestration.ports import Clock, Commit, JobStore
 from orchestration.retry import STORAGE_RETRY, RetryPolicy
 
@@ -70,6 +70,7 @@ class JobWriter:
     cancel_requested: asyncio.Event = field(default_factory=asyncio.Event)
     commits: int = 0
     _pending: deque[_Entry] = field(default_factory=deque)
+    _in_flight: list[_Entry] = field(default_factory=list)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _closing: bool = False
     _task: asyncio.Task[None] | None = None
@@ -83,6 +84,7 @@ class JobWriter:
     async def __aenter__(self) -> Self:
         """Start writing."""
         self._task = asyncio.create_task(self._run())
+        self._task.add_done_callback(self._stopped)
         return self
 
     async def __aexit__(
@@ -98,10 +100,18 @@ class JobWriter:
         """Make the change durable and return the job after it. Raises what interrupted the writer."""
         if self.interrupted.done():
             raise self.interrupted.result()
+        if self._closing:
+            raise RuntimeError("the writer is closed")
         entry = _Entry(change=change, landed=asyncio.get_running_loop().create_future())
         self._pending.append(entry)
         self._wake.set()
         return await asyncio.shield(entry.landed)
+
+    async def settled(self) -> Job:
+        """Wait until every change given so far is durable or has failed; returns the job as it is then."""
+        if waited := [entry.landed for entry in (*self._in_flight, *self._pending)]:
+            await asyncio.wait(waited)
+        return self.job
 
     async def _run(self) -> None:
         while not self.interrupted.done():
@@ -111,11 +121,20 @@ class JobWriter:
                 await self._idle()
             if self._closing and not self._pending:
                 return
-            entries = self._take()
+            self._in_flight = self._take()
             try:
-                await self._commit(entries)
+                await self._commit(self._in_flight)
             except ContentArchitectError as error:
-                self._interrupt(error, entries)
+                self._interrupt(error)
+            self._in_flight = []
+
+    def _stopped(self, task: asyncio.Task[None]) -> None:
+        """A defect ended the writing: nobody may be left waiting for a commit that never comes."""
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not self.interrupted.done():
+            failure = ContentArchitectError(f"the job's writer failed: {type(error).__name__}")
+            failure.__cause__ = error
+            self._interrupt(failure)
 
     async def _idle(self) -> None:
         self._wake.clear()
@@ -179,6 +198,9 @@ class JobWriter:
             return None
         if stored.job.lease_epoch != commit.job.lease_epoch:
             raise Superseded(f"job {commit.job.job_id} is at lease epoch {stored.job.lease_epoch}")
+        if stored.job.status is not JobStatus.PROCESSING:
+            # Only this writer ends its own claim: a commit of it landed unheard, and others have gone on from there.
+            raise Superseded(f"job {commit.job.job_id} is {stored.job.status} by now")
         if stored.job.cancel_requested_at:
             self.cancel_requested.set()
         job = replace(
@@ -188,9 +210,9 @@ class JobWriter:
         )
         return replace(commit, job=job, etag=stored.etag)
 
-    def _interrupt(self, error: ContentArchitectError, entries: Sequence[_Entry]) -> None:
+    def _interrupt(self, error: ContentArchitectError) -> None:
         self.interrupted.set_result(error)
-        for entry in (*entries, *self._pending):
+        for entry in (*self._in_flight, *self._pending):
             if not entry.landed.done():
                 entry.landed.set_exception(error)
                 entry.landed.exception()  # the waiter may be gone by now; the error stands in `interrupted`

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from layers.contract import ResearchProvider, Tools
 from orchestration.adapters.clock import SystemClock
-from orchestration.bootstrap import Outside
 from orchestration.errors import ConfigurationError
+from orchestration.ports import Clock, JobStore, MessageQueue, RealtimePublisher
 from orchestration.settings import Settings
 
 if TYPE_CHECKING:
@@ -23,11 +26,23 @@ MAX_CONNECTIONS = 16
 """Beyond 16 storage calls in flight a process gains nothing."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outside:
+    """The adapters, and how to let go of them."""
+
+    store: JobStore
+    queue: MessageQueue
+    publisher: RealtimePublisher
+    clock: Clock
+    close: Callable[[], Awaitable[None]]
+
+
 async def connect(settings: Settings) -> Outside:
     """Make clients for tables, queues and Web PubSub; each connects when it is first used.
 
     Raises :class:`ConfigurationError` that names what is missing.
     """
+    await asyncio.to_thread(_import_sdks)
     from orchestration.adapters.servicebus import ServiceBusQueue
 
     credential = _Credential()
@@ -42,6 +57,12 @@ async def connect(settings: Settings) -> Outside:
         await credential.close()
 
     return Outside(store=store, queue=queue, publisher=publisher, clock=SystemClock(), close=close)
+
+
+def _import_sdks() -> None:
+    """In a thread: together they take most of a second, in which the loop has other work."""
+    for module in ("table_batch", "tables", "servicebus", "webpubsub"):
+        import_module(f"orchestration.adapters.{module}")
 
 
 class _Credential:

@@ -18,14 +18,12 @@ from layers.text.sentences import paragraphs
 LONGEST_TEXT = 60_000
 """Code points of a source's text; what is longer is cut at the end of a paragraph."""
 
-_HTML = re.compile(
-    r"\A\s*(?:<!doctype html|<html|<\?xml)|<(?:head|body|article|main|div|section)[\s>]", re.IGNORECASE
-)
+_HTML = re.compile(r"\A\s*(?:<!doctype html|<html|<\?xml)", re.IGNORECASE)
 _HTML_TAG = re.compile(
     r"</?(?:p|div|h[1-6]|ul|ol|li|article|section|span|br|table|a)\b[^<>]*>", re.IGNORECASE
 )
 _MARKDOWN = re.compile(
-    r"^#{1,6}\s+\S|^\s*```|\]\(\S+\)|(?<!\w)(?:\*\*|__)\S|^\|.*\|\s*$|^\[\^?[\w-]+\]:\s|^>\s|^(?:[-*+]|\d+\.)\s",
+    r"^#{1,6}\s+\S|^\s*```|\]\(\S+\)|(?<!\w)(?:\*\*|__)\S|^\|.*\|\s*$|^\[\^?[\w-]+\]:\s|^>\s",
     re.MULTILINE,
 )
 _PEEK = 20_000
@@ -77,9 +75,7 @@ def media_type_of(text: str, declared: str = "text/plain") -> str:
     start = text[:_PEEK]
     if declared == "text/html":
         return declared
-    if _HTML.search(start[:2_000]) or (
-        declared != "text/markdown" and len(_HTML_TAG.findall(start)) >= _FEW_TAGS
-    ):
+    if _HTML.match(start) or (declared != "text/markdown" and len(_HTML_TAG.findall(start)) >= _FEW_TAGS):
         return "text/html"
     if declared == "text/markdown" or split_front_matter(start)[0] or _MARKDOWN.search(start):
         return "text/markdown"

@@ -12,12 +12,21 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
-
-from selectolax.lexbor import LexborHTMLParser, LexborNode
+from typing import TYPE_CHECKING
 
 from layers.bottom.blocks import Block, clean
 
+if TYPE_CHECKING:
+    from selectolax.lexbor import LexborHTMLParser, LexborNode
+
 _DEEPEST = 250
+_DEEPEST_MARKUP = 1_000
+_TAG = re.compile(r"<[^<>]*>")
+# elements without an end tag, or whose end tag may be left out, tell nothing about depth
+_NESTING = re.compile(
+    r"<(/?)(?!(?:p|li|td|th|tr|dt|dd|br|hr|img|input|meta|link|source|col|option|wbr|area|base|embed|track)\b)[a-z]",
+    re.IGNORECASE,
+)
 _BREAK = "\u2028"
 _DROPPED_TAGS = frozenset(
     {
@@ -46,16 +55,18 @@ _FURNITURE = re.compile(
     re.IGNORECASE,
 )
 _HIDDEN_STYLE = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
+_HIDING_CLASSES = frozenset({"hidden", "d-none", "hide", "invisible", "is-hidden", "screen-reader-text"})
 _CHATTER = re.compile(
     r"^(?:share(?: this)?|read (?:more|next|also)|see also|related|subscribe|sign (?:up|in)|log in|follow us|click here"
     r"|advertisement|sponsored|cookie|we use cookies|all rights reserved|©|copyright|photo|image|source:|tags?:|topics?:"
-    r"|filed under|posted (?:in|on|by|\d)|written by|by\s[A-Z]|last updated|updated|published|\d+ (?:min|comments|shares)"
+    r"|filed under|posted (?:in|on|by|\d)|written by|by\s[A-Z]\w+|last updated|updated|published|\d+ (?:min|comments|shares)"
     r"|table of contents|contents$|skip to|back to top|previous|next|print|email|leave a (?:comment|reply)|join)\b",
     re.IGNORECASE,
 )
 _ENDS = re.compile(r"[.!?:;…][\"'”’)\]]*$")
 _CHATTER_WORDS = 16
 _FRAGMENT_WORDS = 4
+_HEADING_WORDS = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,8 +96,23 @@ class _Run:
 
 
 def parse_page(markup: str) -> LexborHTMLParser:
-    """The parsed page."""
-    return LexborHTMLParser(markup)
+    """The parsed page.
+
+    A page that nests deeper than any real one loses its tags first: the parser's time grows with the square
+    of the depth, and it holds the interpreter meanwhile.
+    """
+    from selectolax.lexbor import LexborHTMLParser
+
+    return LexborHTMLParser(_TAG.sub(" ", markup) if _is_too_deep(markup) else markup)
+
+
+def _is_too_deep(markup: str) -> bool:
+    depth = 0
+    for match in _NESTING.finditer(markup):
+        depth = max(0, depth - 1) if match.group(1) else depth + 1
+        if depth > _DEEPEST_MARKUP:
+            return True
+    return False
 
 
 def page_blocks(page: LexborHTMLParser, *, prune: bool = True) -> list[Block]:
@@ -169,6 +195,8 @@ def _looks_like_furniture(node: LexborNode) -> bool:
         return True
     if _HIDDEN_STYLE.search(attributes.get("style") or ""):
         return True
+    if _HIDING_CLASSES & set((attributes.get("class") or "").split()):
+        return True
     names = f"{attributes.get('class') or ''} {attributes.get('id') or ''}"
     return _FURNITURE.search(names) is not None
 
@@ -240,25 +268,35 @@ def _ancestry(node: int, parents: dict[int, int]) -> Iterable[int]:
 
 
 def _blocks(runs: Sequence[_Run], *, prune: bool) -> Iterator[Block]:
+    groups = [(row, list(group)) for row, group in groupby(runs, key=_row_of)]
     header: list[str] = []
-    for row, group in groupby(runs, key=_row_of):
+    for position, (row, group) in enumerate(groups):
         if not row:
             header = []
             for run in group:
                 yield from _text_blocks(run, prune=prune)
             continue
-        cells = list(group)
-        texts = [clean("".join(run.parts)) for run in cells]
-        if all(run.place.tag == "th" for run in cells):
+        texts = [clean("".join(run.parts)) for run in group]
+        below = groups[position + 1] if position + 1 < len(groups) else (0, [])
+        if all(run.place.tag == "th" for run in group) or (
+            not header and below[0] and len(below[1]) == len(texts) > 1 and all(map(_is_label, texts))
+        ):
             header = texts
         elif len(texts) == 1:
             yield Block(kind="paragraph", text=texts[0])
         else:
-            labelled = len(header) == len(texts)
-            parts = (
-                [f"{name}: {text}" for name, text in zip(header, texts, strict=True)] if labelled else texts
-            )
-            yield Block(kind="row", text="; ".join(parts))
+            yield Block(kind="row", text="; ".join(_labelled(texts, header)))
+
+
+def _is_label(text: str) -> bool:
+    return len(text.split()) <= 4 and not any(map(str.isdigit, text))
+
+
+def _labelled(texts: list[str], header: list[str]) -> list[str]:
+    """Each cell behind its column's name, where the row has a cell for every column."""
+    if len(header) != len(texts):
+        return texts
+    return [f"{name.rstrip(':')}: {text}" for name, text in zip(header, texts, strict=True)]
 
 
 def _row_of(run: _Run) -> int:
@@ -279,16 +317,10 @@ def _text_blocks(run: _Run, *, prune: bool) -> Iterator[Block]:
     for part in re.split(rf"{_BREAK}\s*{_BREAK}", whole):
         text = part.replace(_BREAK, "\n").strip()
         line = clean(text)
-        if not line or (prune and _is_chatter(line, item=run.place.item)):
-            continue
-        if (
-            run.bold >= 0.95 * size
-            and not run.place.item
-            and not _ENDS.search(line)
-            and len(line.split()) <= 12
-        ):
+        titled = run.bold >= 0.95 * size and not run.place.item and len(line.split()) <= _HEADING_WORDS
+        if titled and line and not _ENDS.search(line) and not _CHATTER.match(line):
             yield Block(kind="heading", text=text, level=3)
-        else:
+        elif line and not (prune and _is_chatter(line, item=run.place.item)):
             yield Block(kind="item" if run.place.item else "paragraph", text=text)
 
 

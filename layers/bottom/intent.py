@@ -61,7 +61,7 @@ def _sub(query: str, primary: IntentKind, form: QuestionForm) -> Literal["factua
 def _entities(query: str) -> tuple[str, ...]:
     """Acronyms and names; where every word is capitalised, as in a headline, capitals tell nothing."""
     parts = [word for word in query.split() if len(word) > 3]
-    headline = sum(word[0].isupper() for word in parts) > len(parts) / 2
+    headline = all(word[0].isupper() for word in parts)
     named = [] if headline else [name for name in names(query) if not query.startswith(name)]
     found = [*named, *_ACRONYM.findall(query)]
     return tuple(dict.fromkeys(found))

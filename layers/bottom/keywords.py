@@ -27,7 +27,6 @@ _EVIDENCE = 5
 _SAME = 0.6
 _TOPICAL = 1.5
 _RELATED = 0.3
-_SINGLE = 0.6  # a lone word says less than a phrase
 
 
 async def analyze_keywords(context: StepContext) -> KeywordPlan:
@@ -85,7 +84,7 @@ def _ranked_phrases(brief: ContentBrief, sources: SourceSet, corpus: Corpus) -> 
         for phrase in key_phrases(f"{source.title}.\n\n{headings}{source.text}", _PER_SOURCE):
             entry = found.setdefault(phrase.stems, _Phrase())
             entry.forms[phrase.phrase] += phrase.count
-            entry.score += phrase.score * (1 + phrase.count / 20) * (1 if len(phrase.stems) > 1 else _SINGLE)
+            entry.score += phrase.score * (1 + phrase.count / 20)
             entry.sources.add(source.id)
     topic = set(stems(" ".join([brief.topic, *brief.key_points])))
     scored = []
@@ -130,11 +129,13 @@ def _distinct(phrases: Sequence[str], taken: tuple[str, ...]) -> list[str]:
 
 def _tags(ranked: Sequence[tuple[str, float]], corpus: Corpus, keywords: Sequence[Keyword]) -> list[Keyword]:
     """Single nouns: the heads of the phrases, by how many passages have them."""
-    covered = {keyword.phrase.lower() for keyword in keywords}
-    heads = dict.fromkeys(phrase.split()[-1] for phrase, _ in ranked)
-    spread = {
-        head: len(corpus.evidence(head)) for head in heads if head.lower() not in covered and can_stand(head)
-    }
+    covered = {stem for keyword in keywords if " " not in keyword.phrase for stem in stems(keyword.phrase)}
+    heads: dict[str, str] = {}
+    for phrase, _ in ranked:
+        head = phrase.split()[-1]
+        if can_stand(head) and not covered & set(stems(head)):
+            heads.setdefault(" ".join(stems(head)), head)
+    spread = {head: len(corpus.evidence(head)) for head in heads.values()}
     chosen = sorted(spread, key=lambda head: (-spread[head], head))[:_MOST_TAGS]
     most = spread[chosen[0]] if chosen else 1
     return [

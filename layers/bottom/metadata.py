@@ -9,12 +9,14 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
-
-from selectolax.lexbor import LexborHTMLParser
 
 from layers.bottom.blocks import clean
 from layers.bottom.dates import parse_date
+
+if TYPE_CHECKING:
+    from selectolax.lexbor import LexborHTMLParser
 
 _SITE_NAME = re.compile(r"\s+[|–—·»-]\s+[^|–—·»]{2,40}$")
 _DOI = re.compile(r"\b(10\.\d{4,9}/[^\s\"<>]+)")

@@ -16,7 +16,7 @@ _FIELD = re.compile(
     re.IGNORECASE,
 )
 _ENDS = re.compile(r"[.!?:;,…][\"'”’)\]]*$")
-_HEADING_WORDS = 12
+_HEADING_WORDS = 16
 _WIDEST_WRAP = 160  # a longer line was never wrapped: it is a paragraph
 
 

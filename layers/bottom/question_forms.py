@@ -23,6 +23,7 @@ class QuestionForm:
     cue: str
     mood: Literal["any", "welcome", "unwelcome"] = "any"
     topic_only: bool = False
+    topic_cue: str = ""
 
     def beside(self, phrase: str) -> re.Pattern[str]:
         """The cue in one sentence with the phrase."""
@@ -30,8 +31,8 @@ class QuestionForm:
         return _with_phrase(cue, phrase)
 
     def anywhere(self, phrase: str) -> re.Pattern[str]:
-        """The cue wherever it stands in the passage."""
-        return _with_phrase(self.cue, phrase)
+        """The cue wherever it stands in the passage; a wider one where the form has one for the topic itself."""
+        return _with_phrase(self.topic_cue or self.cue, phrase)
 
     @property
     def of_lone_words(self) -> bool:
@@ -82,8 +83,9 @@ QUESTION_FORMS = (
     ),
     QuestionForm(
         "what", "What are the benefits of {x}?", "What are the benefits of {x}?",
-        r"\b(?:benefits?|advantages?|improve[sd]?|saves?|saved|faster|cheaper|better|reduces?|reduced|gains?|helps?)\b",
+        r"<x>\s(?:can\s|may\s|could\s|also\s)?(?:improved?s?|reduced?s?|saved?s?|help(?:s|ed)?|supports?|protects?|gained|gains?)\b|(?:benefits?|advantages?) of <x>",
         "welcome",
+        topic_cue=r"\b(?:benefits?|advantages?|improve[sd]?|saves?|saved|faster|cheaper|better|reduces?|reduced|gains?|helps?)\b",
     ),
     QuestionForm(
         "example", "", "What are examples of {x}?",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from layers.bottom.artifacts import Question
 from layers.bottom.corpus import Corpus
@@ -26,6 +27,7 @@ _PER_PHRASE = 3
 _OF_TOPIC_FIRST = 4
 _PER_FORM = 2
 _PASSAGES = 4
+_MOST_ROLES = 4
 _SAME = 0.6
 _KINDS: tuple[tuple[QuestionKind, str], ...] = (
     ("cost", r"\bcosts?\b|\bhow much (?:is|are|does|do)\b|\bprices?\b"), ("why", r"^why\b"),
@@ -44,7 +46,7 @@ def plan_questions(topic: str, phrases: Sequence[str], corpus: Corpus) -> tuple[
     bags: list[set[str]] = []
     per_phrase: Counter[str] = Counter()
     for question in _candidates(topic, phrases, corpus):
-        own = set(stems(question.text, keep_stop_words=True))
+        own = set(stems(question.text))
         most = _MOST if question.keyword == phrases[0] else _PER_PHRASE
         repeated = any(jaccard(own, other) > _SAME for other in bags)
         if repeated or not question.passages or per_phrase[question.keyword] >= most:
@@ -70,7 +72,7 @@ def _candidates(topic: str, phrases: Sequence[str], corpus: Corpus) -> Iterator[
     yield from of_topic[_OF_TOPIC_FIRST:]
     yield from _of_forms(phrases[1:], corpus, topic=False)
     yield from _of_comparisons(phrases[1:], corpus)
-    yield from _of_roles(phrases, corpus)
+    yield from islice(_of_roles(phrases, corpus), _MOST_ROLES)
 
 
 def _of_topic(topic: str, primary: str, corpus: Corpus) -> Iterator[Question]:

@@ -20,6 +20,7 @@ _TOKEN = re.compile(r"[^\W_]+(?:['’.&/+-][^\W_]+)*\+*|[^\w\s]|\n\s*\n")
 _WORDY = re.compile(r"[^\W\d_]")
 _LONGEST = 4
 _WINDOW = 10
+_LONE = 0.7  # a lone word says less than a phrase
 
 # Words that hold no subject on their own: they end a candidate as a stop word does.
 _WEAK = word_set("""
@@ -156,9 +157,9 @@ def _uncapitalised(written: str) -> str:
 
 
 def _score(stems: tuple[str, ...], found: _Candidate, ranks: dict[str, float], length: int) -> float:
-    company = math.fsum(ranks[word] for word in stems)
-    frequency = 1 + math.log(found.forms.total())
-    lead = 1 + 0.5 * (1 - found.first / length)
+    company = math.fsum(ranks[word] for word in stems) * (1 if len(stems) > 1 else _LONE)
+    frequency = 1 + 0.5 * math.log(found.forms.total())
+    lead = 2 - found.first / length
     return company * frequency * lead
 
 

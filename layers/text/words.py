@@ -8,8 +8,7 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 from threading import Lock
-
-import snowballstemmer
+from typing import Any
 
 _TOKEN = re.compile(r"(?:[^\W\d_]\.){2,}|\d+(?:[.,]\d+)+|[^\W_]+(?:['’][^\W\d_]+)*")
 _POSSESSIVE = re.compile(r"['’]s?$")
@@ -49,7 +48,6 @@ STOP_WORDS = word_set(
     """
 )
 
-_stemmer = snowballstemmer.stemmer("english")
 _stemming = Lock()  # the stemmer keeps its word in an attribute, and steps stem in worker threads
 
 
@@ -73,7 +71,14 @@ def words(text: str) -> list[str]:
 def stem(word: str) -> str:
     """The Snowball English stem of a lower-case word."""
     with _stemming:
-        return str(_stemmer.stemWord(word))
+        return str(_stemmer().stemWord(word))
+
+
+@lru_cache(maxsize=1)
+def _stemmer() -> Any:
+    import snowballstemmer  # loads every language there is: not before the first stem is asked for
+
+    return snowballstemmer.stemmer("english")
 
 
 def is_stop_word(word: str) -> bool:

@@ -40,6 +40,7 @@ _ANSWER_FLOOR: Final = 0.2
 _FAQ_FLOOR: Final = 0.34
 _FIGURE_FLOOR: Final = 0.03
 _FEWEST_ITEMS: Final = 3
+_ENOUGH_WORDS: Final = 30
 _MOST_ROWS: Final = 6
 _PLAIN_TYPES: Final = (ContentType.SOCIAL_MEDIA, ContentType.EMAIL_CAMPAIGN)
 
@@ -103,9 +104,15 @@ class EmbeddedWriter:
 
     def _part(self, plan: SectionPlan) -> _Part:
         question = self._ask(plan.question, plan.heading, passages=plan.passages)
-        candidates = self._fitting(plan.form, self._pool.of_passages(plan.passages))
+        candidates = self._fitting(plan.form, self._planned(plan, question))
         chosen = select(self._pool, question, candidates, self._ledger, plan.target_words)
         return _Part(plan=plan, question=question, form=_settled(plan.form, chosen), chosen=chosen)
+
+    def _planned(self, plan: SectionPlan, question: Question) -> list[Candidate]:
+        """The candidates of a section; where a source treats it under its own heading, only what stands there."""
+        every = self._pool.of_passages(plan.passages)
+        under = [found for found in every if found.passage.heading in question.headings]
+        return under if sum(found.words for found in under) >= _ENOUGH_WORDS else every
 
     def _fitting(self, form: SectionForm, candidates: list[Candidate]) -> list[Candidate]:
         """Steps are instructions and tables hold figures, as long as there are enough of them."""
@@ -181,13 +188,17 @@ class EmbeddedWriter:
                 missing -= sum(candidate.words for candidate in more)
 
     def _own_passages(self, part: _Part, _: Sequence[_Part]) -> tuple[Question, list[Candidate]]:
-        own = self._pool.of_passages(part.plan.passages)
-        return replace(part.question, floor=_WIDER_FLOOR), own
+        return replace(part.question, floor=_WIDER_FLOOR), self._planned(part.plan, part.question)
 
     def _free_passages(self, part: _Part, parts: Sequence[_Part]) -> tuple[Question, list[Candidate]]:
-        """What no section was given, held to a higher floor, since nobody planned it for this section."""
+        """What no section was given: nobody planned it here, so one shared word does not make it fit."""
         planned = {passage for other in parts for passage in other.plan.passages}
-        free = [found for found in self._pool.candidates if found.passage.id not in planned]
+        asked = part.question.vector.keys()
+        free = [
+            found
+            for found in self._pool.candidates
+            if found.passage.id not in planned and len(asked & found.vector.keys()) >= 2
+        ]
         return replace(part.question, floor=_FREE_FLOOR), free
 
     def _assembled(

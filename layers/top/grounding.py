@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from layers.bottom.artifacts import SourceSet
 from layers.contract import StepError
+from layers.text.words import words
 from layers.top.artifacts import Article, Evidence, Sentence
 
 
@@ -21,6 +22,8 @@ def check_grounding(article: Article, sources: SourceSet) -> None:
         raise _broken("the article", "has sentences but no source")
     for sentence in article.all_sentences():
         _check(sentence, table)
+        if article.writer == "embedded" and sentence.kind == "claim" and not _only_shortened(sentence, table):
+            raise _broken(f"sentence {sentence.id}", "has words that its evidence does not have")
 
 
 def check_evidence(evidence: tuple[Evidence, ...], sources: SourceSet) -> None:
@@ -43,6 +46,12 @@ def _check(sentence: Sentence, table: Mapping[str, Evidence]) -> None:
         raise _broken(f"sentence {sentence.id}", f"cites unknown evidence {', '.join(unknown)}")
     if sentence.kind == "quote" and not any(table[name].quote in sentence.text for name in sentence.evidence):
         raise _broken(f"sentence {sentence.id}", "is marked as a quote but does not contain one")
+
+
+def _only_shortened(sentence: Sentence, table: Mapping[str, Evidence]) -> bool:
+    """Whether the words of a light-cleaned sentence all stand in its quotes, in the same order."""
+    quoted = iter(words(" ".join(table[name].quote for name in sentence.evidence)))
+    return all(word in quoted for word in words(sentence.text))
 
 
 def _broken(what: str, how: str) -> StepError:

@@ -89,7 +89,9 @@ def ask(
     """The question that these texts put, with the passages that are known to answer it."""
     bag = [stem for text in texts for stem in stems(text)]
     ranks = {passage: rank for rank, passage in reversed(list(enumerate(passages)))}
-    return Question(vector=pool.vector(bag), ranks=ranks, floor=floor, taste=taste)
+    return Question(
+        vector=pool.vector(bag), ranks=ranks, floor=floor, headings=pool.headings_like(texts), taste=taste
+    )
 
 
 def relevance(pool: CandidatePool, question: Question, candidate: Candidate) -> float:

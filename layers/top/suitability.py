@@ -128,7 +128,7 @@ _LEANS: Final = re.compile(
     | ^(?:if|when|once|after|unless)\sthe\s\w+\s(?:is|are|was|were|has|have|does|do)\b
     | ^(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozens|several|many|most|few|some|all)\s(?:\w+ed|were|are|was|is|did|have|had|said|went|came|got)\b
     | ^the\s(?!(?:world|internet|sun|moon|earth|web|public|government|state|climate|economy|body|brain|heart|skin|sky|weather|law|market|industry|us|uk|eu|un|usa)\b)
-        [a-z]+\s(?:is|are|was|were|has|have|had|can|could|may|might|must|will|would|should|does|do|did|[a-z]{2,}(?:ed|[^su\W]s)|like|then|also|only|still|now|never|always|just)\b
+        (?:(?!\w+est\b|most|main|only|key|first|last|average|median|mean|total|global|human|general|modern|current|simplest)[a-z-]+\s)?[a-z]+\s(?:is|are|was|were|has|have|had|can|could|may|might|must|will|would|should|does|do|did|[a-z]{2,}(?:ed|[^su\W]s)|like|then|also|only|still|now|never|always|just)\b
     )""",
     re.VERBOSE | re.IGNORECASE,
 )
@@ -141,11 +141,11 @@ _OBJECT: Final = re.compile(
     r"^(?!.{0,40}\b(?:and|but|or|that|because|if|when|while|as|since|so|which|where|who|than|find|finds|found|makes?|made|keeps?|considers?|takes?)\s+(?:\w+\s)?it\b)(?:[\w’'-]+\s){1,7}it\b",
     re.IGNORECASE,
 )
-_STUDY: Final = "study|trial|experiment|survey|sample|review|analysis|report|paper|test|project|programme|program|group|period|case|year"
+_STUDY: Final = "study|trial|experiment|survey|sample|review|analysis|report|paper|test|project|programme|program|group|period|case|year|model|cohort|country|region"
 _MENTIONED: Final = re.compile(
     rf"\b(?:(?:this|these|those)\s(?!(?:is|are|was|were|who|that|of|can|may|will|has|have|year|week|month|century|decade)\b)(?P<noun>[a-z]+)"
-    rf"|(?:that|the\ssame|such\s(?:an?\s)?)\s?(?P<study>{_STUDY})\b|(?:in|by|of|from)\sthe\s(?P<bare>{_STUDY})\b(?!\s(?:of|for|on|by|in|that|with|to|from|\w+ed)\b)"
-    r"|\bthe\s(?P<people>authors|researchers|investigators|latter|former)\b)"
+    rf"|(?:that|the\ssame|such\s)\s?(?P<study>{_STUDY})\b|(?:[Ii]n|[Bb]y|of|[Ff]rom)\sthe\s(?P<bare>{_STUDY})\b(?!\s(?:of|for|on|by|in|that|with|to|from|\w+ed)\b)"
+    r"|\bsuch\san?\s(?P<kind>[a-z]+)|\bthe\s(?P<people>authors|researchers|investigators|latter|former)\b)"
 )
 
 

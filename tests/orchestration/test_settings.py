@@ -76,4 +76,4 @@ def test_our_own_storage_wins_over_the_hosts_and_an_identity_over_both() -> None
 
 
 def test_providers_are_a_list_in_order() -> None:
-    assert load_settings({"RESEARCH_PROVIDERS": " library, ,crossref "}).providers == ("library", "crossref")
+    assert load_settings({"RESEARCH_PROVIDERS": " library, crossref "}).providers == ("library", "crossref")

@@ -188,7 +188,7 @@ class Wire:
         return answer[0x74], answer[0x77]
 
     async def read(self, size: int) -> bytes:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             return await self.reader.readexactly(size)
 
     async def read_body(self) -> tuple[int, bytes]:
@@ -218,7 +218,7 @@ class Wire:
 
     async def ended(self) -> bool:
         """Whether the broker closes the connection."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             try:
                 while await self.reader.read(65536):
                     pass

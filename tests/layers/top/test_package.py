@@ -120,6 +120,18 @@ async def test_an_ungrounded_sentence_stops_the_package():
     assert failure.value.code == "ungrounded_sentence"
 
 
+async def test_the_embedded_writer_may_shorten_its_evidence_but_not_word_it_anew():
+    base = context()
+    article = await optimize_content(base)
+    claim = next(sentence for sentence in article.all_sentences() if sentence.kind == "claim")
+    reworded = claim.model_copy(update={"text": claim.text.replace("up to 40", "more than 40")})
+    broken = article.model_copy(update={"answer": (reworded,)})
+
+    await assemble_package(with_artifacts(base, article))
+    with pytest.raises(StepError, match="words that its evidence does not have"):
+        await assemble_package(with_artifacts(base, broken))
+
+
 @pytest.mark.parametrize("change", [{"quote": "Heat pumps are free."}, {"start": 3}, {"source": "S9"}])
 async def test_evidence_that_is_no_slice_of_its_source_stops_the_package(change):
     base = context()

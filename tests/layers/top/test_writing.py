@@ -7,12 +7,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from layers.bottom.artifacts import SourceSet
+from layers.bottom.passages import index_passages
 from layers.contract import Audience, ContentType, Tone
+from layers.middle.artifacts import SectionPlan
 from layers.top.cleaning import standing_alone, without_marks
 from layers.top.figures import salient_figure
 from layers.top.suitability import is_denied, is_usable, needs_antecedent
 from layers.top.writing import optimize_content
-from tests.layers.top.desk import context, source, source_set
+from tests.layers.top.desk import BOILERS, HEAT_PUMPS, context, source, source_set
 
 
 async def test_the_answer_comes_first_and_defines_the_topic():
@@ -245,3 +247,31 @@ async def test_whatever_the_sources_say_quotes_slice_verbatim(first, second):
     for sentence in article.all_sentences():
         assert sentence.kind == "editorial" or sentence.evidence
         assert not re.search(r"[<>|]", sentence.text)
+
+
+async def test_a_section_takes_what_stands_under_the_same_heading_of_a_source():
+    text = f"{HEAT_PUMPS}\n\nPumps prepare nothing, and a house is a house to prepare for everything else in the house."
+    headed = source(
+        "S1",
+        text,
+        headings=(
+            (text.index("Check"), "How do you prepare the house?"),
+            (text.index("Pumps prepare"), "Other"),
+        ),
+    )
+    index = index_passages((headed,))
+    plan = SectionPlan(
+        id="sec-1",
+        heading="How do you prepare the house?",
+        level=2,
+        question="How do you prepare the house?",
+        passages=tuple(item.id for item in reversed(index.passages)),
+        target_words=40,
+    )
+    article = await optimize_content(
+        context(source_set(headed, source("S2", BOILERS)), sections=(plan,), min_words=0)
+    )
+
+    said = {sentence.text for sentence in article.sections[0].sentences if sentence.evidence}
+    assert said
+    assert all(sentence.startswith(("Check", "Ask", "Set")) for sentence in said)
