@@ -196,7 +196,8 @@ class JobWriter:
         if stored.job.last_commit_id == commit.job.last_commit_id:
             self._etag, self.job = stored.etag, commit.job
             return None
-        if stored.job.lease_epoch != commit.job.lease_epoch:
+        # The epoch before this commit: a claim raises it, and two claims of the same row raise it to the same number.
+        if stored.job.lease_epoch != self.job.lease_epoch:
             raise Superseded(f"job {commit.job.job_id} is at lease epoch {stored.job.lease_epoch}")
         if stored.job.status is not JobStatus.PROCESSING:
             # Only this writer ends its own claim: a commit of it landed unheard, and others have gone on from there.

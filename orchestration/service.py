@@ -93,6 +93,7 @@ class OrchestrationService:
         :class:`StorageUnavailable` when the rows could not be written: nothing was accepted then.
         """
         workflow = workflow_for(request.type, request.workflow_type, request.flags)
+        await self._store.prepare()
         job = self._new_job(request, workflow, origin)
         job_input = self._input(request, workflow)
         packed = pack(INPUT_KEY, job_input.to_bytes())
@@ -103,7 +104,7 @@ class OrchestrationService:
         try:
             await self._insert(job, [*packed, event_row])
         except RowExists:
-            return await self._replay(job)
+            return await self._replay(job, send=origin.queue is None)
         self._realtime.publish(job, [first])
         if origin.queue is None:
             await self._send(job)
@@ -179,14 +180,16 @@ class OrchestrationService:
             created_at=job.created_at,
         )
 
-    async def _replay(self, wanted: Job) -> Submission:
-        """The id exists: the same request again, or another one under a used key."""
+    async def _replay(self, wanted: Job, *, send: bool) -> Submission:
+        """The id exists: the same request again (or the answer to its insert was lost), or another one."""
         stored = await self._store.read_job(wanted.job_id)
         if stored is None:
             raise RequestRefused(
                 "the job was deleted just now; send the request again", code="gone", status=409
             )
         job = stored.job
+        if job.tenant != wanted.tenant or job.status.terminal:
+            await self._store.remove_active(wanted.tenant, job.job_id)
         if job.tenant != wanted.tenant or job.fingerprint != wanted.fingerprint:
             raise InvalidRequest(
                 [
@@ -195,8 +198,10 @@ class OrchestrationService:
                     )
                 ]
             )
-        if job.status.terminal:
-            await self._store.remove_active(job.tenant, job.job_id)
+        if job.status is JobStatus.QUEUED and send:
+            await self._send(
+                job
+            )  # under the same message id: only a message that was never sent gets through
         return Submission(job=job, replayed=job.created_at != wanted.created_at)
 
     async def _send(self, job: Job) -> None:
@@ -234,7 +239,9 @@ class OrchestrationService:
             if job.status.terminal:
                 raise RequestRefused(f"the job is {job.status} already", code="job_ended", status=409)
             if job.status is JobStatus.PROCESSING:
-                asked = job.cancel_requested_at or stamp(self._clock.now())
+                if job.cancel_requested_at:
+                    return job  # every write to the row would prolong the lease of a worker that is dead
+                asked = stamp(self._clock.now())
                 await self._store.request_cancel(job_id, asked)
                 return replace(job, cancel_requested_at=asked)
             try:
@@ -258,6 +265,7 @@ class OrchestrationService:
 
     async def owned(self, tenant: str, job_id: str) -> StoredJob:
         """The job, if it is this tenant's. Unknown and foreign jobs give the same 404."""
+        await self._store.prepare()
         stored = await self._store.read_job(job_id)
         if stored is None or stored.job.tenant != tenant:
             raise RequestRefused("there is no such job", code="job_not_found", status=404)
