@@ -15,7 +15,9 @@ from pydantic import create_model
 from layers.catalog import CATALOG, StepDeclaration, StepFunction
 from layers.contract import Artifact, StepContext, Tools
 from orchestration.adapters.memory import MemoryJobStore, MemoryPublisher, MemoryQueue
-from orchestration.bootstrap import App, Outside, wire
+from orchestration.adapters.memory_deadletters import MemoryDeadLetters
+from orchestration.bootstrap import App, wire
+from orchestration.connections import Outside
 from orchestration.controller import Handler
 from orchestration.errors import QueueUnavailable
 from orchestration.http import HttpCall, HttpReply
@@ -196,6 +198,7 @@ class World:
     steps: FakeSteps = field(default_factory=FakeSteps)
     publisher: MemoryPublisher = field(default_factory=MemoryPublisher)
     queue: Queue = field(default_factory=Queue)
+    letters: MemoryDeadLetters = field(default_factory=MemoryDeadLetters)
     environment: dict[str, str] = field(default_factory=dict)
     dead: list[Delivery] = field(default_factory=list)
 
@@ -209,6 +212,7 @@ class World:
             store=store or self.store,
             queue=queue or self.queue,
             publisher=self.publisher,
+            letters=self.letters,
             clock=self.clock,
             close=_nothing,
         )
