@@ -203,7 +203,7 @@ def workflow_for(job_type: JobType, workflow_type: str, flags: Mapping[str, bool
         elif wanted is False:
             names = [name for name in names if name not in INCLUDE_STEPS[flag]]
     kept = {step.name: step for step in workflow.steps}
-    chosen = replace(workflow, steps=tuple(kept.get(name, _STEPS[name]) for name in names))
+    chosen = replace(workflow, steps=tuple(kept.get(name) or _STEPS[name] for name in names))
     if problems := find_problems(chosen):
         raise InvalidRequest(
             [FieldError(pointer=_flag_pointer(flags), detail=problem) for problem in problems]
