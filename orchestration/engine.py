@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -42,7 +43,10 @@ class Finished:
 
 @dataclass(kw_only=True)
 class Run:
-    """One run of one job: which steps are through, which are running, which artifacts there are."""
+    """One run of one job: which steps are through, which are running, which artifacts there are.
+
+    ``ends`` is when the job is out of time, in seconds of the monotonic clock.
+    """
 
     workflow: Workflow
     brief: ContentBrief
@@ -53,6 +57,7 @@ class Run:
     artifacts: dict[type[Artifact], Artifact] = field(default_factory=dict)
     through: set[str] = field(default_factory=set)
     tasks: dict[asyncio.Task[None], str] = field(default_factory=dict)
+    ends: float = math.inf
 
 
 class WorkflowEngineService:
@@ -78,6 +83,7 @@ class WorkflowEngineService:
         Raises :class:`JobFailed` (with the step and whether another attempt may help), :class:`JobCancelled`,
         or what interrupted the writer (:class:`Superseded`, :class:`StorageUnavailable`).
         """
+        run.ends = self._clock.monotonic() + run.writer.job.timeout_seconds
         await self._restore(run)
         needs = dependencies(run.workflow, self._catalog)
         try:
@@ -185,11 +191,13 @@ class WorkflowEngineService:
         return self._loaded[service]
 
     async def _try(self, run: Run, step: Step) -> Artifact | JobFailed:
+        ends = min(run.ends, self._clock.monotonic() + step.timeout)
         context = StepContext(
             brief=run.brief,
             artifacts=dict(run.artifacts),
             tools=run.tools,
             report=partial(run.progress, step.name),
+            seconds_left=lambda: ends - self._clock.monotonic(),
         )
         function = await self._load(step.service)
         try:
@@ -225,6 +233,7 @@ class WorkflowEngineService:
                 warnings=(*job.warnings, *warnings),
                 tokens_in=job.tokens_in + getattr(artifact, "tokens_in", 0),
                 tokens_out=job.tokens_out + getattr(artifact, "tokens_out", 0),
+                cost=job.cost + getattr(artifact, "cost", 0.0),
                 result_rows=len(rows) if is_result else job.result_rows,
             )
             return self._completed_if_through(job)
