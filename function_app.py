@@ -4,6 +4,7 @@ import asyncio
 
 import azure.functions as func
 
+from orchestration import controller_jobs
 from orchestration.bootstrap import answer, current_app
 from orchestration.controller import ContentArchitectController, Handler
 from orchestration.errors import PoisonMessage
@@ -38,7 +39,7 @@ async def _process(message: func.ServiceBusMessage, queue: str) -> None:
     """Settle by returning or raising: the host completes or abandons."""
     delivery = Delivery(
         queue=queue,
-        message_id=message.message_id,
+        message_id=message.message_id or f"sequence-{message.sequence_number}",  # a producer may send none
         delivery_count=message.delivery_count or 1,
         body=message.get_body(),
         properties=dict(message.application_properties or {}),
@@ -81,6 +82,48 @@ async def job_events(req: func.HttpRequest) -> func.HttpResponse:
 async def job_cancel(req: func.HttpRequest) -> func.HttpResponse:
     """Ask a job to stop."""
     return await _answer(req, ContentArchitectController.cancel)
+
+
+@app.route(route=f"{JOB}/retry", methods=["POST"])
+async def job_retry(req: func.HttpRequest) -> func.HttpResponse:
+    """Run a failed or cancelled job again."""
+    return await _answer(req, controller_jobs.retry_job)
+
+
+@app.route(route=f"{JOB}/fork", methods=["POST"])
+async def job_fork(req: func.HttpRequest) -> func.HttpResponse:
+    """Make a new job that keeps a job's first steps."""
+    return await _answer(req, controller_jobs.fork_job)
+
+
+@app.route(route=JOB, methods=["DELETE"])
+async def job_delete(req: func.HttpRequest) -> func.HttpResponse:
+    """Remove a terminal job."""
+    return await _answer(req, controller_jobs.delete_job)
+
+
+@app.route(route=f"{BASE}/jobs", methods=["GET"])
+async def jobs(req: func.HttpRequest) -> func.HttpResponse:
+    """List jobs."""
+    return await _answer(req, controller_jobs.list_jobs)
+
+
+@app.route(route=f"{BASE}/jobs/statistics", methods=["GET"])
+async def jobs_statistics(req: func.HttpRequest) -> func.HttpResponse:
+    """Count jobs."""
+    return await _answer(req, controller_jobs.job_statistics)
+
+
+@app.route(route=f"{BASE}/deadletters", methods=["GET"])
+async def dead_letters(req: func.HttpRequest) -> func.HttpResponse:
+    """Look at messages that nobody could work on."""
+    return await _answer(req, controller_jobs.dead_letters)
+
+
+@app.route(route=f"{BASE}/deadletters/redrive", methods=["POST"])
+async def dead_letters_redrive(req: func.HttpRequest) -> func.HttpResponse:
+    """Send dead letters back."""
+    return await _answer(req, controller_jobs.redrive)
 
 
 @app.route(route=f"{JOB}/negotiate", methods=["POST"])
@@ -138,4 +181,20 @@ async def process_low(message: func.ServiceBusMessage) -> None:
 async def sweep(timer: func.TimerRequest) -> None:
     """Wake up jobs that nobody works on; at start, also those of this instance's dead predecessor."""
     del timer  # when the last sweep was does not matter
-    await (await current_app()).sweeper.sweep()
+    current = await current_app()
+    await current.sweeper.sweep()
+    await current.jobs.letters.reconcile()
+
+
+@app.timer_trigger(arg_name="timer", schedule="0 5 * * * *")
+async def close_hours(timer: func.TimerRequest) -> None:
+    """Add up the hour that has ended."""
+    del timer  # the service knows which hours are due
+    await (await current_app()).jobs.statistics.close_hours()
+
+
+@app.timer_trigger(arg_name="timer", schedule="0 35 * * * *")
+async def clean_up(timer: func.TimerRequest) -> None:
+    """Remove jobs whose time is over."""
+    del timer  # the service knows which jobs are due
+    await (await current_app()).jobs.retention.clean()

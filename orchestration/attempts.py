@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -19,7 +20,6 @@ from orchestration.commits import Change, JobWriter
 from orchestration.engine import Run, WorkflowEngineService
 from orchestration.epilogue import Epilogue
 from orchestration.errors import (
-    CheckpointTooLarge,
     DependencyUnavailable,
     JobCancelled,
     JobFailed,
@@ -29,7 +29,16 @@ from orchestration.errors import (
 )
 from orchestration.events import ended, status_changed
 from orchestration.ids import new_commit_id
-from orchestration.jobs import ActiveJob, Job, JobError, JobInput, JobStatus, StoredJob, stamp
+from orchestration.jobs import (
+    MAX_TEXT,
+    ActiveJob,
+    Job,
+    JobError,
+    JobInput,
+    JobStatus,
+    StoredJob,
+    stamp,
+)
 from orchestration.messages import job_message
 from orchestration.outcomes import Completed, DeadLetter, Outcome, RetryLater
 from orchestration.ports import Clock, JobStore, MessageQueue
@@ -75,21 +84,20 @@ class AttemptRunner:
                 await writer.apply(self._claim())
             except Superseded as error:
                 raise RowConflict(str(error)) from error
-            return await self._run_claimed(writer, message_id)
+            try:
+                return await self._run_claimed(writer, message_id)
+            except Superseded as error:
+                _log.info("superseded", extra={"job_id": writer.job.job_id, "reason": str(error)})
+                return Completed("superseded")
 
     async def _run_claimed(self, writer: JobWriter, message_id: str) -> Outcome:
         try:
             job = await self._execute(writer)
         except JobCancelled:
             return await self._end(writer, JobStatus.CANCELLED, None, message_id)
-        except CheckpointTooLarge as error:
-            return await self._fail(writer, JobFailed(str(error), code=error.code), message_id)
         except JobFailed as error:
             return await self._fail(writer, error, message_id)
-        except Superseded as error:
-            _log.info("superseded", extra={"job_id": writer.job.job_id, "reason": str(error)})
-            return Completed("superseded")
-        except DependencyUnavailable:
+        except (Superseded, DependencyUnavailable):
             raise
         except Exception as error:  # noqa: BLE001 - the outermost place of a job: a defect fails the job and is shown
             _log.exception("attempt crashed", extra={"job_id": writer.job.job_id})
@@ -102,10 +110,12 @@ class AttemptRunner:
 
     async def _execute(self, writer: JobWriter) -> Job:
         job = writer.job
-        _, job_input = await asyncio.gather(self.store.put_active(self._active(job)), self._input(job))
+        _, (workflow, brief) = await asyncio.gather(
+            self.store.put_active(self._active(job)), self._input(job)
+        )
         run = Run(
-            workflow=Workflow.from_snapshot(job_input.workflow),
-            brief=ContentBrief.model_validate(job_input.brief),
+            workflow=workflow,
+            brief=brief,
             writer=writer,
             tools=self.tools(),
             progress=lambda step, part, note: self.realtime.progress(writer.job, step, part, note),
@@ -113,12 +123,15 @@ class AttemptRunner:
         )
         return await self.engine.run(run)
 
-    async def _input(self, job: Job) -> JobInput:
+    async def _input(self, job: Job) -> tuple[Workflow, ContentBrief]:
         try:
             data = await self.store.read_rows(job.job_id, INPUT_KEY, job.input_rows)
-        except RowConflict as error:
-            raise JobFailed("the job's input rows are gone", code="input_missing") from error
-        return JobInput.from_bytes(data)
+            job_input = JobInput.from_bytes(data)
+            brief = ContentBrief.model_validate(job_input.brief)
+            return Workflow.from_snapshot(job_input.workflow), brief
+        except (RowConflict, ValueError, TypeError, KeyError, zlib.error) as error:
+            message = f"the job's input cannot be read: {type(error).__name__}"
+            raise JobFailed(message, code="input_unreadable") from error
 
     def _result_url(self, job: Job) -> str:
         return Links(base=self.settings.api_url).job(job.job_id, "/result")
@@ -131,6 +144,7 @@ class AttemptRunner:
             priority=job.priority.value,
             check_at=stamp(lease_end),
             owner=self.owner,
+            dispatch=job.dispatch,
             created_at=job.created_at,
         )
 
@@ -156,13 +170,17 @@ class AttemptRunner:
 
     async def _fail(self, writer: JobWriter, error: JobFailed, message_id: str) -> Outcome:
         job = writer.job
+        if writer.cancel_requested.is_set():
+            return await self._end(writer, JobStatus.CANCELLED, None, message_id)
         if error.retryable and job.attempt < job.max_attempts:
             delay = ATTEMPT_RETRY.delay(job.attempt, chance=self.clock.chance(), hint=error.retry_after)
             if delay is not None:
-                return await self._retry_later(writer, error, delay)
+                return await self._retry_later(writer, error, delay, message_id)
         return await self._end(writer, JobStatus.FAILED, _as_error(error), message_id)
 
-    async def _retry_later(self, writer: JobWriter, error: JobFailed, delay: float) -> Outcome:
+    async def _retry_later(
+        self, writer: JobWriter, error: JobFailed, delay: float, message_id: str
+    ) -> Outcome:
         now = self.clock.now()
         at = stamp(now + timedelta(seconds=delay))
         failure = _as_error(error)
@@ -174,12 +192,15 @@ class AttemptRunner:
                 next_attempt_at=at,
                 dispatch=job.dispatch + 1,
                 lease_owner=None,
+                claims_without_progress=0,  # counts lost workers; this one came to an orderly end
                 error=failure,
             )
 
         job = await writer.apply(
             Change(mutate=mutate, events=lambda job: [status_changed(job, failure.message)])
         )
+        if job.cancel_requested_at:
+            return await self._end(writer, JobStatus.CANCELLED, None, message_id)
         await self.store.put_active(replace(self._active(job), check_at=at, owner=""))
         try:
             await self.queue.send(job_message(job))
@@ -225,4 +246,6 @@ def end_change(
 
 
 def _as_error(error: JobFailed) -> JobError:
-    return JobError(code=error.code, message=str(error), step=error.step, retryable=error.retryable)
+    return JobError(
+        code=error.code, message=str(error)[:MAX_TEXT], step=error.step, retryable=error.retryable
+    )

@@ -20,6 +20,7 @@ from orchestration.epilogue import Epilogue
 from orchestration.errors import ContentArchitectError, StorageUnavailable
 from orchestration.health import HealthService
 from orchestration.http import HttpCall, HttpReply
+from orchestration.job_services import JobServices, wire_jobs
 from orchestration.process_identity import is_alive, owner_name
 from orchestration.processor import ContentJobProcessor
 from orchestration.realtime import RealtimeUpdatesService
@@ -39,6 +40,7 @@ class App:
     controller: ContentArchitectController
     processor: ContentJobProcessor
     sweeper: RecoverySweeper
+    jobs: JobServices
     realtime: RealtimeUpdatesService
     outside: Outside
 
@@ -80,11 +82,22 @@ def wire(
         instance_id=settings.instance_id,
         is_alive=is_alive,
     )
+    jobs = wire_jobs(
+        store=outside.store,
+        box=outside.letters,
+        service=service,
+        realtime=realtime,
+        epilogue=epilogue,
+        clock=clock,
+        settings=settings,
+    )
     controller = ContentArchitectController(
         service=service,
         store=outside.store,
         realtime=realtime,
         health=HealthService({"storage": lambda: outside.store.read_job("health")}, clock),
+        management=jobs.management,
+        letters=jobs.letters,
         clock=clock,
         settings=settings,
     )
@@ -94,6 +107,7 @@ def wire(
         controller=controller,
         processor=ContentJobProcessor(runner=runner, service=service),
         sweeper=sweeper,
+        jobs=jobs,
         realtime=realtime,
         outside=outside,
     )

@@ -15,15 +15,18 @@ from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Self
 
+from orchestration.callbacks import Callback, is_owed
 from orchestration.checkpoints import Row, event_key
 from orchestration.errors import ContentArchitectError, RowConflict, StorageUnavailable, Superseded
 from orchestration.events import Event, JobUpdate
-from orchestration.jobs import Job, StoredJob, stamp
+from orchestration.jobs import Job, JobStatus, StoredJob, stamp
 from orchestration.ports import Clock, Commit, JobStore
 from orchestration.retry import STORAGE_RETRY, RetryPolicy
 
 MAX_BATCH_BYTES = 3_500_000
 MAX_BATCH_ROWS = 90
+_EVENT_ROWS = 4
+"""A change causes up to two events, each of which may owe a callback."""
 
 Publish = Callable[[Job, Sequence[JobUpdate]], None]
 
@@ -70,6 +73,7 @@ class JobWriter:
     cancel_requested: asyncio.Event = field(default_factory=asyncio.Event)
     commits: int = 0
     _pending: deque[_Entry] = field(default_factory=deque)
+    _in_flight: list[_Entry] = field(default_factory=list)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _closing: bool = False
     _task: asyncio.Task[None] | None = None
@@ -83,6 +87,7 @@ class JobWriter:
     async def __aenter__(self) -> Self:
         """Start writing."""
         self._task = asyncio.create_task(self._run())
+        self._task.add_done_callback(self._stopped)
         return self
 
     async def __aexit__(
@@ -98,10 +103,18 @@ class JobWriter:
         """Make the change durable and return the job after it. Raises what interrupted the writer."""
         if self.interrupted.done():
             raise self.interrupted.result()
+        if self._closing:
+            raise RuntimeError("the writer is closed")
         entry = _Entry(change=change, landed=asyncio.get_running_loop().create_future())
         self._pending.append(entry)
         self._wake.set()
         return await asyncio.shield(entry.landed)
+
+    async def settled(self) -> Job:
+        """Wait until every change given so far is durable or has failed; returns the job as it is then."""
+        if waited := [entry.landed for entry in (*self._in_flight, *self._pending)]:
+            await asyncio.wait(waited)
+        return self.job
 
     async def _run(self) -> None:
         while not self.interrupted.done():
@@ -111,11 +124,20 @@ class JobWriter:
                 await self._idle()
             if self._closing and not self._pending:
                 return
-            entries = self._take()
+            self._in_flight = self._take()
             try:
-                await self._commit(entries)
+                await self._commit(self._in_flight)
             except ContentArchitectError as error:
-                self._interrupt(error, entries)
+                self._interrupt(error)
+            self._in_flight = []
+
+    def _stopped(self, task: asyncio.Task[None]) -> None:
+        """A defect ended the writing: nobody may be left waiting for a commit that never comes."""
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not self.interrupted.done():
+            failure = ContentArchitectError(f"the job's writer failed: {type(error).__name__}")
+            failure.__cause__ = error
+            self._interrupt(failure)
 
     async def _idle(self) -> None:
         self._wake.clear()
@@ -131,7 +153,7 @@ class JobWriter:
         while self._pending:
             change = self._pending[0].change
             size += change.size
-            rows += len(change.rows) + 2
+            rows += len(change.rows) + _EVENT_ROWS
             if taken and (size > MAX_BATCH_BYTES or rows > MAX_BATCH_ROWS):
                 break
             taken.append(self._pending.popleft())
@@ -177,8 +199,12 @@ class JobWriter:
         if stored.job.last_commit_id == commit.job.last_commit_id:
             self._etag, self.job = stored.etag, commit.job
             return None
-        if stored.job.lease_epoch != commit.job.lease_epoch:
+        # The epoch before this commit: a claim raises it, and two claims of the same row raise it to the same number.
+        if stored.job.lease_epoch != self.job.lease_epoch:
             raise Superseded(f"job {commit.job.job_id} is at lease epoch {stored.job.lease_epoch}")
+        if stored.job.status is not JobStatus.PROCESSING:
+            # Only this writer ends its own claim: a commit of it landed unheard, and others have gone on from there.
+            raise Superseded(f"job {commit.job.job_id} is {stored.job.status} by now")
         if stored.job.cancel_requested_at:
             self.cancel_requested.set()
         job = replace(
@@ -188,9 +214,9 @@ class JobWriter:
         )
         return replace(commit, job=job, etag=stored.etag)
 
-    def _interrupt(self, error: ContentArchitectError, entries: Sequence[_Entry]) -> None:
+    def _interrupt(self, error: ContentArchitectError) -> None:
         self.interrupted.set_result(error)
-        for entry in (*entries, *self._pending):
+        for entry in (*self._in_flight, *self._pending):
             if not entry.landed.done():
                 entry.landed.set_exception(error)
                 entry.landed.exception()  # the waiter may be gone by now; the error stands in `interrupted`
@@ -200,7 +226,7 @@ class JobWriter:
 def fold(
     job: Job, changes: Sequence[Change], *, now: str, commit_id: str
 ) -> tuple[Job, tuple[Row, ...], list[JobUpdate]]:
-    """The job after these changes, the rows to write with it, and its new events with their sequence."""
+    """The job after these changes, the rows to write with it (owed callbacks too), and its new events with their sequence."""
     rows: list[Row] = []
     updates: list[JobUpdate] = []
     for change in changes:
@@ -208,7 +234,10 @@ def fold(
         rows += change.rows
         for event in change.events(job):
             job = replace(job, sequence=job.sequence + 1)
-            updates.append(_update(job, event, now))
+            update = _update(job, event, now)
+            updates.append(update)
+            if is_owed(job, update):
+                rows.append(Callback.of(job, update).to_row())
     rows += [Row(key=event_key(u.sequence or 0), values={"body": u.to_json()}) for u in updates]
     return replace(job, last_commit_id=commit_id, updated_at=now), tuple(rows), updates
 

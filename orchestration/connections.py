@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from layers.contract import LanguageModel, ResearchProvider, Tools
 from orchestration.adapters.clock import SystemClock
 from orchestration.errors import ConfigurationError
+from orchestration.letters import DeadLetterBox
 from orchestration.ports import Clock, JobStore, MessageQueue, RealtimePublisher
 from orchestration.settings import Settings
 
@@ -33,6 +34,7 @@ class Outside:
     store: JobStore
     queue: MessageQueue
     publisher: RealtimePublisher
+    letters: DeadLetterBox
     clock: Clock
     close: Callable[[], Awaitable[None]]
 
@@ -43,25 +45,30 @@ async def connect(settings: Settings) -> Outside:
     Raises :class:`ConfigurationError` that names what is missing.
     """
     await asyncio.to_thread(_import_sdks)
+    from orchestration.adapters.deadletters import ServiceBusDeadLetters
     from orchestration.adapters.servicebus import ServiceBusQueue
 
     credential = _Credential()
     store = _tables(settings, credential)
-    queue = ServiceBusQueue(_service_bus(settings, credential))
+    service_bus = _service_bus(settings, credential)
+    queue, letters = ServiceBusQueue(service_bus), ServiceBusDeadLetters(service_bus)
     publisher = _web_pubsub(settings, credential)
 
     async def close() -> None:
         await queue.close()
+        await letters.close()
         await publisher.close()
         await store.close()
         await credential.close()
 
-    return Outside(store=store, queue=queue, publisher=publisher, clock=SystemClock(), close=close)
+    return Outside(
+        store=store, queue=queue, publisher=publisher, letters=letters, clock=SystemClock(), close=close
+    )
 
 
 def _import_sdks() -> None:
     """In a thread: together they take most of a second, in which the loop has other work."""
-    for module in ("table_batch", "tables", "servicebus", "webpubsub"):
+    for module in ("table_batch", "tables", "servicebus", "deadletters", "webpubsub"):
         import_module(f"orchestration.adapters.{module}")
 
 

@@ -11,11 +11,20 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+from orchestration.audit import Action, Actor
 from orchestration.checkpoints import result_key
-from orchestration.errors import ContentArchitectError, FieldError, InvalidRequest, RequestRefused
+from orchestration.deadletters import DeadLetterService
+from orchestration.errors import (
+    ContentArchitectError,
+    FieldError,
+    InvalidRequest,
+    RequestRefused,
+    StorageUnavailable,
+)
 from orchestration.health import HealthService
 from orchestration.http import HttpCall, HttpReply, accepted_type, json_reply
 from orchestration.ids import canonical_job_id
+from orchestration.job_management import JobManagementService
 from orchestration.jobs import Job, JobStatus, StoredJob
 from orchestration.ports import Clock, JobStore
 from orchestration.realtime import TOKEN_MINUTES, RealtimeUpdatesService
@@ -36,7 +45,7 @@ RETRY_AFTER = "2"
 MAX_LONG_POLL = 20.0
 MAX_EVENTS = 500
 RESULT_TYPES = ("application/json", "text/markdown", "text/html")
-_KEY = re.compile(r"^[\x21-\x7e]{1,255}$")
+_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _PREFER_WAIT = re.compile(r"(?:^|[,;\s])wait=(\d{1,5})", re.IGNORECASE)
 
 _log = logging.getLogger(__name__)
@@ -52,6 +61,8 @@ class ContentArchitectController:
     store: JobStore
     realtime: RealtimeUpdatesService
     health: HealthService
+    management: JobManagementService
+    letters: DeadLetterService
     clock: Clock
     settings: Settings
     languages: frozenset[str] = frozenset({"en"})
@@ -60,7 +71,6 @@ class ContentArchitectController:
         """Run a handler. Nothing escapes: a cancelled call answers too, or the host would wait for it."""
         trace_id = call.trace_id
         try:
-            await self.store.prepare()
             return await handler(self, call)
         except ContentArchitectError as error:
             return refusal(error, trace_id)
@@ -72,21 +82,34 @@ class ContentArchitectController:
 
     async def generate(self, call: HttpCall) -> HttpReply:
         """``POST generate``: 202 with the job, or 200 with the result when the caller waits and it is done."""
-        tenant = self._tenant(call)
+        tenant = self.tenant(call)
         request = self._request(call)
+        wait = self._wait_budget(call, request)
         origin = Origin(tenant=tenant, key=_idempotency_key(call), traceparent=call.traceparent)
         submission = await self.service.submit(request, origin)
-        job, wait = submission.job, self._wait_budget(call, request)
-        if wait:
-            stored = await self.service.wait_for_end(job.job_id, wait)
-            job = stored.job if stored else job
         headers = {"Idempotent-Replayed": "true"} if submission.replayed else {}
-        if wait and job.status.terminal:
-            view = self._view(job)
-            if job.status is JobStatus.COMPLETED:
-                view["result"] = result_body(job, await self._package(job))
-            return json_reply(200, view, {**headers, "ETag": entity_tag(job)})
-        return self._accepted(job, headers)
+        if wait:
+            try:
+                ended = await self._ended_view(submission.job, wait)
+            except StorageUnavailable as error:
+                # The job is accepted: a 503 would make its caller send it twice.
+                _log.warning(
+                    "waiting was cut short", extra={"job_id": submission.job.job_id, "reason": str(error)}
+                )
+            else:
+                if ended:
+                    return json_reply(200, ended[1], {**headers, "ETag": entity_tag(ended[0])})
+        return self.accepted(submission.job, headers)
+
+    async def _ended_view(self, job: Job, seconds: float) -> tuple[Job, dict[str, Any]] | None:
+        """The job and its view with the result, once it has ended; None when it has not within that time."""
+        stored = await self.service.wait_for_end(job.job_id, seconds)
+        if stored is None or not stored.job.status.terminal:
+            return None
+        view = self._view(stored.job)
+        if stored.job.status is JobStatus.COMPLETED:
+            view["result"] = result_body(stored.job, await self._package(stored.job))
+        return stored.job, view
 
     async def job(self, call: HttpCall) -> HttpReply:
         """``GET job/{id}``, with ETag and long poll."""
@@ -99,7 +122,7 @@ class ContentArchitectController:
         headers = {"ETag": entity_tag(job)}
         if not job.status.terminal:
             headers["Retry-After"] = RETRY_AFTER
-        if entity_tag(job) in [tag.strip() for tag in call.headers.get("if-none-match", "").split(",")]:
+        if _matches(call.headers.get("if-none-match", ""), entity_tag(job)):
             return HttpReply(status=304, headers=headers)
         return json_reply(200, self._view(job), headers)
 
@@ -127,12 +150,14 @@ class ContentArchitectController:
 
     async def cancel(self, call: HttpCall) -> HttpReply:
         """``POST job/{id}/cancel``."""
-        job = await self.service.cancel(self._tenant(call), _job_id(call))
+        actor = self.actor(call)
+        job = await self.service.cancel(actor.tenant, job_id_of(call))
+        await self.management.audit.record(actor, Action.CANCEL, job.job_id)
         return json_reply(202, self._view(job), {"Location": self._links.job(job.job_id)})
 
     async def negotiate(self, call: HttpCall) -> HttpReply:
         """``POST job/{id}/negotiate``: a socket URL that receives this job's updates and nothing else."""
-        tenant = self._tenant(call)
+        tenant = self.tenant(call)
         job = (await self._owned(call)).job
         url, group = await self.realtime.job_socket(job, tenant)
         body = {
@@ -173,24 +198,30 @@ class ContentArchitectController:
     def _view(self, job: Job) -> dict[str, Any]:
         return job_view(job, self._links)
 
-    def _accepted(self, job: Job, headers: dict[str, str]) -> HttpReply:
+    def accepted(self, job: Job, headers: dict[str, str]) -> HttpReply:
+        """202 with the job and where to watch it."""
         url = self._links.job(job.job_id)
         where = {"Location": url, "Operation-Location": url, "Retry-After": RETRY_AFTER}
         return json_reply(202, self._view(job), {**headers, **where})
 
-    def _tenant(self, call: HttpCall) -> str:
+    def tenant(self, call: HttpCall) -> str:
         """The caller's tenant. With ``AUTH_MODE=off`` everybody is the one local tenant."""
-        token = self.settings.internal_api_token
-        given = call.headers.get("authorization", "").removeprefix("Bearer ") or call.headers.get(
-            "x-api-key", ""
-        )
         if self.settings.auth_mode == "off":
             return "local"
+        scheme, _, credential = call.headers.get("authorization", "").partition(" ")
+        given = credential if scheme.lower() == "bearer" else call.headers.get("x-api-key", "")
+        token = self.settings.internal_api_token
         if token and hmac.compare_digest(given.encode(), token.get_secret_value().encode()):
             return self.settings.producer_default_tenant
         raise RequestRefused(
             "a credential is needed", code="unauthorized", status=401, headers={"WWW-Authenticate": "Bearer"}
         )
+
+    def actor(self, call: HttpCall) -> Actor:
+        """Who acts, for the audit rows. Callers have no names yet but the operator."""
+        tenant = self.tenant(call)
+        user = "" if self.settings.auth_mode == "off" else "operator"
+        return Actor(tenant=tenant, user=user, trace_id=call.trace_id)
 
     def _request(self, call: HttpCall) -> GenerateRequest:
         value = read_json(call)
@@ -209,7 +240,7 @@ class ContentArchitectController:
         return 0.0 if request.run_async else limit
 
     async def _owned(self, call: HttpCall) -> StoredJob:
-        return await self.service.owned(self._tenant(call), _job_id(call))
+        return await self.service.owned(self.tenant(call), job_id_of(call))
 
     async def _package(self, job: Job) -> dict[str, Any]:
         data = await self.store.read_rows(job.job_id, result_key(job.run), job.result_rows)
@@ -219,9 +250,12 @@ class ContentArchitectController:
 
 ROUTES: dict[str, tuple[str, ...]] = {
     r"generate": ("POST",),
-    r"job/[^/]+": ("GET",),
+    r"job/[^/]+": ("GET", "DELETE"),
     r"job/[^/]+/(result|events)": ("GET",),
-    r"job/[^/]+/(cancel|negotiate)": ("POST",),
+    r"job/[^/]+/(cancel|retry|fork|negotiate)": ("POST",),
+    r"jobs(/statistics)?": ("GET",),
+    r"deadletters": ("GET",),
+    r"deadletters/redrive": ("POST",),
     r"health(/live|/ready)?": ("GET",),
 }
 """Known paths below /content-architect with their methods; a test compares them with the real bindings."""
@@ -253,18 +287,25 @@ def _too_large(limit: int) -> RequestRefused:
 
 def _idempotency_key(call: HttpCall) -> str | None:
     key = call.headers.get("idempotency-key")
-    if key is not None and not _KEY.match(key):
+    if key is not None and not _KEY.fullmatch(key):
         raise RequestRefused(
             "Idempotency-Key takes 1 to 255 visible ASCII characters", code="bad_idempotency_key", status=400
         )
     return key
 
 
-def _job_id(call: HttpCall) -> str:
+def job_id_of(call: HttpCall) -> str:
+    """The id in the path. Raises :class:`RequestRefused` 404 for what is no id."""
     job_id = canonical_job_id(call.route.get("jobId", ""))
     if job_id is None:
         raise RequestRefused("there is no such job", code="job_not_found", status=404)
     return job_id
+
+
+def _matches(if_none_match: str, tag: str) -> bool:
+    """Weak comparison (RFC 9110, section 13.1.2): proxies that compress make a tag weak."""
+    given = [part.strip().removeprefix("W/") for part in if_none_match.split(",")]
+    return tag in given or "*" in given
 
 
 def _whole(text: str, pointer: str) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -18,9 +19,15 @@ from layers.catalog import CATALOG, StepDeclaration, StepFunction, artifact_type
 from layers.contract import Artifact, ContentBrief, StepContext, StepError, Tools
 from orchestration.checkpoints import pack, result_key, step_key
 from orchestration.commits import Change, JobWriter
-from orchestration.errors import ContentArchitectError, JobCancelled, JobFailed
+from orchestration.errors import (
+    CheckpointTooLarge,
+    ContentArchitectError,
+    JobCancelled,
+    JobFailed,
+    RowConflict,
+)
 from orchestration.events import Event, ended, step_completed
-from orchestration.jobs import Job, JobStatus, StepRecord, StepStatus, stamp
+from orchestration.jobs import Job, JobStatus, StepRecord, StepStatus, limited_warnings, stamp
 from orchestration.ports import Clock, JobStore
 from orchestration.workflows import RESULT_ARTIFACT, Step, Workflow, dependencies
 
@@ -74,7 +81,7 @@ class WorkflowEngineService:
         self._store = store
         self._clock = clock
         self._catalog = catalog
-        self._loaded: dict[str, StepFunction] = {}
+        self._functions: dict[str, StepFunction] = {}
         self._artifact_type = artifacts
 
     async def run(self, run: Run) -> Job:
@@ -83,9 +90,19 @@ class WorkflowEngineService:
         Raises :class:`JobFailed` (with the step and whether another attempt may help), :class:`JobCancelled`,
         or what interrupted the writer (:class:`Superseded`, :class:`StorageUnavailable`).
         """
-        run.ends = self._clock.monotonic() + run.writer.job.timeout_seconds
+        await self._load(run.workflow)
         await self._restore(run)
+        try:
+            await self._run_steps(run)
+        except (JobCancelled, JobFailed):
+            # The last step's commit may have been on its way when the run was told to stop: it counts.
+            if not (await run.writer.settled()).status.terminal:
+                raise
+        return run.writer.job
+
+    async def _run_steps(self, run: Run) -> None:
         needs = dependencies(run.workflow, self._catalog)
+        run.ends = self._clock.monotonic() + run.writer.job.timeout_seconds
         try:
             async with asyncio.timeout(run.writer.job.timeout_seconds):
                 while len(run.through) < len(run.workflow.steps):
@@ -96,7 +113,6 @@ class WorkflowEngineService:
             raise JobFailed(f"not done within {seconds:g} s", code="job_timeout", retryable=True) from error
         finally:
             await _stop(run.tasks)
-        return run.writer.job
 
     async def _restore(self, run: Run) -> None:
         done = {
@@ -104,13 +120,17 @@ class WorkflowEngineService:
         }
         run.through.update(done)
         stored = [s for s in run.workflow.steps if s.name in done and done[s.name].rows]
-        datas = await asyncio.gather(*(self._read(run, step, done[step.name]) for step in stored))
-        for step, data in zip(stored, datas, strict=True):
-            kind = self._artifact_type(self._catalog[step.service].provides)
-            run.artifacts[kind] = kind.model_validate_json(data)
+        for artifact in await asyncio.gather(*(self._read(run, step, done[step.name]) for step in stored)):
+            run.artifacts[type(artifact)] = artifact
 
-    async def _read(self, run: Run, step: Step, record: StepRecord) -> bytes:
-        return await self._store.read_rows(run.writer.job.job_id, self._key(run, step), record.rows)
+    async def _read(self, run: Run, step: Step, record: StepRecord) -> Artifact:
+        kind = self._artifact_type(self._catalog[step.service].provides)
+        try:
+            data = await self._store.read_rows(run.writer.job.job_id, self._key(run, step), record.rows)
+            return kind.model_validate_json(data)
+        except (RowConflict, ValueError, zlib.error) as error:
+            message = f"the checkpoint of {step.name} cannot be read: {type(error).__name__}"
+            raise JobFailed(message, code="checkpoint_unreadable", step=step.name) from error
 
     def _key(self, run: Run, step: Step) -> str:
         number = run.writer.job.run
@@ -134,7 +154,7 @@ class WorkflowEngineService:
             cancelled.cancel()
         if run.writer.interrupted.done():
             raise run.writer.interrupted.result()
-        if run.writer.cancel_requested.is_set() and not run.writer.job.status.terminal:
+        if run.writer.cancel_requested.is_set():
             raise JobCancelled("the job was cancelled")
         for task in [t for t in run.tasks if t.done()]:
             name = run.tasks.pop(task)
@@ -161,13 +181,19 @@ class WorkflowEngineService:
     async def _step(self, run: Run, step: Step) -> None:
         """Run a step and store what came of it; the step is through when this returns."""
         finished = await self._try_until_done(run, step)
-        if finished.error is not None:
+        error = finished.error
+        if finished.artifact is not None:
+            try:
+                change = self._stored(run, finished, finished.artifact)
+            except CheckpointTooLarge as too_large:
+                error = JobFailed(str(too_large), code=too_large.code, step=step.name)
+            else:
+                await run.writer.apply(change)
+                run.artifacts[type(finished.artifact)] = finished.artifact
+        if error is not None:
             if not step.optional:
-                raise finished.error
-            await run.writer.apply(self._degraded(run, finished))
-        elif finished.artifact is not None:
-            await run.writer.apply(self._stored(run, finished, finished.artifact))
-            run.artifacts[type(finished.artifact)] = finished.artifact
+                raise error
+            await run.writer.apply(self._degraded(run, replace(finished, artifact=None, error=error)))
 
     async def _try_until_done(self, run: Run, step: Step) -> Finished:
         started, began, tries = stamp(self._clock.now()), self._clock.monotonic(), 0
@@ -184,11 +210,12 @@ class WorkflowEngineService:
                 return outcome(duration_ms=duration, tries=tries, error=result)
             await self._clock.sleep(delay)
 
-    async def _load(self, service: str) -> StepFunction:
-        """The step's code; its first import happens in a thread, since it may take longer than the loop can wait."""
-        if service not in self._loaded:
-            self._loaded[service] = await asyncio.to_thread(self._catalog[service].load)
-        return self._loaded[service]
+    async def _load(self, workflow: Workflow) -> None:
+        """The steps' code. First imports happen in a thread: they take longer than the loop can wait."""
+        missing = [s.service for s in workflow.steps if s.service not in self._functions]
+        if missing:
+            loaded = await asyncio.to_thread(lambda: [self._catalog[name].load() for name in missing])
+            self._functions.update(zip(missing, loaded, strict=True))
 
     async def _try(self, run: Run, step: Step) -> Artifact | JobFailed:
         ends = min(run.ends, self._clock.monotonic() + step.timeout)
@@ -199,7 +226,7 @@ class WorkflowEngineService:
             report=partial(run.progress, step.name),
             seconds_left=lambda: ends - self._clock.monotonic(),
         )
-        function = await self._load(step.service)
+        function = self._functions[step.service]
         try:
             async with asyncio.timeout(step.timeout):
                 return await function(context)
@@ -230,7 +257,7 @@ class WorkflowEngineService:
             job = replace(
                 job.with_step(record),
                 claims_without_progress=0,
-                warnings=(*job.warnings, *warnings),
+                warnings=limited_warnings((*job.warnings, *warnings)),
                 tokens_in=job.tokens_in + getattr(artifact, "tokens_in", 0),
                 tokens_out=job.tokens_out + getattr(artifact, "tokens_out", 0),
                 cost=job.cost + getattr(artifact, "cost", 0.0),
@@ -251,7 +278,7 @@ class WorkflowEngineService:
 
         def mutate(job: Job) -> Job:
             record = _record(job, finished, StepStatus.SKIPPED, self._now(), rows=0)
-            job = replace(job.with_step(record), warnings=(*job.warnings, warning))
+            job = replace(job.with_step(record), warnings=limited_warnings((*job.warnings, warning)))
             return self._completed_if_through(job)
 
         return Change(mutate=mutate, events=self._step_events(run, finished.step))

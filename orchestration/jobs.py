@@ -61,6 +61,11 @@ class StepStatus(StrEnum):
     FAILED = "failed"
     SKIPPED = "skipped"
 
+    @property
+    def through(self) -> bool:
+        """True when the step is done with: its artifact is stored, or the job goes on without it."""
+        return self in (StepStatus.COMPLETED, StepStatus.SKIPPED)
+
 
 class Priority(StrEnum):
     """How urgent a job is; each value maps to one of three queues."""
@@ -107,6 +112,12 @@ class JobError:
 class Job:
     """The job row. Times are RFC 3339 UTC strings, as they are stored and shown.
 
+    ``queued_at`` is when waiting began where that is not ``created_at`` (a retry, a scheduled job); ``deleted_at``
+    marks a job whose rows are being removed: it is gone for everybody but the one who removes it.
+
+    ``callback_events`` are those that its caller asked for; none means the last one. ``workflow_id`` and
+    ``workflow_version`` name a custom workflow.
+
     ``run`` rises when a job starts over, ``dispatch`` with every write that makes it runnable again,
     ``lease_epoch`` with every claim; ``last_commit_id`` tells a lost answer from a lost request.
     """
@@ -137,8 +148,12 @@ class Job:
     claims_without_progress: int = 0
     next_attempt_at: str | None = None
     cancel_requested_at: str | None = None
+    queued_at: str | None = None
     started_at: str | None = None
     completed_at: str | None = None
+    deleted_at: str | None = None
+    retries: int = 0
+    forked_from: str | None = None
     latched_message: str | None = None
     dead_lettered: bool = False
     result_rows: int = 0
@@ -147,6 +162,10 @@ class Job:
     project_id: str | None = None
     tags: tuple[str, ...] = ()
     traceparent: str | None = None
+    callback_url: str | None = None
+    callback_events: tuple[str, ...] = ()
+    workflow_id: str | None = None
+    workflow_version: int | None = None
     error: JobError | None = None
     steps: tuple[StepRecord, ...] = ()
     warnings: tuple[dict[str, str], ...] = ()
@@ -188,23 +207,20 @@ class Job:
     def to_row(self) -> dict[str, RowValue]:
         """Properties of the table row: flat, absent values left out, structures as JSON."""
         row: dict[str, RowValue] = {}
-        for name, value in asdict(self).items():
-            if value is None or value in ((), []):
+        for name, column in _COLUMNS.items():
+            value = getattr(self, name)
+            if value is None or value == ():
                 continue
-            row[_column(name)] = (
-                json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-                if isinstance(value, (tuple, list, dict))
-                else value
-            )
+            row[column] = _json(value) if isinstance(value, (tuple, JobError)) else value
         return row
 
     @classmethod
     def from_row(cls, row: dict[str, Any]) -> Job:
         """The job of a table row. Unknown columns are ignored, so that a newer row still reads."""
         values: dict[str, Any] = {}
-        for item in fields(cls):
-            if (value := row.get(_column(item.name))) is not None:
-                values[item.name] = _DECODERS.get(item.name, _same)(value)
+        for name, column in _COLUMNS.items():
+            if (value := row.get(column)) is not None:
+                values[name] = _DECODERS.get(name, _same)(value)
         return cls(**values)
 
 
@@ -221,6 +237,7 @@ _DECODERS: dict[str, Any] = {
     "status": JobStatus,
     "priority": Priority,
     "tags": lambda v: tuple(json.loads(v)),
+    "callback_events": lambda v: tuple(json.loads(v)),
     "error": lambda v: JobError(**json.loads(v)),
     "warnings": lambda v: tuple(json.loads(v)),
     "steps": lambda v: tuple(StepRecord(**{**s, "status": StepStatus(s["status"])}) for s in json.loads(v)),
@@ -231,9 +248,21 @@ _DECODERS: dict[str, Any] = {
 }
 
 
+def _json(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, default=_plain)
+
+
+def _plain(value: StepRecord | JobError) -> dict[str, object]:
+    """Shallow, where ``asdict`` would copy deeply: rows are built on the hottest path there is."""
+    return {name: getattr(value, name) for name in value.__slots__}
+
+
 def _column(name: str) -> str:
     head, *rest = name.split("_")
     return head + "".join(part.title() for part in rest)
+
+
+_COLUMNS = {item.name: _column(item.name) for item in fields(Job)}
 
 
 def stamp(moment: datetime) -> str:
@@ -271,7 +300,10 @@ class StoredJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActiveJob:
-    """A row of ``activejobs``: this job is not finished; look at it again at ``check_at``."""
+    """A row of ``activejobs``: this job is not finished; look at it again at ``check_at``.
+
+    ``dispatch`` is the job's when the row was put: an epilogue of an earlier dispatch leaves the row alone.
+    """
 
     job_id: str
     tenant: str
@@ -279,6 +311,7 @@ class ActiveJob:
     check_at: str
     owner: str = ""
     sends: int = 0
+    dispatch: int = 1
     created_at: str = ""
     etag: str = ""
 

@@ -16,7 +16,15 @@ from pydantic import ValidationError
 from orchestration.ids import canonical_job_id
 from orchestration.jobs import Job, moment
 from orchestration.ports import OutgoingMessage
-from orchestration.schemas import ProducerMessage, field_errors, parse_json
+from orchestration.schemas import (
+    MAX_BODY_WITH_SOURCES_BYTES,
+    ProducerMessage,
+    field_errors,
+    parse_json,
+)
+
+ORIGINAL_ID = "originalMessageId"
+"""Application property of a copy: job ids, audit rows and the latch go by the first message's id."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +36,11 @@ class Delivery:
     delivery_count: int
     body: bytes
     properties: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def identity(self) -> str:
+        """The message id, or for a copy that this app scheduled the id of the first message."""
+        return str(self.properties.get(ORIGINAL_ID, self.message_id))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +77,8 @@ def job_message(
 
 def read_message(delivery: Delivery) -> WakeUp | ProducerMessage | Malformed:
     """What a delivery says."""
+    if len(delivery.body) > MAX_BODY_WITH_SOURCES_BYTES:
+        return Malformed(reason=f"the message is over {MAX_BODY_WITH_SOURCES_BYTES // 1024} KB")
     try:
         value = parse_json(delivery.body)
     except ValueError as error:

@@ -10,6 +10,7 @@ called it settles, by returning or by raising.
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import secrets
 from collections.abc import Mapping
@@ -20,25 +21,23 @@ from typing import Any
 from orchestration.attempts import AttemptRunner, end_change
 from orchestration.commits import Change, commit_once
 from orchestration.decisions import Verdict, Wake, decide
-from orchestration.errors import InvalidRequest, QueueUnavailable, RowConflict, StorageUnavailable
+from orchestration.errors import FieldError, InvalidRequest, QueueUnavailable, RowConflict, StorageUnavailable
+from orchestration.http import valid_traceparent
 from orchestration.ids import canonical_job_id, new_commit_id
 from orchestration.jobs import Job, JobError, JobStatus, StoredJob, stamp
-from orchestration.messages import Delivery, Malformed, job_message, read_message
+from orchestration.messages import ORIGINAL_ID, Delivery, Malformed, job_message, read_message
 from orchestration.outcomes import Completed, DeadLetter, Outcome, RetryLater
 from orchestration.ports import OutgoingMessage
 from orchestration.schemas import ProducerMessage, parse_request
 from orchestration.service import OrchestrationService, Origin
+from orchestration.settings import TENANT
 from orchestration.views import Links
 
 COPY_DELAY = 15.0
 """Seconds until a message is tried again whose rows could not be read or written."""
 
-ORIGINAL_ID = "originalMessageId"
-"""Application property of a copy: a producer's job id derives from the first message's id, not from the copy's."""
-
 _LOOKS = 5
 _COPY_TRIES = 4
-_TENANT_CHARACTERS = 64
 
 _log = logging.getLogger(__name__)
 
@@ -70,7 +69,7 @@ class ContentJobProcessor:
         store, now = self.runner.store, stamp(self.runner.clock.now())
         written = await store.audit(
             f"message:{delivery.queue}",
-            delivery.message_id,
+            delivery.identity,
             {"action": "refuse", "reason": reason[:1000], "at": now, "bytes": len(delivery.body)},
         )
         if written:
@@ -90,19 +89,21 @@ class ContentJobProcessor:
 
     def _origin(self, delivery: Delivery, message: ProducerMessage) -> Origin:
         named = delivery.properties.get("tenantId")
-        tenant = str(named)[:_TENANT_CHARACTERS] if named else self.runner.settings.producer_default_tenant
-        traceparent = delivery.properties.get("traceparent")
+        tenant = str(named) if named else self.runner.settings.producer_default_tenant
+        if not TENANT.fullmatch(tenant):
+            wrong = FieldError(pointer="/tenantId", detail=f"should match {TENANT.pattern}")
+            raise InvalidRequest([wrong])
         return Origin(
             tenant=tenant,
-            key=str(delivery.properties.get(ORIGINAL_ID, delivery.message_id)),
+            key=delivery.identity,
             job_id=canonical_job_id(message.job_id) if message.job_id else None,
             queue=delivery.queue,
-            traceparent=str(traceparent) if traceparent else None,
+            traceparent=valid_traceparent(str(delivery.properties.get("traceparent", ""))),
         )
 
     async def _process_job(self, delivery: Delivery, job_id: str) -> Outcome:
         wake = Wake(
-            message_id=delivery.message_id,
+            message_id=delivery.identity,
             delivery_count=delivery.delivery_count,
             max_delivery_count=self.runner.settings.max_delivery_count,
         )
@@ -122,15 +123,15 @@ class ContentJobProcessor:
             case Verdict.CLAIM:
                 return await self.runner.run(stored, wake.message_id)
             case Verdict.LATCHED:
-                await self.runner.epilogue.run(job)
+                await self.runner.epilogue.finish(job)
                 return DeadLetter(job.error.message if job.error else "the job failed")
             case Verdict.ENDED:
-                await self.runner.epilogue.run(job)
+                await self.runner.epilogue.finish(job)
                 return Completed("the job has ended")
             case Verdict.OWNED:
                 return Completed("another worker has it")
             case Verdict.EARLY:
-                return await self._send_again(job, f"{job.message_id}:{wake.message_id[-40:]}")
+                return await self._send_again(job, _waiting_id(job, wake))
             case Verdict.REFRESH:
                 raised = await self._commit(stored, Change(mutate=_next_dispatch))
                 return await self._send_again(raised, raised.message_id)
@@ -181,9 +182,9 @@ class ContentJobProcessor:
         delay = COPY_DELAY * (0.5 + clock.chance())
         copy = OutgoingMessage(
             queue=delivery.queue,
-            message_id=f"{delivery.message_id[:80]}:later:{secrets.token_hex(8)}",
+            message_id=f"{delivery.identity[:80]}:later:{secrets.token_hex(8)}",
             body=delivery.body.decode(errors="replace"),
-            properties={ORIGINAL_ID: delivery.message_id, **_plain(delivery.properties)},
+            properties={**_plain(delivery.properties), ORIGINAL_ID: delivery.identity},
             not_before=clock.now() + timedelta(seconds=delay),
         )
         for number in range(1, _COPY_TRIES + 1):
@@ -200,6 +201,11 @@ class ContentJobProcessor:
 
 def _next_dispatch(job: Job) -> Job:
     return replace(job, dispatch=job.dispatch + 1)
+
+
+def _waiting_id(job: Job, wake: Wake) -> str:
+    """The same for every delivery of one message, so that a crash sends once, yet new for each in a chain."""
+    return f"{job.message_id}:{hashlib.sha256(wake.message_id.encode()).hexdigest()[:16]}"
 
 
 def _plain(properties: Mapping[str, Any]) -> dict[str, str | int]:

@@ -7,12 +7,14 @@ not be sent: the sweeper sends it.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from layers.catalog import CATALOG
+from orchestration.audit import Action, Actor, AuditTrail
 from orchestration.checkpoints import INPUT_KEY, Row, event_key, pack
 from orchestration.commits import Change, commit_once
 from orchestration.epilogue import Epilogue
@@ -27,6 +29,7 @@ from orchestration.errors import (
 )
 from orchestration.events import JobUpdate, ended, status_changed
 from orchestration.ids import derived_job_id, new_commit_id, new_job_id
+from orchestration.job_index import JobIndex
 from orchestration.jobs import ActiveJob, Job, JobInput, JobStatus, Priority, StepRecord, StoredJob, stamp
 from orchestration.messages import job_message
 from orchestration.ports import Clock, JobStore, MessageQueue
@@ -85,6 +88,8 @@ class OrchestrationService:
         self._settings = settings
         self._has_llm = has_llm
         self._epilogue = Epilogue(store=store, realtime=realtime)
+        self._index = JobIndex(store=store)
+        self._audit = AuditTrail(store=store, clock=clock)
 
     async def submit(self, request: GenerateRequest, origin: Origin) -> Submission:
         """Accept a request.
@@ -93,21 +98,32 @@ class OrchestrationService:
         :class:`StorageUnavailable` when the rows could not be written: nothing was accepted then.
         """
         workflow = workflow_for(request.type, request.workflow_type, request.flags)
-        job = self._new_job(request, workflow, origin)
-        job_input = self._input(request, workflow)
+        await self._store.prepare()
+        job = self.new_job(request, workflow, origin)
+        try:
+            job = await self.accept(job, self.new_input(request, workflow))
+        except RowExists:
+            return await self._replay(job, send=origin.queue is None)
+        await asyncio.gather(
+            self._index.add(job),
+            self._audit.record(actor_of(origin, request.user_id), Action.SUBMIT, job.job_id),
+            *([self.send(job)] if origin.queue is None else []),
+        )
+        return Submission(job=job, replayed=False)
+
+    async def accept(self, job: Job, job_input: JobInput) -> Job:
+        """Write the rows that make a job durable: the active row, then the job with its input and first event.
+
+        Raises :class:`RowExists` when there is a job of this id, :class:`StorageUnavailable`.
+        """
         packed = pack(INPUT_KEY, job_input.to_bytes())
         job = replace(job, input_rows=len(packed))
         first = _first_event(job)
         event_row = Row(key=event_key(1), values={"body": first.to_json()})
-        await self._store.put_active(self._active(job))
-        try:
-            await self._insert(job, [*packed, event_row])
-        except RowExists:
-            return await self._replay(job)
+        await self._store.put_active(self.active_row(job))
+        await self._insert(job, [*packed, event_row])
         self._realtime.publish(job, [first])
-        if origin.queue is None:
-            await self._send(job)
-        return Submission(job=job, replayed=False)
+        return job
 
     async def _insert(self, job: Job, rows: Sequence[Row]) -> None:
         """Insert, and try again when the answer was lost: an insert that landed then shows as existing."""
@@ -124,7 +140,8 @@ class OrchestrationService:
             else:
                 return
 
-    def _new_job(self, request: GenerateRequest, workflow: Workflow, origin: Origin) -> Job:
+    def new_job(self, request: GenerateRequest, workflow: Workflow, origin: Origin) -> Job:
+        """The job that a request makes, before anything is stored."""
         now = self._clock.now()
         urgent = not request.run_async and request.priority in (Priority.NORMAL, Priority.LOW)
         priority = Priority.HIGH if urgent else request.priority
@@ -149,6 +166,7 @@ class OrchestrationService:
             sequence=1,
             lease_seconds=self._settings.lease_seconds,
             next_attempt_at=stamp(scheduled) if scheduled and scheduled > now else None,
+            queued_at=stamp(scheduled) if scheduled and scheduled > now else None,
             user_id=request.user_id,
             project_id=request.project_id,
             tags=request.tags,
@@ -159,7 +177,8 @@ class OrchestrationService:
             ),
         )
 
-    def _input(self, request: GenerateRequest, workflow: Workflow) -> JobInput:
+    def new_input(self, request: GenerateRequest, workflow: Workflow) -> JobInput:
+        """What that job runs on."""
         brief = request.to_brief(self._clock.now().date())
         return JobInput(
             brief=brief.model_dump(mode="json", by_alias=True),
@@ -169,24 +188,27 @@ class OrchestrationService:
             ),
         )
 
-    def _active(self, job: Job) -> ActiveJob:
+    def active_row(self, job: Job) -> ActiveJob:
+        """The active row of a queued job: the sweep looks at it when it was silent for a minute."""
         due = self._clock.now() + timedelta(seconds=QUEUED_SILENT_SECONDS)
         return ActiveJob(
             job_id=job.job_id,
             tenant=job.tenant,
             priority=job.priority.value,
             check_at=max(stamp(due), job.next_attempt_at or ""),
+            dispatch=job.dispatch,
             created_at=job.created_at,
         )
 
-    async def _replay(self, wanted: Job) -> Submission:
-        """The id exists: the same request again, or another one under a used key."""
+    async def _replay(self, wanted: Job, *, send: bool) -> Submission:
+        """The id exists: the same request again (or the answer to its insert was lost), or another one."""
         stored = await self._store.read_job(wanted.job_id)
-        if stored is None:
+        if stored is None or stored.job.deleted_at:
             raise RequestRefused(
                 "the job was deleted just now; send the request again", code="gone", status=409
             )
         job = stored.job
+        await self._take_back(wanted, job)
         if job.tenant != wanted.tenant or job.fingerprint != wanted.fingerprint:
             raise InvalidRequest(
                 [
@@ -195,11 +217,20 @@ class OrchestrationService:
                     )
                 ]
             )
-        if job.status.terminal:
-            await self._store.remove_active(job.tenant, job.job_id)
+        if job.status is JobStatus.QUEUED and send:
+            await self.send(job)  # the same message id: only a message that was never sent gets through
         return Submission(job=job, replayed=job.created_at != wanted.created_at)
 
-    async def _send(self, job: Job) -> None:
+    async def _take_back(self, wanted: Job, job: Job) -> None:
+        """See to the active row that was put for a job that exists: it may have no use, or rows may be missing."""
+        if job.tenant != wanted.tenant:
+            await self._store.remove_active(wanted.tenant, wanted.job_id)
+        elif job.status.terminal:
+            await self._epilogue.finish(job)
+        else:
+            await self._index.add(job)
+
+    async def send(self, job: Job) -> None:
         """Send the wake-up of the current dispatch. A failure is the sweeper's to mend, not the caller's."""
         try:
             await self._queue.send(job_message(job))
@@ -234,7 +265,9 @@ class OrchestrationService:
             if job.status.terminal:
                 raise RequestRefused(f"the job is {job.status} already", code="job_ended", status=409)
             if job.status is JobStatus.PROCESSING:
-                asked = job.cancel_requested_at or stamp(self._clock.now())
+                if job.cancel_requested_at:
+                    return job  # every write to the row would prolong the lease of a worker that is dead
+                asked = stamp(self._clock.now())
                 await self._store.request_cancel(job_id, asked)
                 return replace(job, cancel_requested_at=asked)
             try:
@@ -258,8 +291,9 @@ class OrchestrationService:
 
     async def owned(self, tenant: str, job_id: str) -> StoredJob:
         """The job, if it is this tenant's. Unknown and foreign jobs give the same 404."""
+        await self._store.prepare()
         stored = await self._store.read_job(job_id)
-        if stored is None or stored.job.tenant != tenant:
+        if stored is None or stored.job.tenant != tenant or stored.job.deleted_at:
             raise RequestRefused("there is no such job", code="job_not_found", status=404)
         return stored
 
@@ -270,6 +304,12 @@ def _job_id(origin: Origin, now: datetime) -> str:
     if origin.key:
         return derived_job_id("message" if origin.queue else "request", origin.tenant, origin.key)
     return new_job_id(now)
+
+
+def actor_of(origin: Origin, user: str | None) -> Actor:
+    """Who submits."""
+    trace = (origin.traceparent or "").split("-")
+    return Actor(tenant=origin.tenant, user=user or "", trace_id=trace[1] if len(trace) > 1 else "")
 
 
 def _first_event(job: Job) -> JobUpdate:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import socket
@@ -81,6 +82,17 @@ class Settings(BaseModel):
         """The connection string for tables: our own, else the host's where it is one."""
         own = self.storage_connection or self.host_storage
         return own.get_secret_value() if own and not self.storage_table_uri else None
+
+    @property
+    def signing_secret(self) -> bytes:
+        """Signs what callers hand back unread (cursors); the same in every instance of the app.
+
+        With managed identities alone there is no shared secret. Then a signature only shows that a value was not
+        mixed up: no right ever comes from one.
+        """
+        token, storage = self.internal_api_token, self.storage_connection or self.host_storage
+        known = token.get_secret_value() if token else storage.get_secret_value() if storage else ""
+        return hashlib.sha256(f"signing:{known or self.storage_table_uri}".encode()).digest()
 
 
 def load_settings(environment: Mapping[str, str] | None = None) -> Settings:

@@ -282,10 +282,16 @@ def dependencies(workflow: Workflow, catalog: Mapping[str, StepDeclaration] = CA
 
 
 def in_order(workflow: Workflow, catalog: Mapping[str, StepDeclaration] = CATALOG) -> Sequence[Step]:
-    """The steps in an order that respects all dependencies; steps of one wave keep the workflow's own order."""
+    """The steps in an order that respects all dependencies; steps of one wave keep the workflow's own order.
+
+    Raises ValueError for a cycle, which :func:`find_problems` names in detail.
+    """
     graph = dependencies(workflow, catalog)
     placed: list[str] = []
     while len(placed) < len(workflow.steps):
-        placed += [n for n, needs in graph.items() if n not in placed and needs <= set(placed)]
+        ready = [n for n, needs in graph.items() if n not in placed and needs <= set(placed)]
+        if not ready:
+            raise ValueError(f"the steps of {workflow.id} wait for each other")
+        placed += ready
     by_name = {step.name: step for step in workflow.steps}
     return [by_name[name] for name in placed]

@@ -25,7 +25,7 @@ async def started(tmp_path, api, *arguments, web=False):
     """The command, against a stack that seems to run in a data folder and is the fake API."""
     folder = DataFolder(tmp_path / "data")
     command = [sys.executable, "-m", "devtools", "generate", "AI in clinics", "--data", str(folder.path)]
-    async with asyncio.timeout(20), api.running():
+    async with asyncio.timeout(60), api.running():
         with folder.owned():
             folder.write_endpoints({"api": api.base, "web": web})
             process = await asyncio.create_subprocess_exec(

@@ -22,7 +22,7 @@ class Terminal(io.StringIO):
 
 async def run(api, tmp_path, request=REQUEST, out=None):
     out = out or io.StringIO()
-    async with asyncio.timeout(10), api.running():
+    async with asyncio.timeout(60), api.running():
         outcome = await generate(api.base, request, out=tmp_path / "out", display=Display(out))
     return outcome, out.getvalue()
 
@@ -116,7 +116,7 @@ async def test_an_api_that_goes_away_for_good_ends_the_watch(monkeypatch):
 @pytest.mark.parametrize("asynchronous", [True, False])
 async def test_cancelling_cancels_the_job_first(tmp_path, asynchronous):
     api = FakeApi(waits=True)
-    async with asyncio.timeout(10), api.running():
+    async with asyncio.timeout(60), api.running():
         request = {**REQUEST, "async": asynchronous}
         running = asyncio.create_task(
             generate(api.base, request, out=tmp_path, display=Display(shown := io.StringIO()))

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 from pydantic import create_model
@@ -14,13 +15,16 @@ from pydantic import create_model
 from layers.catalog import CATALOG, StepDeclaration, StepFunction
 from layers.contract import Artifact, StepContext, Tools
 from orchestration.adapters.memory import MemoryJobStore, MemoryPublisher, MemoryQueue
-from orchestration.bootstrap import App, Outside, wire
+from orchestration.adapters.memory_deadletters import MemoryDeadLetters
+from orchestration.bootstrap import App, wire
+from orchestration.connections import Outside
 from orchestration.controller import Handler
+from orchestration.errors import QueueUnavailable
 from orchestration.http import HttpCall, HttpReply
 from orchestration.jobs import Job, JobStatus, Priority, StepRecord, StoredJob, stamp
 from orchestration.messages import Delivery
 from orchestration.outcomes import DeadLetter, Outcome
-from orchestration.ports import JobStore, MessageQueue, OutgoingMessage
+from orchestration.ports import OutgoingMessage
 from orchestration.service import Origin, Submission
 from orchestration.settings import Settings, load_settings
 
@@ -106,12 +110,10 @@ class FakeArtifact(Artifact):
     sources: tuple[dict[str, str], ...] = ()
 
 
-def kinds_for(catalog: Mapping[str, StepDeclaration]) -> dict[str, type[FakeArtifact]]:
-    """One artifact class for every name that the catalog provides."""
-    return {
-        name: create_model(name, __base__=FakeArtifact)
-        for name in sorted({declaration.provides for declaration in catalog.values()})
-    }
+@cache
+def kind_of(name: str) -> type[FakeArtifact]:
+    """The artifact class of this name."""
+    return create_model(name, __base__=FakeArtifact)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,16 +130,12 @@ class FakeSteps:
     """Implements a catalog: counts executions by service, keeps their order, and misbehaves where a test says so."""
 
     def __init__(self, catalog: Mapping[str, StepDeclaration] = CATALOG) -> None:
-        self.kinds = kinds_for(catalog)
         self.executions: Counter[str] = Counter()
         self.order: list[str] = []
         self.running = self.most_running = 0
         self.behaviours: dict[str, Behaviour] = {}
         self.changes: dict[str, dict[str, Any]] = {}
         self.catalog = {name: self._fake(declaration) for name, declaration in catalog.items()}
-
-    def artifact_type(self, name: str) -> type[Artifact]:
-        return self.kinds[name]
 
     def _fake(self, declaration: StepDeclaration) -> FakeDeclaration:
         async def run(context: StepContext) -> Artifact:
@@ -165,7 +163,7 @@ class FakeSteps:
         if declaration.provides == "ContentPackage":
             values["article"] = {"markdown": "# An article", "html": "<h1>An article</h1>"}
             values["sources"] = ({"title": "A source"},)
-        return self.kinds[declaration.provides](**{**values, **self.changes.get(service, {})})
+        return kind_of(declaration.provides)(**{**values, **self.changes.get(service, {})})
 
 
 # ---------------------------------------------------------------- a wired app in memory
@@ -173,6 +171,19 @@ class FakeSteps:
 
 async def _nothing() -> None:
     return None
+
+
+@dataclass
+class Queue(MemoryQueue):
+    """A memory queue that refuses as many sends as a test says."""
+
+    failures: int = 0
+
+    async def send(self, message: OutgoingMessage) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise QueueUnavailable("the queue refuses")
+        await super().send(message)
 
 
 def settings_for(**environment: str) -> Settings:
@@ -186,27 +197,27 @@ class World:
     clock: FakeClock = field(default_factory=FakeClock)
     steps: FakeSteps = field(default_factory=FakeSteps)
     publisher: MemoryPublisher = field(default_factory=MemoryPublisher)
-    queue: MemoryQueue = field(default_factory=MemoryQueue)
+    queue: Queue = field(default_factory=Queue)
+    letters: MemoryDeadLetters = field(default_factory=MemoryDeadLetters)
     environment: dict[str, str] = field(default_factory=dict)
     dead: list[Delivery] = field(default_factory=list)
-    wrap_store: Callable[[JobStore], JobStore] = lambda store: store
-    wrap_queue: Callable[[MessageQueue], MessageQueue] = lambda queue: queue
 
     def __post_init__(self) -> None:
         self.store = MemoryJobStore(self.clock)
         self.app = self.instance("one")
 
-    def instance(self, instance_id: str) -> App:
-        """Another app on the same store and queue."""
+    def instance(self, instance_id: str, *, store: Any = None, queue: Any = None) -> App:
+        """Another app on the same store and queue, or on ones that stand before them."""
         outside = Outside(
-            store=self.wrap_store(self.store),
-            queue=self.wrap_queue(self.queue),
+            store=store or self.store,
+            queue=queue or self.queue,
             publisher=self.publisher,
+            letters=self.letters,
             clock=self.clock,
             close=_nothing,
         )
         settings = settings_for(**{**self.environment, "WEBSITE_INSTANCE_ID": instance_id})
-        return wire(settings, outside, Tools, catalog=self.steps.catalog, artifacts=self.steps.artifact_type)
+        return wire(settings, outside, Tools, catalog=self.steps.catalog, artifacts=kind_of)
 
     async def submit(self, *, origin: Origin | None = None, **changes: Any) -> Submission:
         from orchestration.schemas import parse_request

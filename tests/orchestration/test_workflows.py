@@ -121,10 +121,13 @@ def test_what_cannot_run_is_named_with_its_cure(workflow: Workflow, message: str
 def test_a_cycle_names_the_steps_that_wait_for_each_other() -> None:
     standard = PREDEFINED["standard"]
     first = replace(standard.steps[0], depends_on=("assemble_package",))
-    (problem,) = find_problems(replace(standard, steps=(first, *standard.steps[1:])))
+    cyclic = replace(standard, steps=(first, *standard.steps[1:]))
+    (problem,) = find_problems(cyclic)
     assert "analyze_intent" in problem
     assert "assemble_package" in problem
     assert "wait for each other" in problem
+    with pytest.raises(ValueError, match="wait for each other"):
+        in_order(cyclic)
 
 
 def test_explicit_dependencies_count_beside_those_of_artifacts() -> None:
