@@ -12,18 +12,17 @@ from dataclasses import dataclass
 from typing import Final
 
 from layers.text.sentences import split_sentences
-from layers.text.similarity import is_near_duplicate
 from layers.text.words import stems, word_set
 from layers.top.artifacts import Evidence
 from layers.top.cleaning import collapse, without_marks
 from layers.top.evidence_finder import EvidenceFinder
+from layers.top.llm_repetition import Memory
 from layers.top.llm_reply import DraftSentence
 from layers.top.llm_wording import changes
 from layers.top.suitability import is_usable
 from layers.top.support import EvidenceText
 
 _MOST_SENTENCES: Final = 40
-_REPEATS: Final = 0.8
 _TRANSITION_WORDS: Final = 14
 _LINK: Final = re.compile(
     r"https?:|www\.|\]\(|\[\w+\]|\b[\w.+-]+@[\w-]+\.\w|\b[\w-]+\.(?:com|org|net|io|gov|edu|info|biz|dev|ai|co|app|example|test|invalid)\b",
@@ -77,23 +76,25 @@ class DraftChecker:
         self, draft: Sequence[DraftSentence], pack: Mapping[str, Evidence], said: Sequence[str]
     ) -> tuple[CheckedSentence, ...]:
         """The sentences one by one; ``said`` is what other parts of the article say already."""
-        earlier = list(said)
+        memory = Memory(said)
         checked: list[CheckedSentence] = []
         for place, sentence in enumerate(_single(draft)):
-            found = self._checked(sentence, pack, earlier)
+            found = self._checked(sentence, pack, memory)
             if place >= _MOST_SENTENCES:
                 found = _with(found, Defect(code="loop", reason="is beyond any length asked for"))
             checked.append(found)
-            earlier.append(found.text)
+            memory.add(found.text, found.evidence)
         return tuple(checked)
 
     def _checked(
-        self, sentence: DraftSentence, pack: Mapping[str, Evidence], earlier: Sequence[str]
+        self, sentence: DraftSentence, pack: Mapping[str, Evidence], memory: Memory
     ) -> CheckedSentence:
         text = sentence.text
         known = tuple(dict.fromkeys(name for name in sentence.evidence if name in pack))
         editorial = sentence.kind == "editorial" and not sentence.evidence
-        defects = [*_form(text), *_repeated(text, earlier)]
+        defects = _form(text)
+        if memory.repeats(text, known):
+            defects.append(Defect(code="repeated", reason="repeats what is already said"))
         if editorial:
             defects += _editorial(text)
         else:
@@ -148,13 +149,6 @@ def _form(text: str) -> list[Defect]:
     if _ABOUT_THE_TASK.search(text):
         found.append(Defect(code="about_the_task", reason="speaks about the task or the evidence"))
     return found
-
-
-def _repeated(text: str, earlier: Sequence[str]) -> list[Defect]:
-    plain = text.lower()
-    if any(plain == other.lower() or is_near_duplicate(text, other, _REPEATS) for other in earlier):
-        return [Defect(code="repeated", reason="repeats what is already said")]
-    return []
 
 
 def _citation(sentence: DraftSentence, pack: Mapping[str, Evidence]) -> list[Defect]:

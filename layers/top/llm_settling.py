@@ -7,15 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from layers.text.similarity import is_near_duplicate
 from layers.top.artifacts import Evidence, Sentence
 from layers.top.llm_checks import CheckedSentence
 from layers.top.llm_parts import Part, word_count
+from layers.top.llm_repetition import SAME_WORDS, alike
 from layers.top.suitability import needs_antecedent
 
 _FULL_PARAGRAPH: Final = 55
 _ENOUGH: Final = 0.6
-_REPEATS: Final = 0.8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,8 +80,7 @@ class _Desk:
             self._waiting = sentence
             return
         stands = self._intact or not needs_antecedent(sentence.text)
-        if not sentence.defects and not sentence.editorial and stands and self._fits(sentence.text):
-            self._put_transition()
+        if not sentence.defects and not sentence.editorial and stands:
             self._keep(sentence)
             return
         self._waiting = None if sentence.editorial else self._waiting
@@ -116,11 +114,15 @@ class _Desk:
         self._waiting = None
 
     def _keep(self, sentence: CheckedSentence) -> None:
+        """Put a sound claim in; what is beyond the part's length is left out without a word."""
+        self._intact = self._fits(sentence.text)
+        if not self._intact:
+            return
+        self._put_transition()
         quoted = any(self._quotes[name].quote in sentence.text for name in sentence.evidence)
         kind = "quote" if quoted else "claim"
         self._kept.append(Sentence(id="", text=sentence.text, kind=kind, evidence=sentence.evidence))
         self.by_model += 1
-        self._intact = True
 
     def _stand_in(self, sentence: CheckedSentence) -> Sentence | None:
         """The embedded sentence for the evidence that the defective one cites, unless that is already said."""
@@ -132,6 +134,6 @@ class _Desk:
                 continue
             if needs_antecedent(embedded.text) or not self._fits(embedded.text):
                 continue
-            if not any(is_near_duplicate(embedded.text, kept.text, _REPEATS) for kept in self._kept):
+            if not any(alike(embedded.text, kept.text) >= SAME_WORDS for kept in self._kept):
                 return embedded
         return None

@@ -19,6 +19,7 @@ from layers.middle.artifacts import Outline
 from layers.top.artifacts import Article, Evidence, Sentence
 from layers.top.evidence_finder import EvidenceFinder
 from layers.top.headings import meta_description
+from layers.top.length_warnings import LENGTH_CODES, length_warnings
 from layers.top.llm_checks import CheckedSentence, DraftChecker
 from layers.top.llm_meter import Meter
 from layers.top.llm_notices import Outcome, notices
@@ -169,6 +170,9 @@ class _ModelWriter:
         answer = self._sentences(ANSWER, article.answer)
         written = _numbered(article.model_copy(update={"answer": answer, "sections": sections}))
         worded = any(settled.by_model for settled in self._progress.settled.values())
+        words = word_count(written.all_sentences())
+        others = tuple(warning for warning in article.warnings if warning.code not in LENGTH_CODES)
+        lengths = length_warnings(self._outline, words, word_count(written.answer))
         outcome = Outcome(
             parts=len(self._parts),
             settled=self._progress.settled,
@@ -184,8 +188,8 @@ class _ModelWriter:
                 "fallback_reason": outcome.fallback_reason(worded=worded),
                 "meta_description": meta_description(written.title, written.answer),
                 "evidence": self._evidence(written),
-                "word_count": word_count(written.all_sentences()),
-                "warnings": (*article.warnings, *notices(outcome)),
+                "word_count": words,
+                "warnings": (*lengths, *others, *notices(outcome)),
                 "tokens_in": meter.tokens_in,
                 "tokens_out": meter.tokens_out,
                 "cost": meter.cost,
