@@ -59,7 +59,9 @@ def wire(
     """
     clock = outside.clock
     realtime = RealtimeUpdatesService(outside.publisher, clock)
-    service = OrchestrationService(outside.store, outside.queue, realtime, clock, settings)
+    service = OrchestrationService(
+        outside.store, outside.queue, realtime, clock, settings, has_llm=settings.has_llm
+    )
     epilogue = Epilogue(store=outside.store, realtime=realtime)
     runner = AttemptRunner(
         store=outside.store,

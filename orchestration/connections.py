@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from layers.contract import ResearchProvider, Tools
+from layers.contract import LanguageModel, ResearchProvider, Tools
 from orchestration.adapters.clock import SystemClock
 from orchestration.errors import ConfigurationError
 from orchestration.letters import DeadLetterBox
@@ -202,4 +202,28 @@ def _make_tools(settings: Settings) -> Tools:
         library=FileLibrary(folder) if folder and "library" in settings.providers else None,
         providers=tuple(makers[name]() for name in settings.providers if name in makers),
         pages=WebPages(client, agent=PRODUCT),
+        llm=_language_model(settings) if settings.has_llm else None,
     )
+
+
+def _language_model(settings: Settings) -> LanguageModel:
+    """The configured model: by key, else on Azure's endpoints by managed identity, else without authorisation."""
+    from orchestration.adapters.llm import ChatEndpoint, ChatTarget
+    from orchestration.adapters.llm_auth import IDENTITY_SCOPE, identity_headers, key_headers
+    from orchestration.adapters.llm_wire import is_azure
+
+    endpoint = settings.llm_endpoint or ""
+    if settings.llm_api_key is None and is_azure(endpoint):
+        credential = _Credential()
+        headers = identity_headers(lambda: credential.token(IDENTITY_SCOPE))
+    else:
+        key = settings.llm_api_key.get_secret_value() if settings.llm_api_key else None
+        headers = key_headers(endpoint, key)
+    target = ChatTarget(
+        endpoint=endpoint,
+        model=settings.llm_model or "",
+        seconds=settings.llm_timeout_seconds,
+        price_in=settings.llm_price_input,
+        price_out=settings.llm_price_output,
+    )
+    return ChatEndpoint(target, headers=headers, clock=SystemClock())
