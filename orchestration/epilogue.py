@@ -14,7 +14,8 @@ import asyncio
 import logging
 from dataclasses import dataclass
 
-from orchestration.errors import RowConflict, StorageUnavailable
+from orchestration.callback_dispatch import CallbackDispatcher
+from orchestration.errors import QueueUnavailable, RowConflict, StorageUnavailable
 from orchestration.job_index import JobIndex
 from orchestration.job_statistics import EndedJobs
 from orchestration.jobs import ActiveJob, Job, JobStatus
@@ -30,42 +31,48 @@ class Epilogue:
 
     store: JobStore
     realtime: RealtimeUpdatesService
+    callbacks: CallbackDispatcher
 
     async def run(self, job: Job) -> None:
         """After a terminal commit by this process, whose events are already on their way.
 
-        Storage that is down now changes nothing about the outcome: the active row stays, the sweeper repairs.
+        Storage or a queue that is down now changes nothing about the outcome: the active row stays, the sweeper
+        repairs.
         """
         try:
             if job.status is not JobStatus.COMPLETED:
                 await self.finish(job)
                 return
             await self._record(job)
+            await self.callbacks.send_owed(job)
             await self.store.remove_active(job.tenant, job.job_id)
-        except StorageUnavailable as error:
+        except (StorageUnavailable, QueueUnavailable) as error:
             _log.warning("epilogue left to the sweeper", extra={"job_id": job.job_id, "reason": str(error)})
 
     async def finish(self, job: Job) -> None:
         """For a job that was found terminal by a delivery: nothing, unless something is still owed.
 
-        Raises :class:`StorageUnavailable`.
+        Raises :class:`StorageUnavailable`. Without a queue the active row stays: the sweeper repairs.
         """
         row = await self.store.read_active(job.tenant, job.job_id)
         if row is None or row.dispatch > job.dispatch:
             return
         await self._record(job)
         try:
+            await self.callbacks.send_owed(job)
             await self.store.remove_active(job.tenant, job.job_id, etag=row.etag)
-        except RowConflict:
-            _log.info("active row changed meanwhile", extra={"job_id": job.job_id})
+        except (RowConflict, QueueUnavailable) as error:
+            _log.info("active row left", extra={"job_id": job.job_id, "reason": str(error)})
 
     async def repair(self, job: Job, row: ActiveJob) -> None:
         """For a job that the sweep found terminal with its active row: the committer died in between.
 
         The terminal event is published again; watchers drop what they have seen by its sequence. Raises
-        :class:`RowConflict` when the active row changed: the job is somebody's; and :class:`StorageUnavailable`.
+        :class:`RowConflict` when the active row changed: the job is somebody's; and :class:`StorageUnavailable`,
+        :class:`QueueUnavailable`: the row stays due.
         """
         if not job.deleted_at:
+            await self.callbacks.send_owed(job)
             last = await self.store.read_events(job.job_id, after=job.sequence - 1, limit=1)
             self.realtime.publish(job, last)
             await asyncio.gather(

@@ -23,6 +23,9 @@ _AZURE_MARKER = "WEBSITE_SITE_NAME"
 """Set by the platform for every app; a local host sets names of instance and host only."""
 
 
+_LOOPBACK = r"(localhost|127(\.\d{1,3}){3})(:\d{1,5})?"
+
+
 class Settings(BaseModel):
     """Settings of the app, each read from the environment variable of its alias. Secrets print as asterisks."""
 
@@ -56,12 +59,20 @@ class Settings(BaseModel):
         alias="RESEARCH_PROVIDERS",
         pattern=r"^\s*((library|wikipedia|crossref)\s*(,\s*(library|wikipedia|crossref)\s*)*)?$",
     )
+    callback_allowed_hosts: str = Field(
+        "", alias="CALLBACK_ALLOWED_HOSTS", pattern=rf"^\s*({_LOOPBACK}\s*(,\s*{_LOOPBACK}\s*)*)?$"
+    )
     instance_id: str = Field(default_factory=socket.gethostname, alias="WEBSITE_INSTANCE_ID")
 
     @property
     def providers(self) -> tuple[str, ...]:
         """The names in ``RESEARCH_PROVIDERS``, in order."""
         return tuple(name.strip() for name in self.research_providers.split(",") if name.strip())
+
+    @property
+    def callback_hosts(self) -> frozenset[str]:
+        """Hosts of this machine (``host`` or ``host:port``) that callbacks may reach over http."""
+        return frozenset(name.strip() for name in self.callback_allowed_hosts.split(",") if name.strip())
 
     @property
     def tables_connection(self) -> str | None:
@@ -100,4 +111,6 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         raise ConfigurationError(f"Wrong settings: {names}") from error
     if settings.auth_mode == "off" and _AZURE_MARKER in present:
         raise ConfigurationError("AUTH_MODE=off is for one machine; in Azure use entra or apikey")
+    if settings.callback_hosts and _AZURE_MARKER in present:
+        raise ConfigurationError("CALLBACK_ALLOWED_HOSTS is for one machine; in Azure leave it out")
     return settings
