@@ -46,7 +46,7 @@ async def _settle(message: func.ServiceBusMessage, queue: str, choose: Callable[
     """Settle by returning or raising: the host completes or abandons."""
     delivery = Delivery(
         queue=queue,
-        message_id=message.message_id,
+        message_id=message.message_id or f"sequence-{message.sequence_number}",  # a producer may send none
         delivery_count=message.delivery_count or 1,
         body=message.get_body(),
         properties=dict(message.application_properties or {}),

@@ -15,7 +15,13 @@ from orchestration.audit import Action, Actor
 from orchestration.callback_service import CallbackService
 from orchestration.checkpoints import result_key
 from orchestration.deadletters import DeadLetterService
-from orchestration.errors import ContentArchitectError, FieldError, InvalidRequest, RequestRefused
+from orchestration.errors import (
+    ContentArchitectError,
+    FieldError,
+    InvalidRequest,
+    RequestRefused,
+    StorageUnavailable,
+)
 from orchestration.health import HealthService
 from orchestration.http import HttpCall, HttpReply, accepted_type, json_reply
 from orchestration.ids import canonical_job_id
@@ -41,7 +47,7 @@ RETRY_AFTER = "2"
 MAX_LONG_POLL = 20.0
 MAX_EVENTS = 500
 RESULT_TYPES = ("application/json", "text/markdown", "text/html")
-_KEY = re.compile(r"^[\x21-\x7e]{1,255}$")
+_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _PREFER_WAIT = re.compile(r"(?:^|[,;\s])wait=(\d{1,5})", re.IGNORECASE)
 
 _log = logging.getLogger(__name__)
@@ -69,7 +75,6 @@ class ContentArchitectController:
         """Run a handler. Nothing escapes: a cancelled call answers too, or the host would wait for it."""
         trace_id = call.trace_id
         try:
-            await self.store.prepare()
             return await handler(self, call)
         except ContentArchitectError as error:
             return refusal(error, trace_id)
@@ -83,19 +88,32 @@ class ContentArchitectController:
         """``POST generate``: 202 with the job, or 200 with the result when the caller waits and it is done."""
         tenant = self.tenant(call)
         request = self._request(call)
+        wait = self._wait_budget(call, request)
         origin = Origin(tenant=tenant, key=_idempotency_key(call), traceparent=call.traceparent)
         submission = await self.service.submit(request, origin)
-        job, wait = submission.job, self._wait_budget(call, request)
-        if wait:
-            stored = await self.service.wait_for_end(job.job_id, wait)
-            job = stored.job if stored else job
         headers = {"Idempotent-Replayed": "true"} if submission.replayed else {}
-        if wait and job.status.terminal:
-            view = self._view(job)
-            if job.status is JobStatus.COMPLETED:
-                view["result"] = result_body(job, await self._package(job))
-            return json_reply(200, view, {**headers, "ETag": entity_tag(job)})
-        return self.accepted(job, headers)
+        if wait:
+            try:
+                ended = await self._ended_view(submission.job, wait)
+            except StorageUnavailable as error:
+                # The job is accepted: a 503 would make its caller send it twice.
+                _log.warning(
+                    "waiting was cut short", extra={"job_id": submission.job.job_id, "reason": str(error)}
+                )
+            else:
+                if ended:
+                    return json_reply(200, ended[1], {**headers, "ETag": entity_tag(ended[0])})
+        return self.accepted(submission.job, headers)
+
+    async def _ended_view(self, job: Job, seconds: float) -> tuple[Job, dict[str, Any]] | None:
+        """The job and its view with the result, once it has ended; None when it has not within that time."""
+        stored = await self.service.wait_for_end(job.job_id, seconds)
+        if stored is None or not stored.job.status.terminal:
+            return None
+        view = self._view(stored.job)
+        if stored.job.status is JobStatus.COMPLETED:
+            view["result"] = result_body(stored.job, await self._package(stored.job))
+        return stored.job, view
 
     async def job(self, call: HttpCall) -> HttpReply:
         """``GET job/{id}``, with ETag and long poll."""
@@ -108,7 +126,7 @@ class ContentArchitectController:
         headers = {"ETag": entity_tag(job)}
         if not job.status.terminal:
             headers["Retry-After"] = RETRY_AFTER
-        if entity_tag(job) in [tag.strip() for tag in call.headers.get("if-none-match", "").split(",")]:
+        if _matches(call.headers.get("if-none-match", ""), entity_tag(job)):
             return HttpReply(status=304, headers=headers)
         return json_reply(200, self._view(job), headers)
 
@@ -192,12 +210,11 @@ class ContentArchitectController:
 
     def tenant(self, call: HttpCall) -> str:
         """The caller's tenant. With ``AUTH_MODE=off`` everybody is the one local tenant."""
-        token = self.settings.internal_api_token
-        given = call.headers.get("authorization", "").removeprefix("Bearer ") or call.headers.get(
-            "x-api-key", ""
-        )
         if self.settings.auth_mode == "off":
             return "local"
+        scheme, _, credential = call.headers.get("authorization", "").partition(" ")
+        given = credential if scheme.lower() == "bearer" else call.headers.get("x-api-key", "")
+        token = self.settings.internal_api_token
         if token and hmac.compare_digest(given.encode(), token.get_secret_value().encode()):
             return self.settings.producer_default_tenant
         raise RequestRefused(
@@ -246,7 +263,7 @@ ROUTES: dict[str, tuple[str, ...]] = {
     r"deadletters/redrive": ("POST",),
     r"workflows": ("GET", "POST"),
     r"workflows/validate": ("POST",),
-    r"workflows/[^/]+": ("GET", "PUT", "DELETE"),
+    r"workflows/(?!validate$)[^/]+": ("GET", "PUT", "DELETE"),
     r"workflows/[^/]+/activate": ("POST",),
     r"webhooks/(test|secret/rotate)": ("POST",),
     r"health(/live|/ready)?": ("GET",),
@@ -280,7 +297,7 @@ def _too_large(limit: int) -> RequestRefused:
 
 def _idempotency_key(call: HttpCall) -> str | None:
     key = call.headers.get("idempotency-key")
-    if key is not None and not _KEY.match(key):
+    if key is not None and not _KEY.fullmatch(key):
         raise RequestRefused(
             "Idempotency-Key takes 1 to 255 visible ASCII characters", code="bad_idempotency_key", status=400
         )
@@ -293,6 +310,12 @@ def job_id_of(call: HttpCall) -> str:
     if job_id is None:
         raise RequestRefused("there is no such job", code="job_not_found", status=404)
     return job_id
+
+
+def _matches(if_none_match: str, tag: str) -> bool:
+    """Weak comparison (RFC 9110, section 13.1.2): proxies that compress make a tag weak."""
+    given = [part.strip().removeprefix("W/") for part in if_none_match.split(",")]
+    return tag in given or "*" in given
 
 
 def whole_number(text: str, pointer: str) -> int:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from orchestration.callback_dispatch import CallbackDispatcher
@@ -39,30 +40,11 @@ class Epilogue:
         Storage or a queue that is down now changes nothing about the outcome: the active row stays, the sweeper
         repairs.
         """
-        try:
-            if job.status is not JobStatus.COMPLETED:
-                await self.finish(job)
-                return
-            await self._record(job)
-            await self.callbacks.send_owed(job)
-            await self.store.remove_active(job.tenant, job.job_id)
-        except (StorageUnavailable, QueueUnavailable) as error:
-            _log.warning("epilogue left to the sweeper", extra={"job_id": job.job_id, "reason": str(error)})
+        await self._unless_down(job, self._complete if job.status is JobStatus.COMPLETED else self._finish)
 
     async def finish(self, job: Job) -> None:
-        """For a job that was found terminal by a delivery: nothing, unless something is still owed.
-
-        Raises :class:`StorageUnavailable`. Without a queue the active row stays: the sweeper repairs.
-        """
-        row = await self.store.read_active(job.tenant, job.job_id)
-        if row is None or row.dispatch > job.dispatch:
-            return
-        await self._record(job)
-        try:
-            await self.callbacks.send_owed(job)
-            await self.store.remove_active(job.tenant, job.job_id, etag=row.etag)
-        except (RowConflict, QueueUnavailable) as error:
-            _log.info("active row left", extra={"job_id": job.job_id, "reason": str(error)})
+        """For a job that was found terminal: nothing, unless something is still owed. As patient as ``run``."""
+        await self._unless_down(job, self._finish)
 
     async def repair(self, job: Job, row: ActiveJob) -> None:
         """For a job that the sweep found terminal with its active row: the committer died in between.
@@ -72,13 +54,35 @@ class Epilogue:
         :class:`QueueUnavailable`: the row stays due.
         """
         if not job.deleted_at:
-            await self.callbacks.send_owed(job)
-            last = await self.store.read_events(job.job_id, after=job.sequence - 1, limit=1)
-            self.realtime.publish(job, last)
             await asyncio.gather(
                 JobIndex(store=self.store).finish(job), EndedJobs(store=self.store).record_late(job)
             )
+            await self.callbacks.send_owed(job)
+            last = await self.store.read_events(job.job_id, after=job.sequence - 1, limit=1)
+            self.realtime.publish(job, last)
         await self.store.remove_active(job.tenant, job.job_id, etag=row.etag)
+
+    async def _unless_down(self, job: Job, work: Callable[[Job], Awaitable[None]]) -> None:
+        try:
+            await work(job)
+        except (StorageUnavailable, QueueUnavailable) as error:
+            _log.warning("epilogue left to the sweeper", extra={"job_id": job.job_id, "reason": str(error)})
+
+    async def _complete(self, job: Job) -> None:
+        await self._record(job)
+        await self.callbacks.send_owed(job)
+        await self.store.remove_active(job.tenant, job.job_id)
+
+    async def _finish(self, job: Job) -> None:
+        row = await self.store.read_active(job.tenant, job.job_id)
+        if row is None or row.dispatch > job.dispatch:
+            return
+        await self._record(job)
+        await self.callbacks.send_owed(job)
+        try:
+            await self.store.remove_active(job.tenant, job.job_id, etag=row.etag)
+        except RowConflict:
+            _log.info("active row changed meanwhile", extra={"job_id": job.job_id})
 
     async def _record(self, job: Job) -> None:
         await asyncio.gather(JobIndex(store=self.store).finish(job), EndedJobs(store=self.store).record(job))

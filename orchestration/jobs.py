@@ -207,23 +207,20 @@ class Job:
     def to_row(self) -> dict[str, RowValue]:
         """Properties of the table row: flat, absent values left out, structures as JSON."""
         row: dict[str, RowValue] = {}
-        for name, value in asdict(self).items():
-            if value is None or value in ((), []):
+        for name, column in _COLUMNS.items():
+            value = getattr(self, name)
+            if value is None or value == ():
                 continue
-            row[_column(name)] = (
-                json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-                if isinstance(value, (tuple, list, dict))
-                else value
-            )
+            row[column] = _json(value) if isinstance(value, (tuple, JobError)) else value
         return row
 
     @classmethod
     def from_row(cls, row: dict[str, Any]) -> Job:
         """The job of a table row. Unknown columns are ignored, so that a newer row still reads."""
         values: dict[str, Any] = {}
-        for item in fields(cls):
-            if (value := row.get(_column(item.name))) is not None:
-                values[item.name] = _DECODERS.get(item.name, _same)(value)
+        for name, column in _COLUMNS.items():
+            if (value := row.get(column)) is not None:
+                values[name] = _DECODERS.get(name, _same)(value)
         return cls(**values)
 
 
@@ -251,9 +248,21 @@ _DECODERS: dict[str, Any] = {
 }
 
 
+def _json(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, default=_plain)
+
+
+def _plain(value: StepRecord | JobError) -> dict[str, object]:
+    """Shallow, where ``asdict`` would copy deeply: rows are built on the hottest path there is."""
+    return {name: getattr(value, name) for name in value.__slots__}
+
+
 def _column(name: str) -> str:
     head, *rest = name.split("_")
     return head + "".join(part.title() for part in rest)
+
+
+_COLUMNS = {item.name: _column(item.name) for item in fields(Job)}
 
 
 def stamp(moment: datetime) -> str:

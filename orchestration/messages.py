@@ -26,9 +26,6 @@ from orchestration.schemas import (
 ORIGINAL_ID = "originalMessageId"
 """Application property of a copy: job ids, audit rows and the latch go by the first message's id."""
 
-ORIGINAL_ID = "originalMessageId"
-"""Application property of a copy: a producer's job id derives from the first message's id, not from the copy's."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:

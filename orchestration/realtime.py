@@ -22,7 +22,13 @@ PAUSE_AFTER_FAILURE = 5.0
 PROGRESS_INTERVAL = 0.5
 TOKEN_MINUTES = 60
 
+Listener = Callable[[Job, Sequence[JobUpdate]], None]
+
 _log = logging.getLogger(__name__)
+
+
+def _nobody(job: Job, updates: Sequence[JobUpdate]) -> None:
+    del job, updates  # nobody else listens
 
 
 def job_group(job_id: str) -> str:
@@ -43,9 +49,7 @@ class RealtimeUpdatesService:
     ``also`` is told of the same durable events; it must not wait or raise.
     """
 
-    def __init__(
-        self, publisher: RealtimePublisher, clock: Clock, *, also: Callable[[Job, Sequence[JobUpdate]], None]
-    ) -> None:
+    def __init__(self, publisher: RealtimePublisher, clock: Clock, *, also: Listener = _nobody) -> None:
         self._publisher = publisher
         self._clock = clock
         self._also = also

@@ -90,7 +90,7 @@ class RecoverySweeper:
 
     async def _look(self, row: ActiveJob, report: SweepReport) -> SweepReport:
         stored = await self.store.read_job(row.job_id)
-        if stored is None:
+        if stored is None or stored.job.tenant != row.tenant:
             return await self._orphan(row, report)
         job = stored.job
         if job.status.terminal:
@@ -110,7 +110,7 @@ class RecoverySweeper:
         return replace(report, sent=report.sent + 1)
 
     async def _orphan(self, row: ActiveJob, report: SweepReport) -> SweepReport:
-        """An active row without a job: the submission died before the job was accepted, or is on its way."""
+        """An active row without a job: the submission was refused or died before its job was accepted, or is on its way."""
         if (self.clock.now() - moment(row.created_at)).total_seconds() < ORPHAN_SECONDS:
             return report
         await self.store.remove_active(row.tenant, row.job_id)

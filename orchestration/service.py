@@ -105,12 +105,13 @@ class OrchestrationService:
         Raises :class:`InvalidRequest` (also for a key that was used with another request), and
         :class:`StorageUnavailable` when the rows could not be written: nothing was accepted then.
         """
+        await self._store.prepare()
         workflow = await self._workflows.chosen(request, origin.tenant)
         job = self.new_job(request, workflow, origin)
         try:
             job = await self.accept(job, self.new_input(request, workflow))
         except RowExists:
-            return await self._replay(job)
+            return await self._replay(job, send=origin.queue is None)
         await asyncio.gather(
             self._index.add(job),
             self._audit.record(actor_of(origin, request.user_id), Action.SUBMIT, job.job_id),
@@ -223,14 +224,15 @@ class OrchestrationService:
             created_at=job.created_at,
         )
 
-    async def _replay(self, wanted: Job) -> Submission:
-        """The id exists: the same request again, or another one under a used key."""
+    async def _replay(self, wanted: Job, *, send: bool) -> Submission:
+        """The id exists: the same request again (or the answer to its insert was lost), or another one."""
         stored = await self._store.read_job(wanted.job_id)
         if stored is None or stored.job.deleted_at:
             raise RequestRefused(
                 "the job was deleted just now; send the request again", code="gone", status=409
             )
         job = stored.job
+        await self._take_back(wanted, job)
         if job.tenant != wanted.tenant or job.fingerprint != wanted.fingerprint:
             raise InvalidRequest(
                 [
@@ -239,11 +241,18 @@ class OrchestrationService:
                     )
                 ]
             )
-        if job.status.terminal:
+        if job.status is JobStatus.QUEUED and send:
+            await self.send(job)  # the same message id: only a message that was never sent gets through
+        return Submission(job=job, replayed=job.created_at != wanted.created_at)
+
+    async def _take_back(self, wanted: Job, job: Job) -> None:
+        """See to the active row that was put for a job that exists: it may have no use, or rows may be missing."""
+        if job.tenant != wanted.tenant:
+            await self._store.remove_active(wanted.tenant, wanted.job_id)
+        elif job.status.terminal:
             await self._epilogue.finish(job)
         else:
             await self._index.add(job)
-        return Submission(job=job, replayed=job.created_at != wanted.created_at)
 
     async def send(self, job: Job) -> None:
         """Send the wake-up of the current dispatch. A failure is the sweeper's to mend, not the caller's."""
@@ -280,7 +289,9 @@ class OrchestrationService:
             if job.status.terminal:
                 raise RequestRefused(f"the job is {job.status} already", code="job_ended", status=409)
             if job.status is JobStatus.PROCESSING:
-                asked = job.cancel_requested_at or stamp(self._clock.now())
+                if job.cancel_requested_at:
+                    return job  # every write to the row would prolong the lease of a worker that is dead
+                asked = stamp(self._clock.now())
                 await self._store.request_cancel(job_id, asked)
                 return replace(job, cancel_requested_at=asked)
             try:
@@ -304,6 +315,7 @@ class OrchestrationService:
 
     async def owned(self, tenant: str, job_id: str) -> StoredJob:
         """The job, if it is this tenant's. Unknown and foreign jobs give the same 404."""
+        await self._store.prepare()
         stored = await self._store.read_job(job_id)
         if stored is None or stored.job.tenant != tenant or stored.job.deleted_at:
             raise RequestRefused("there is no such job", code="job_not_found", status=404)

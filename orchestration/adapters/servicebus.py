@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from uuid import UUID
 
 from azure.servicebus import ServiceBusMessage
@@ -38,22 +38,11 @@ class ServiceBusQueue:
             application_properties=properties,
             scheduled_enqueue_time_utc=message.not_before,
         )
-        lock = self._locks.setdefault(message.queue, asyncio.Lock())
-        try:
-            async with asyncio.timeout(SEND_TIMEOUT), lock:
-                await self._sender(message.queue).send_messages(outgoing)
-        except (ServiceBusError, TimeoutError, OSError, ValueError) as error:
-            await self._forget(message.queue)
-            raise QueueUnavailable(f"{message.queue} takes no message: {type(error).__name__}") from error
+        await self._with_sender(message.queue, lambda sender: sender.send_messages(outgoing))
 
     async def warm(self, queue: str) -> None:
         """Open the sender before the first message needs it. Raises :class:`QueueUnavailable`."""
-        try:
-            async with asyncio.timeout(SEND_TIMEOUT), self._locks.setdefault(queue, asyncio.Lock()):
-                await self._sender(queue).create_message_batch()
-        except (ServiceBusError, TimeoutError, OSError) as error:
-            await self._forget(queue)
-            raise QueueUnavailable(f"{queue} cannot be reached: {type(error).__name__}") from error
+        await self._with_sender(queue, lambda sender: sender.create_message_batch())
 
     async def close(self) -> None:
         """Close all senders and the client."""
@@ -62,6 +51,18 @@ class ServiceBusQueue:
         if self._client is not None:
             await self._client.close()
             self._client = None
+
+    async def _with_sender(self, queue: str, use: Callable[[ServiceBusSender], Awaitable[object]]) -> None:
+        """Use the queue's sender alone, waiting for one's turn included in the time limit."""
+        lock, used = self._locks.setdefault(queue, asyncio.Lock()), False
+        try:
+            async with asyncio.timeout(SEND_TIMEOUT), lock:
+                used = True
+                await use(self._sender(queue))
+        except (ServiceBusError, TimeoutError, OSError, ValueError) as error:
+            if used:  # a sender whose turn never came is in somebody else's use, and may be well
+                await self._forget(queue)
+            raise QueueUnavailable(f"{queue} takes no message: {type(error).__name__}") from error
 
     def _sender(self, queue: str) -> ServiceBusSender:
         if self._client is None:

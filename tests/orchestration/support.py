@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 from pydantic import create_model
@@ -110,12 +111,10 @@ class FakeArtifact(Artifact):
     sources: tuple[dict[str, str], ...] = ()
 
 
-def kinds_for(catalog: Mapping[str, StepDeclaration]) -> dict[str, type[FakeArtifact]]:
-    """One artifact class for every name that the catalog provides."""
-    return {
-        name: create_model(name, __base__=FakeArtifact)
-        for name in sorted({declaration.provides for declaration in catalog.values()})
-    }
+@cache
+def kind_of(name: str) -> type[FakeArtifact]:
+    """The artifact class of this name."""
+    return create_model(name, __base__=FakeArtifact)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,16 +131,12 @@ class FakeSteps:
     """Implements a catalog: counts executions by service, keeps their order, and misbehaves where a test says so."""
 
     def __init__(self, catalog: Mapping[str, StepDeclaration] = CATALOG) -> None:
-        self.kinds = kinds_for(catalog)
         self.executions: Counter[str] = Counter()
         self.order: list[str] = []
         self.running = self.most_running = 0
         self.behaviours: dict[str, Behaviour] = {}
         self.changes: dict[str, dict[str, Any]] = {}
         self.catalog = {name: self._fake(declaration) for name, declaration in catalog.items()}
-
-    def artifact_type(self, name: str) -> type[Artifact]:
-        return self.kinds[name]
 
     def _fake(self, declaration: StepDeclaration) -> FakeDeclaration:
         async def run(context: StepContext) -> Artifact:
@@ -169,7 +164,7 @@ class FakeSteps:
         if declaration.provides == "ContentPackage":
             values["article"] = {"markdown": "# An article", "html": "<h1>An article</h1>"}
             values["sources"] = ({"title": "A source"},)
-        return self.kinds[declaration.provides](**{**values, **self.changes.get(service, {})})
+        return kind_of(declaration.provides)(**{**values, **self.changes.get(service, {})})
 
 
 # ---------------------------------------------------------------- a wired app in memory
@@ -225,7 +220,7 @@ class World:
             close=_nothing,
         )
         settings = settings_for(**{**self.environment, "WEBSITE_INSTANCE_ID": instance_id})
-        return wire(settings, outside, Tools, catalog=self.steps.catalog, artifacts=self.steps.artifact_type)
+        return wire(settings, outside, Tools, catalog=self.steps.catalog, artifacts=kind_of)
 
     async def submit(self, *, origin: Origin | None = None, **changes: Any) -> Submission:
         from orchestration.schemas import parse_request

@@ -20,7 +20,7 @@ from orchestration.jobs import Job, JobStatus, StepRecord, StepStatus
 from orchestration.ports import Commit
 from orchestration.retry import RetryPolicy
 from orchestration.workflows import Step, Workflow, in_order
-from tests.orchestration.support import START, Behaviour, FakeClock, FakeSteps, new_job
+from tests.orchestration.support import START, Behaviour, FakeClock, FakeSteps, kind_of, new_job
 
 LIMIT = 5.0
 
@@ -99,9 +99,7 @@ class Bench:
             new_id=self._next_id,
             heartbeat_seconds=0.005,
         )
-        engine = WorkflowEngineService(
-            self.store, self.clock, catalog=self.steps.catalog, artifacts=self.steps.artifact_type
-        )
+        engine = WorkflowEngineService(self.store, self.clock, catalog=self.steps.catalog, artifacts=kind_of)
         async with asyncio.timeout(LIMIT), self.writer:
             return await engine.run(
                 Run(

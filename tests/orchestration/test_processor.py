@@ -11,9 +11,9 @@ import pytest
 from layers.contract import StepContext, StepError
 from orchestration.errors import PoisonMessage, QueueUnavailable, StorageUnavailable
 from orchestration.jobs import Job, JobStatus, moment
-from orchestration.messages import ORIGINAL_ID, Delivery
+from orchestration.messages import ORIGINAL_ID
 from orchestration.outcomes import Completed, DeadLetter, RetryLater
-from orchestration.ports import Commit, OutgoingMessage
+from orchestration.ports import Commit
 from orchestration.service import Origin
 from tests.orchestration.support import REQUEST, START, World, again, delivery_of, message
 from tests.orchestration.unreliable import Unreliable
@@ -539,7 +539,3 @@ async def test_origin_of_http_jobs_and_of_messages_never_collide() -> None:
     await world.app.processor.process(message(PRODUCED))
     assert len(world.store._rows) == 2
     assert first.job.job_id in world.store._rows
-
-
-def outgoing(delivery: Delivery) -> OutgoingMessage:
-    return OutgoingMessage(queue=delivery.queue, message_id=delivery.message_id, body=delivery.body.decode())
