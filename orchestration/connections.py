@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from layers.contract import LanguageModel, ResearchProvider, Tools
 from orchestration.adapters.clock import SystemClock
+from orchestration.callbacks import CallbackSender
 from orchestration.errors import ConfigurationError
 from orchestration.letters import DeadLetterBox
 from orchestration.ports import Clock, JobStore, MessageQueue, RealtimePublisher
@@ -18,6 +19,7 @@ from orchestration.settings import Settings
 if TYPE_CHECKING:
     from azure.servicebus.aio import ServiceBusClient
 
+    from orchestration.adapters.callback_http import HttpCallbackSender
     from orchestration.adapters.tables import TableJobStore
     from orchestration.adapters.webpubsub import WebPubSubPublisher
 
@@ -35,6 +37,7 @@ class Outside:
     queue: MessageQueue
     publisher: RealtimePublisher
     letters: DeadLetterBox
+    sender: CallbackSender
     clock: Clock
     close: Callable[[], Awaitable[None]]
 
@@ -53,22 +56,31 @@ async def connect(settings: Settings) -> Outside:
     service_bus = _service_bus(settings, credential)
     queue, letters = ServiceBusQueue(service_bus), ServiceBusDeadLetters(service_bus)
     publisher = _web_pubsub(settings, credential)
+    clock = SystemClock()
+    sender = _callback_sender(settings, clock)
 
     async def close() -> None:
         await queue.close()
         await letters.close()
+        await sender.close()
         await publisher.close()
         await store.close()
         await credential.close()
 
     return Outside(
-        store=store, queue=queue, publisher=publisher, letters=letters, clock=SystemClock(), close=close
+        store=store,
+        queue=queue,
+        publisher=publisher,
+        letters=letters,
+        sender=sender,
+        clock=clock,
+        close=close,
     )
 
 
 def _import_sdks() -> None:
     """In a thread: together they take most of a second, in which the loop has other work."""
-    for module in ("table_batch", "tables", "servicebus", "deadletters", "webpubsub"):
+    for module in ("table_batch", "tables", "servicebus", "deadletters", "webpubsub", "callback_http"):
         import_module(f"orchestration.adapters.{module}")
 
 
@@ -171,6 +183,14 @@ def _web_pubsub(settings: Settings, credential: _Credential) -> WebPubSubPublish
     raise ConfigurationError(
         "set WEB_PUBSUB_CONNECTION_STRING, or WEB_PUBSUB__endpoint for a managed identity"
     )
+
+
+def _callback_sender(settings: Settings, clock: Clock) -> HttpCallbackSender:
+    from orchestration.adapters.callback_http import LIMITS, HttpCallbackSender
+    from orchestration.adapters.guarded_http import GuardedClient
+
+    client = GuardedClient(user_agent=USER_AGENT, limits=LIMITS, loopback=settings.callback_hosts)
+    return HttpCallbackSender(client, clock)
 
 
 def research_tools(settings: Settings) -> Callable[[], Tools]:
