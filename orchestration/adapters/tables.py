@@ -37,7 +37,6 @@ JOBS = "jobs"
 ACTIVE = "activejobs"
 AUDIT = "audit"
 TABLES = (JOBS, ACTIVE, AUDIT)
-_DELETE_BATCH = 100
 
 
 class TableJobStore:

@@ -15,7 +15,8 @@ from pydantic import create_model
 from layers.catalog import CATALOG, StepDeclaration, StepFunction
 from layers.contract import Artifact, StepContext, Tools
 from orchestration.adapters.memory import MemoryJobStore, MemoryPublisher, MemoryQueue
-from orchestration.bootstrap import App, Outside, wire
+from orchestration.bootstrap import App, wire
+from orchestration.connections import Outside
 from orchestration.controller import Handler
 from orchestration.errors import QueueUnavailable
 from orchestration.http import HttpCall, HttpReply
