@@ -25,6 +25,14 @@ USER_AGENT = f"{PRODUCT}/0.1"
 MAX_CONNECTIONS = 16
 """Beyond 16 storage calls in flight a process gains nothing."""
 
+TABLE_PATIENCE: dict[str, Any] = {
+    "retry_total": 2,
+    "retry_backoff_factor": 0.2,
+    "connection_timeout": 3,
+    "read_timeout": 5,
+}
+"""Seconds and tries that end well within a lease; by default a silent service holds a call for five minutes."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outside:
@@ -46,9 +54,11 @@ async def connect(settings: Settings) -> Outside:
     from orchestration.adapters.servicebus import ServiceBusQueue
 
     credential = _Credential()
-    store = _tables(settings, credential)
     queue = ServiceBusQueue(_service_bus(settings, credential))
     publisher = _web_pubsub(settings, credential)
+    store = _tables(
+        settings, credential
+    )  # last: it opens what would have to be closed if another one refused
 
     async def close() -> None:
         await queue.close()
@@ -105,12 +115,12 @@ def _tables(settings: Settings, credential: _Credential) -> TableJobStore:
     if settings.tables_connection:
         account = TableAccount.from_connection_string(settings.tables_connection)
         key = AzureNamedKeyCredential(account.name, account.key or "")
-        service = TableServiceClient(account.endpoint, credential=key)
+        service = TableServiceClient(account.endpoint, credential=key, **TABLE_PATIENCE)
         auth = SharedKeyAuth(account=account)
     elif settings.storage_table_uri:
         name = settings.storage_table_uri.split("//", 1)[-1].split(".", 1)[0]
         account = TableAccount(endpoint=settings.storage_table_uri.rstrip("/"), name=name)
-        service = TableServiceClient(account.endpoint, credential=credential.get())
+        service = TableServiceClient(account.endpoint, credential=credential.get(), **TABLE_PATIENCE)
         auth = IdentityAuth(token=lambda: credential.token(IDENTITY_SCOPE))
     else:
         raise ConfigurationError(
@@ -130,6 +140,9 @@ def _service_bus(settings: Settings, credential: _Credential) -> Callable[[], Se
     options: dict[str, Any] = {"retry_total": 1, "retry_backoff_factor": 0.2, "retry_backoff_max": 1}
     if settings.service_bus_connection:
         text = settings.service_bus_connection.get_secret_value()
+        _check(
+            "AZURE_SERVICE_BUS_CONNECTION_STRING", text, "Endpoint", "SharedAccessKeyName", "SharedAccessKey"
+        )
         return lambda: ServiceBusClient.from_connection_string(text, **options)
     if settings.service_bus_namespace:
         namespace = settings.service_bus_namespace
@@ -148,6 +161,7 @@ def _web_pubsub(settings: Settings, credential: _Credential) -> WebPubSubPublish
     hub = settings.web_pubsub_hub
     if settings.web_pubsub_connection:
         text = settings.web_pubsub_connection.get_secret_value()
+        _check("WEB_PUBSUB_CONNECTION_STRING", text, "Endpoint", "AccessKey")
         return WebPubSubPublisher(WebPubSubServiceClient.from_connection_string(text, hub=hub, **options))
     if settings.web_pubsub_endpoint:
         client = WebPubSubServiceClient(settings.web_pubsub_endpoint, hub, credential.get(), **options)
@@ -155,6 +169,15 @@ def _web_pubsub(settings: Settings, credential: _Credential) -> WebPubSubPublish
     raise ConfigurationError(
         "set WEB_PUBSUB_CONNECTION_STRING, or WEB_PUBSUB__endpoint for a managed identity"
     )
+
+
+def _check(setting: str, text: str, *fields: str) -> None:
+    """Refuse a connection string that the SDK could not read, without repeating it: it holds a key."""
+    pairs = [part.partition("=") for part in text.split(";") if part.strip()]
+    given = {name.strip().lower() for name, _, value in pairs if value.strip()}
+    missing = [name for name in fields if name.lower() not in given]
+    if missing or not all(separator for _, separator, _ in pairs):
+        raise ConfigurationError(f"{setting} should hold {', '.join(f'{name}=...' for name in fields)}")
 
 
 def research_tools(settings: Settings) -> Callable[[], Tools]:
