@@ -1,21 +1,25 @@
 """Triggers only: each function hands its call to a service and returns what comes back."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 import azure.functions as func
 
-from orchestration.bootstrap import answer, current_app
+from orchestration import controller_callbacks, controller_jobs, controller_workflows
+from orchestration.bootstrap import App, answer, current_app
 from orchestration.controller import ContentArchitectController, Handler
 from orchestration.errors import PoisonMessage
 from orchestration.http import HttpCall
 from orchestration.messages import Delivery
-from orchestration.outcomes import DeadLetter
+from orchestration.outcomes import DeadLetter, Outcome
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
 """Anonymous for the host: the app authenticates, so that it can answer with problem documents."""
 
 BASE = "content-architect"
+WORKFLOW = f"{BASE}/workflows/{{workflowId}}"
 JOB = f"{BASE}/job/{{jobId}}"
+Work = Callable[[Delivery], Awaitable[Outcome]]
 CONNECTION = "AZURE_SERVICE_BUS_CONNECTION_STRING"
 
 
@@ -35,6 +39,10 @@ async def _answer(req: func.HttpRequest, handler: Handler) -> func.HttpResponse:
 
 
 async def _process(message: func.ServiceBusMessage, queue: str) -> None:
+    await _settle(message, queue, lambda current: current.processor.process)
+
+
+async def _settle(message: func.ServiceBusMessage, queue: str, choose: Callable[[App], Work]) -> None:
     """Settle by returning or raising: the host completes or abandons."""
     delivery = Delivery(
         queue=queue,
@@ -44,7 +52,7 @@ async def _process(message: func.ServiceBusMessage, queue: str) -> None:
         properties=dict(message.application_properties or {}),
     )
     try:
-        outcome = await (await current_app()).processor.process(delivery)
+        outcome = await choose(await current_app())(delivery)
     except asyncio.CancelledError as error:
         raise RuntimeError(
             "the invocation was cancelled"
@@ -81,6 +89,114 @@ async def job_events(req: func.HttpRequest) -> func.HttpResponse:
 async def job_cancel(req: func.HttpRequest) -> func.HttpResponse:
     """Ask a job to stop."""
     return await _answer(req, ContentArchitectController.cancel)
+
+
+@app.route(route=f"{JOB}/retry", methods=["POST"])
+async def job_retry(req: func.HttpRequest) -> func.HttpResponse:
+    """Run a failed or cancelled job again."""
+    return await _answer(req, controller_jobs.retry_job)
+
+
+@app.route(route=f"{JOB}/fork", methods=["POST"])
+async def job_fork(req: func.HttpRequest) -> func.HttpResponse:
+    """Make a new job that keeps a job's first steps."""
+    return await _answer(req, controller_jobs.fork_job)
+
+
+@app.route(route=JOB, methods=["DELETE"])
+async def job_delete(req: func.HttpRequest) -> func.HttpResponse:
+    """Remove a terminal job."""
+    return await _answer(req, controller_jobs.delete_job)
+
+
+@app.route(route=f"{BASE}/jobs", methods=["GET"])
+async def jobs(req: func.HttpRequest) -> func.HttpResponse:
+    """List jobs."""
+    return await _answer(req, controller_jobs.list_jobs)
+
+
+@app.route(route=f"{BASE}/jobs/statistics", methods=["GET"])
+async def jobs_statistics(req: func.HttpRequest) -> func.HttpResponse:
+    """Count jobs."""
+    return await _answer(req, controller_jobs.job_statistics)
+
+
+@app.route(route=f"{BASE}/deadletters", methods=["GET"])
+async def dead_letters(req: func.HttpRequest) -> func.HttpResponse:
+    """Look at messages that nobody could work on."""
+    return await _answer(req, controller_jobs.dead_letters)
+
+
+@app.route(route=f"{BASE}/deadletters/redrive", methods=["POST"])
+async def dead_letters_redrive(req: func.HttpRequest) -> func.HttpResponse:
+    """Send dead letters back."""
+    return await _answer(req, controller_jobs.redrive)
+
+
+@app.route(route=f"{JOB}/deliveries", methods=["GET"])
+async def job_deliveries(req: func.HttpRequest) -> func.HttpResponse:
+    """Show a job's callbacks and their tries."""
+    return await _answer(req, controller_callbacks.list_deliveries)
+
+
+@app.route(route=f"{JOB}/deliveries/{{deliveryId}}/redeliver", methods=["POST"])
+async def job_redeliver(req: func.HttpRequest) -> func.HttpResponse:
+    """Call back again."""
+    return await _answer(req, controller_callbacks.redeliver)
+
+
+@app.route(route=f"{BASE}/webhooks/secret/rotate", methods=["POST"])
+async def webhooks_rotate(req: func.HttpRequest) -> func.HttpResponse:
+    """Replace the secret that signs callbacks."""
+    return await _answer(req, controller_callbacks.rotate_secret)
+
+
+@app.route(route=f"{BASE}/webhooks/test", methods=["POST"])
+async def webhooks_test(req: func.HttpRequest) -> func.HttpResponse:
+    """Call an address once."""
+    return await _answer(req, controller_callbacks.test_call)
+
+
+@app.route(route=f"{BASE}/workflows", methods=["GET"])
+async def workflows(req: func.HttpRequest) -> func.HttpResponse:
+    """List workflows."""
+    return await _answer(req, controller_workflows.list_workflows)
+
+
+@app.route(route=f"{BASE}/workflows", methods=["POST"])
+async def workflow_create(req: func.HttpRequest) -> func.HttpResponse:
+    """Make a workflow."""
+    return await _answer(req, controller_workflows.create_workflow)
+
+
+@app.route(route=f"{BASE}/workflows/validate", methods=["POST"])
+async def workflow_validate(req: func.HttpRequest) -> func.HttpResponse:
+    """Say what is wrong with a workflow."""
+    return await _answer(req, controller_workflows.validate_workflow)
+
+
+@app.route(route=WORKFLOW, methods=["GET"])
+async def workflow(req: func.HttpRequest) -> func.HttpResponse:
+    """Show a workflow."""
+    return await _answer(req, controller_workflows.get_workflow)
+
+
+@app.route(route=WORKFLOW, methods=["PUT"])
+async def workflow_update(req: func.HttpRequest) -> func.HttpResponse:
+    """Make a new version of a workflow."""
+    return await _answer(req, controller_workflows.update_workflow)
+
+
+@app.route(route=WORKFLOW, methods=["DELETE"])
+async def workflow_delete(req: func.HttpRequest) -> func.HttpResponse:
+    """Remove a workflow."""
+    return await _answer(req, controller_workflows.delete_workflow)
+
+
+@app.route(route=f"{WORKFLOW}/activate", methods=["POST"])
+async def workflow_activate(req: func.HttpRequest) -> func.HttpResponse:
+    """Choose the version that new jobs run."""
+    return await _answer(req, controller_workflows.activate_workflow)
 
 
 @app.route(route=f"{JOB}/negotiate", methods=["POST"])
@@ -134,8 +250,31 @@ async def process_low(message: func.ServiceBusMessage) -> None:
     await _process(message, "content-jobs-low")
 
 
+@app.function_name("CallbackDeliverer")
+@app.service_bus_queue_trigger(arg_name="message", queue_name="content-callbacks", connection=CONNECTION)
+async def deliver_callback(message: func.ServiceBusMessage) -> None:
+    """Call back those who asked for it."""
+    await _settle(message, "content-callbacks", lambda current: current.callbacks.deliver)
+
+
 @app.timer_trigger(arg_name="timer", schedule="%SWEEP_SCHEDULE%", run_on_startup=True)
 async def sweep(timer: func.TimerRequest) -> None:
     """Wake up jobs that nobody works on; at start, also those of this instance's dead predecessor."""
     del timer  # when the last sweep was does not matter
-    await (await current_app()).sweeper.sweep()
+    current = await current_app()
+    await current.sweeper.sweep()
+    await current.jobs.letters.reconcile()
+
+
+@app.timer_trigger(arg_name="timer", schedule="0 5 * * * *")
+async def close_hours(timer: func.TimerRequest) -> None:
+    """Add up the hour that has ended."""
+    del timer  # the service knows which hours are due
+    await (await current_app()).jobs.statistics.close_hours()
+
+
+@app.timer_trigger(arg_name="timer", schedule="0 35 * * * *")
+async def clean_up(timer: func.TimerRequest) -> None:
+    """Remove jobs whose time is over."""
+    del timer  # the service knows which jobs are due
+    await (await current_app()).jobs.retention.clean()

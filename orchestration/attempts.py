@@ -146,6 +146,7 @@ class AttemptRunner:
             priority=job.priority.value,
             check_at=stamp(lease_end),
             owner=self.owner,
+            dispatch=job.dispatch,
             created_at=job.created_at,
         )
 

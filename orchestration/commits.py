@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Self
 
+from orchestration.callbacks import Callback, is_owed
 from orchestration.checkpoints import Row, event_key
 from orchestration.errors import ContentArchitectError, RowConflict, StorageUnavailable, Superseded
 from orchestration.events import Event, JobUpdate
@@ -24,6 +25,8 @@ from orchestration.retry import STORAGE_RETRY, RetryPolicy
 
 MAX_BATCH_BYTES = 3_500_000
 MAX_BATCH_ROWS = 90
+_EVENT_ROWS = 4
+"""A change causes up to two events, each of which may owe a callback."""
 
 Publish = Callable[[Job, Sequence[JobUpdate]], None]
 
@@ -150,7 +153,7 @@ class JobWriter:
         while self._pending:
             change = self._pending[0].change
             size += change.size
-            rows += len(change.rows) + 2
+            rows += len(change.rows) + _EVENT_ROWS
             if taken and (size > MAX_BATCH_BYTES or rows > MAX_BATCH_ROWS):
                 break
             taken.append(self._pending.popleft())
@@ -223,7 +226,7 @@ class JobWriter:
 def fold(
     job: Job, changes: Sequence[Change], *, now: str, commit_id: str
 ) -> tuple[Job, tuple[Row, ...], list[JobUpdate]]:
-    """The job after these changes, the rows to write with it, and its new events with their sequence."""
+    """The job after these changes, the rows to write with it (owed callbacks too), and its new events with their sequence."""
     rows: list[Row] = []
     updates: list[JobUpdate] = []
     for change in changes:
@@ -231,7 +234,10 @@ def fold(
         rows += change.rows
         for event in change.events(job):
             job = replace(job, sequence=job.sequence + 1)
-            updates.append(_update(job, event, now))
+            update = _update(job, event, now)
+            updates.append(update)
+            if is_owed(job, update):
+                rows.append(Callback.of(job, update).to_row())
     rows += [Row(key=event_key(u.sequence or 0), values={"body": u.to_json()}) for u in updates]
     return replace(job, last_commit_id=commit_id, updated_at=now), tuple(rows), updates
 

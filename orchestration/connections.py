@@ -8,15 +8,18 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from layers.contract import ResearchProvider, Tools
+from layers.contract import LanguageModel, ResearchProvider, Tools
 from orchestration.adapters.clock import SystemClock
+from orchestration.callbacks import CallbackSender
 from orchestration.errors import ConfigurationError
+from orchestration.letters import DeadLetterBox
 from orchestration.ports import Clock, JobStore, MessageQueue, RealtimePublisher
 from orchestration.settings import Settings
 
 if TYPE_CHECKING:
     from azure.servicebus.aio import ServiceBusClient
 
+    from orchestration.adapters.callback_http import HttpCallbackSender
     from orchestration.adapters.tables import TableJobStore
     from orchestration.adapters.webpubsub import WebPubSubPublisher
 
@@ -25,12 +28,8 @@ USER_AGENT = f"{PRODUCT}/0.1"
 MAX_CONNECTIONS = 16
 """Beyond 16 storage calls in flight a process gains nothing."""
 
-TABLE_PATIENCE: dict[str, Any] = {
-    "retry_total": 2,
-    "retry_backoff_factor": 0.2,
-    "connection_timeout": 3,
-    "read_timeout": 5,
-}
+TABLE_TIMEOUTS: dict[str, Any] = {"connection_timeout": 3, "read_timeout": 5}
+TABLE_RETRIES: dict[str, Any] = {"retry_total": 2, "retry_backoff_factor": 0.2}
 """Seconds and tries that end well within a lease; by default a silent service holds a call for five minutes."""
 
 
@@ -41,6 +40,8 @@ class Outside:
     store: JobStore
     queue: MessageQueue
     publisher: RealtimePublisher
+    letters: DeadLetterBox
+    sender: CallbackSender
     clock: Clock
     close: Callable[[], Awaitable[None]]
 
@@ -51,27 +52,40 @@ async def connect(settings: Settings) -> Outside:
     Raises :class:`ConfigurationError` that names what is missing.
     """
     await asyncio.to_thread(_import_sdks)
+    from orchestration.adapters.deadletters import ServiceBusDeadLetters
     from orchestration.adapters.servicebus import ServiceBusQueue
 
     credential = _Credential()
-    queue = ServiceBusQueue(_service_bus(settings, credential))
+    service_bus = _service_bus(settings, credential)
+    queue, letters = ServiceBusQueue(service_bus), ServiceBusDeadLetters(service_bus)
     publisher = _web_pubsub(settings, credential)
-    store = _tables(
-        settings, credential
-    )  # last: it opens what would have to be closed if another one refused
+    clock = SystemClock()
+    # Last of all: these open what would have to be closed if another one refused.
+    store = _tables(settings, credential)
+    sender = _callback_sender(settings, clock)
 
     async def close() -> None:
         await queue.close()
+        await letters.close()
+        await sender.close()
         await publisher.close()
         await store.close()
         await credential.close()
 
-    return Outside(store=store, queue=queue, publisher=publisher, clock=SystemClock(), close=close)
+    return Outside(
+        store=store,
+        queue=queue,
+        publisher=publisher,
+        letters=letters,
+        sender=sender,
+        clock=clock,
+        close=close,
+    )
 
 
 def _import_sdks() -> None:
     """In a thread: together they take most of a second, in which the loop has other work."""
-    for module in ("table_batch", "tables", "servicebus", "webpubsub"):
+    for module in ("table_batch", "tables", "servicebus", "deadletters", "webpubsub", "callback_http"):
         import_module(f"orchestration.adapters.{module}")
 
 
@@ -99,6 +113,7 @@ class _Credential:
 def _tables(settings: Settings, credential: _Credential) -> TableJobStore:
     import aiohttp
     from azure.core.credentials import AzureNamedKeyCredential
+    from azure.core.pipeline.transport import AioHttpTransport
     from azure.data.tables.aio import TableServiceClient
 
     from orchestration.adapters.table_auth import (
@@ -112,21 +127,29 @@ def _tables(settings: Settings, credential: _Credential) -> TableJobStore:
     from orchestration.adapters.tables import TableJobStore
 
     auth: TableAuth
+    client_credential: Any
     if settings.tables_connection:
         account = TableAccount.from_connection_string(settings.tables_connection)
-        key = AzureNamedKeyCredential(account.name, account.key or "")
-        service = TableServiceClient(account.endpoint, credential=key, **TABLE_PATIENCE)
+        client_credential = AzureNamedKeyCredential(account.name, account.key or "")
         auth = SharedKeyAuth(account=account)
     elif settings.storage_table_uri:
         name = settings.storage_table_uri.split("//", 1)[-1].split(".", 1)[0]
         account = TableAccount(endpoint=settings.storage_table_uri.rstrip("/"), name=name)
-        service = TableServiceClient(account.endpoint, credential=credential.get(), **TABLE_PATIENCE)
+        client_credential = credential.get()
         auth = IdentityAuth(token=lambda: credential.token(IDENTITY_SCOPE))
     else:
         raise ConfigurationError(
             "set CONTENT_STORAGE_CONNECTION_STRING, or CONTENT_STORAGE__tableServiceUri for a managed identity"
         )
-    session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=MAX_CONNECTIONS))
+    # One session for the client and the batch writer, so that MAX_CONNECTIONS bounds both. It reads no proxy
+    # settings: with those aiohttp looks for a .netrc in a thread, twice a request, a fifth of the app's CPU.
+    session = aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=MAX_CONNECTIONS), cookie_jar=aiohttp.DummyCookieJar()
+    )
+    transport = AioHttpTransport(session=session, session_owner=False, **TABLE_TIMEOUTS)
+    service = TableServiceClient(
+        account.endpoint, credential=client_credential, transport=transport, **TABLE_RETRIES
+    )
 
     def batches(table: str) -> BatchWriter:
         return BatchWriter(session=session, endpoint=account.endpoint, table=table, auth=auth)
@@ -153,11 +176,13 @@ def _service_bus(settings: Settings, credential: _Credential) -> Callable[[], Se
 
 
 def _web_pubsub(settings: Settings, credential: _Credential) -> WebPubSubPublisher:
+    from azure.core.pipeline.transport import AioHttpTransport
     from azure.messaging.webpubsubservice.aio import WebPubSubServiceClient
 
     from orchestration.adapters.webpubsub import WebPubSubPublisher
 
-    options: dict[str, Any] = {"retry_total": 1, "retry_backoff_factor": 0.1}
+    transport = AioHttpTransport(use_env_settings=False)  # see _tables: a proxy look-up for each message
+    options: dict[str, Any] = {"retry_total": 1, "retry_backoff_factor": 0.1, "transport": transport}
     hub = settings.web_pubsub_hub
     if settings.web_pubsub_connection:
         text = settings.web_pubsub_connection.get_secret_value()
@@ -178,6 +203,14 @@ def _check(setting: str, text: str, *fields: str) -> None:
     missing = [name for name in fields if name.lower() not in given]
     if missing or not all(separator for _, separator, _ in pairs):
         raise ConfigurationError(f"{setting} should hold {', '.join(f'{name}=...' for name in fields)}")
+
+
+def _callback_sender(settings: Settings, clock: Clock) -> HttpCallbackSender:
+    from orchestration.adapters.callback_http import LIMITS, HttpCallbackSender
+    from orchestration.adapters.guarded_http import GuardedClient
+
+    client = GuardedClient(user_agent=USER_AGENT, limits=LIMITS, loopback=settings.callback_hosts)
+    return HttpCallbackSender(client, clock)
 
 
 def research_tools(settings: Settings) -> Callable[[], Tools]:
@@ -209,4 +242,28 @@ def _make_tools(settings: Settings) -> Tools:
         library=FileLibrary(folder) if folder and "library" in settings.providers else None,
         providers=tuple(makers[name]() for name in settings.providers if name in makers),
         pages=WebPages(client, agent=PRODUCT),
+        llm=_language_model(settings) if settings.has_llm else None,
     )
+
+
+def _language_model(settings: Settings) -> LanguageModel:
+    """The configured model: by key, else on Azure's endpoints by managed identity, else without authorisation."""
+    from orchestration.adapters.llm import ChatEndpoint, ChatTarget
+    from orchestration.adapters.llm_auth import IDENTITY_SCOPE, identity_headers, key_headers
+    from orchestration.adapters.llm_wire import is_azure
+
+    endpoint = settings.llm_endpoint or ""
+    if settings.llm_api_key is None and is_azure(endpoint):
+        credential = _Credential()
+        headers = identity_headers(lambda: credential.token(IDENTITY_SCOPE))
+    else:
+        key = settings.llm_api_key.get_secret_value() if settings.llm_api_key else None
+        headers = key_headers(endpoint, key)
+    target = ChatTarget(
+        endpoint=endpoint,
+        model=settings.llm_model or "",
+        seconds=settings.llm_timeout_seconds,
+        price_in=settings.llm_price_input,
+        price_out=settings.llm_price_output,
+    )
+    return ChatEndpoint(target, headers=headers, clock=SystemClock())

@@ -11,7 +11,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+from orchestration.audit import Action, Actor
+from orchestration.callback_service import CallbackService
 from orchestration.checkpoints import result_key
+from orchestration.deadletters import DeadLetterService
 from orchestration.errors import (
     ContentArchitectError,
     FieldError,
@@ -22,6 +25,7 @@ from orchestration.errors import (
 from orchestration.health import HealthService
 from orchestration.http import HttpCall, HttpReply, accepted_type, json_reply
 from orchestration.ids import canonical_job_id
+from orchestration.job_management import JobManagementService
 from orchestration.jobs import Job, JobStatus, StoredJob
 from orchestration.ports import Clock, JobStore
 from orchestration.realtime import TOKEN_MINUTES, RealtimeUpdatesService
@@ -36,6 +40,7 @@ from orchestration.schemas import (
 from orchestration.service import OrchestrationService, Origin
 from orchestration.settings import Settings
 from orchestration.views import Links, entity_tag, job_view, problem
+from orchestration.workflow_service import WorkflowService
 
 PROBLEM = "application/problem+json"
 RETRY_AFTER = "2"
@@ -58,6 +63,10 @@ class ContentArchitectController:
     store: JobStore
     realtime: RealtimeUpdatesService
     health: HealthService
+    management: JobManagementService
+    letters: DeadLetterService
+    callbacks: CallbackService
+    workflows: WorkflowService
     clock: Clock
     settings: Settings
     languages: frozenset[str] = frozenset({"en"})
@@ -77,7 +86,7 @@ class ContentArchitectController:
 
     async def generate(self, call: HttpCall) -> HttpReply:
         """``POST generate``: 202 with the job, or 200 with the result when the caller waits and it is done."""
-        tenant = self._tenant(call)
+        tenant = self.tenant(call)
         request = self._request(call)
         wait = self._wait_budget(call, request)
         origin = Origin(tenant=tenant, key=_idempotency_key(call), traceparent=call.traceparent)
@@ -86,16 +95,15 @@ class ContentArchitectController:
         if wait:
             try:
                 ended = await self._ended_view(submission.job, wait)
-            except (
-                StorageUnavailable
-            ) as error:  # the job is accepted: a 503 would make its caller send it twice
+            except StorageUnavailable as error:
+                # The job is accepted: a 503 would make its caller send it twice.
                 _log.warning(
                     "waiting was cut short", extra={"job_id": submission.job.job_id, "reason": str(error)}
                 )
             else:
                 if ended:
                     return json_reply(200, ended[1], {**headers, "ETag": entity_tag(ended[0])})
-        return self._accepted(submission.job, headers)
+        return self.accepted(submission.job, headers)
 
     async def _ended_view(self, job: Job, seconds: float) -> tuple[Job, dict[str, Any]] | None:
         """The job and its view with the result, once it has ended; None when it has not within that time."""
@@ -136,7 +144,7 @@ class ContentArchitectController:
     async def events(self, call: HttpCall) -> HttpReply:
         """``GET job/{id}/events?after=N``: the durable event log."""
         job = (await self._owned(call)).job
-        after = _whole(call.query.get("after", "0"), "/after")
+        after = whole_number(call.query.get("after", "0"), "/after")
         updates = await self.store.read_events(job.job_id, after=after, limit=MAX_EVENTS)
         body: dict[str, Any] = {"value": [update.to_wire() for update in updates]}
         if len(updates) == MAX_EVENTS:
@@ -146,12 +154,14 @@ class ContentArchitectController:
 
     async def cancel(self, call: HttpCall) -> HttpReply:
         """``POST job/{id}/cancel``."""
-        job = await self.service.cancel(self._tenant(call), _job_id(call))
+        actor = self.actor(call)
+        job = await self.service.cancel(actor.tenant, job_id_of(call))
+        await self.management.audit.record(actor, Action.CANCEL, job.job_id)
         return json_reply(202, self._view(job), {"Location": self._links.job(job.job_id)})
 
     async def negotiate(self, call: HttpCall) -> HttpReply:
         """``POST job/{id}/negotiate``: a socket URL that receives this job's updates and nothing else."""
-        tenant = self._tenant(call)
+        tenant = self.tenant(call)
         job = (await self._owned(call)).job
         url, group = await self.realtime.job_socket(job, tenant)
         body = {
@@ -192,12 +202,13 @@ class ContentArchitectController:
     def _view(self, job: Job) -> dict[str, Any]:
         return job_view(job, self._links)
 
-    def _accepted(self, job: Job, headers: dict[str, str]) -> HttpReply:
+    def accepted(self, job: Job, headers: dict[str, str]) -> HttpReply:
+        """202 with the job and where to watch it."""
         url = self._links.job(job.job_id)
         where = {"Location": url, "Operation-Location": url, "Retry-After": RETRY_AFTER}
         return json_reply(202, self._view(job), {**headers, **where})
 
-    def _tenant(self, call: HttpCall) -> str:
+    def tenant(self, call: HttpCall) -> str:
         """The caller's tenant. With ``AUTH_MODE=off`` everybody is the one local tenant."""
         if self.settings.auth_mode == "off":
             return "local"
@@ -209,6 +220,12 @@ class ContentArchitectController:
         raise RequestRefused(
             "a credential is needed", code="unauthorized", status=401, headers={"WWW-Authenticate": "Bearer"}
         )
+
+    def actor(self, call: HttpCall) -> Actor:
+        """Who acts, for the audit rows. Callers have no names yet but the operator."""
+        tenant = self.tenant(call)
+        user = "" if self.settings.auth_mode == "off" else "operator"
+        return Actor(tenant=tenant, user=user, trace_id=call.trace_id)
 
     def _request(self, call: HttpCall) -> GenerateRequest:
         value = read_json(call)
@@ -227,7 +244,7 @@ class ContentArchitectController:
         return 0.0 if request.run_async else limit
 
     async def _owned(self, call: HttpCall) -> StoredJob:
-        return await self.service.owned(self._tenant(call), _job_id(call))
+        return await self.service.owned(self.tenant(call), job_id_of(call))
 
     async def _package(self, job: Job) -> dict[str, Any]:
         data = await self.store.read_rows(job.job_id, result_key(job.run), job.result_rows)
@@ -237,9 +254,18 @@ class ContentArchitectController:
 
 ROUTES: dict[str, tuple[str, ...]] = {
     r"generate": ("POST",),
-    r"job/[^/]+": ("GET",),
-    r"job/[^/]+/(result|events)": ("GET",),
-    r"job/[^/]+/(cancel|negotiate)": ("POST",),
+    r"job/[^/]+": ("GET", "DELETE"),
+    r"job/[^/]+/(result|events|deliveries)": ("GET",),
+    r"job/[^/]+/deliveries/[^/]+/redeliver": ("POST",),
+    r"job/[^/]+/(cancel|retry|fork|negotiate)": ("POST",),
+    r"jobs(/statistics)?": ("GET",),
+    r"deadletters": ("GET",),
+    r"deadletters/redrive": ("POST",),
+    r"workflows": ("GET", "POST"),
+    r"workflows/validate": ("POST",),
+    r"workflows/(?!validate$)[^/]+": ("GET", "PUT", "DELETE"),
+    r"workflows/[^/]+/activate": ("POST",),
+    r"webhooks/(test|secret/rotate)": ("POST",),
     r"health(/live|/ready)?": ("GET",),
 }
 """Known paths below /content-architect with their methods; a test compares them with the real bindings."""
@@ -278,7 +304,8 @@ def _idempotency_key(call: HttpCall) -> str | None:
     return key
 
 
-def _job_id(call: HttpCall) -> str:
+def job_id_of(call: HttpCall) -> str:
+    """The id in the path. Raises :class:`RequestRefused` 404 for what is no id."""
     job_id = canonical_job_id(call.route.get("jobId", ""))
     if job_id is None:
         raise RequestRefused("there is no such job", code="job_not_found", status=404)
@@ -291,14 +318,15 @@ def _matches(if_none_match: str, tag: str) -> bool:
     return tag in given or "*" in given
 
 
-def _whole(text: str, pointer: str) -> int:
+def whole_number(text: str, pointer: str) -> int:
+    """The number of a query parameter. Raises :class:`InvalidRequest` that names it."""
     if not text.isascii() or not text.isdigit() or len(text) > 9:
         raise InvalidRequest([FieldError(pointer=pointer, detail="should be a whole number from 0")])
     return int(text)
 
 
 def _seconds(text: str | None, pointer: str, most: float) -> float:
-    return min(float(_whole(text, pointer)), most) if text else 0.0
+    return min(float(whole_number(text, pointer)), most) if text else 0.0
 
 
 def refusal(error: ContentArchitectError, trace_id: str) -> HttpReply:

@@ -7,6 +7,7 @@ ContentArchitectError
 |-- DependencyUnavailable     storage, queue or realtime does not answer (503, retryable)
 |   |-- StorageUnavailable
 |   `-- QueueUnavailable
+|-- AddressRefused            an address that a caller named may not be called
 |-- RowConflict               someone else wrote the row first (ETag)
 |-- RowExists                 an insert met an existing row
 |-- CheckpointTooLarge        an artifact is beyond what a job partition may hold
@@ -90,6 +91,12 @@ class QueueUnavailable(DependencyUnavailable):
     """Service Bus does not take the message now."""
 
     code = "queue_unavailable"
+
+
+class AddressRefused(ContentArchitectError):
+    """An address that a caller named may not be called; the message says why."""
+
+    code = "address_refused"
 
 
 class RowConflict(ContentArchitectError):

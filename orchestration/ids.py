@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 import secrets
 import uuid
 from datetime import datetime
 
+_PLAIN = re.compile(r"^[A-Za-z0-9_-]{1,64}$")
 _NAMESPACE = uuid.UUID("6f1f2a52-3a58-5e0b-9d5c-2b8a3c1f7e64")
 
 
@@ -35,3 +38,12 @@ def canonical_job_id(text: str) -> str | None:
 def new_commit_id() -> str:
     """Names one commit; 64 bits are plenty within one job."""
     return secrets.token_hex(8)
+
+
+def key_part(text: str) -> str:
+    """Foreign text as part of a storage key: itself where it is plain, else its digest.
+
+    Keys may hold no slash, backslash, ``#``, ``?`` or control character and are short (Table service data model); a digest
+    begins with a dot, which no plain text does.
+    """
+    return text if _PLAIN.match(text) else f".{hashlib.sha256(text.encode()).hexdigest()[:40]}"

@@ -61,6 +61,11 @@ class StepStatus(StrEnum):
     FAILED = "failed"
     SKIPPED = "skipped"
 
+    @property
+    def through(self) -> bool:
+        """True when the step is done with: its artifact is stored, or the job goes on without it."""
+        return self in (StepStatus.COMPLETED, StepStatus.SKIPPED)
+
 
 class Priority(StrEnum):
     """How urgent a job is; each value maps to one of three queues."""
@@ -107,6 +112,12 @@ class JobError:
 class Job:
     """The job row. Times are RFC 3339 UTC strings, as they are stored and shown.
 
+    ``queued_at`` is when waiting began where that is not ``created_at`` (a retry, a scheduled job); ``deleted_at``
+    marks a job whose rows are being removed: it is gone for everybody but the one who removes it.
+
+    ``callback_events`` are those that its caller asked for; none means the last one. ``workflow_id`` and
+    ``workflow_version`` name a custom workflow.
+
     ``run`` rises when a job starts over, ``dispatch`` with every write that makes it runnable again,
     ``lease_epoch`` with every claim; ``last_commit_id`` tells a lost answer from a lost request.
     """
@@ -137,8 +148,12 @@ class Job:
     claims_without_progress: int = 0
     next_attempt_at: str | None = None
     cancel_requested_at: str | None = None
+    queued_at: str | None = None
     started_at: str | None = None
     completed_at: str | None = None
+    deleted_at: str | None = None
+    retries: int = 0
+    forked_from: str | None = None
     latched_message: str | None = None
     dead_lettered: bool = False
     result_rows: int = 0
@@ -147,6 +162,10 @@ class Job:
     project_id: str | None = None
     tags: tuple[str, ...] = ()
     traceparent: str | None = None
+    callback_url: str | None = None
+    callback_events: tuple[str, ...] = ()
+    workflow_id: str | None = None
+    workflow_version: int | None = None
     error: JobError | None = None
     steps: tuple[StepRecord, ...] = ()
     warnings: tuple[dict[str, str], ...] = ()
@@ -218,6 +237,7 @@ _DECODERS: dict[str, Any] = {
     "status": JobStatus,
     "priority": Priority,
     "tags": lambda v: tuple(json.loads(v)),
+    "callback_events": lambda v: tuple(json.loads(v)),
     "error": lambda v: JobError(**json.loads(v)),
     "warnings": lambda v: tuple(json.loads(v)),
     "steps": lambda v: tuple(StepRecord(**{**s, "status": StepStatus(s["status"])}) for s in json.loads(v)),
@@ -280,7 +300,10 @@ class StoredJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActiveJob:
-    """A row of ``activejobs``: this job is not finished; look at it again at ``check_at``."""
+    """A row of ``activejobs``: this job is not finished; look at it again at ``check_at``.
+
+    ``dispatch`` is the job's when the row was put: an epilogue of an earlier dispatch leaves the row alone.
+    """
 
     job_id: str
     tenant: str
@@ -288,6 +311,7 @@ class ActiveJob:
     check_at: str
     owner: str = ""
     sends: int = 0
+    dispatch: int = 1
     created_at: str = ""
     etag: str = ""
 

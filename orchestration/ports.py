@@ -44,6 +44,54 @@ class Commit:
     rows: tuple[Row, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaggedRow:
+    """A row as it was read, with the ETag that lets it be replaced."""
+
+    row: Row
+    etag: str
+
+
+class RowTable(Protocol):
+    """A table of small rows, found by partition and a range of sorted keys.
+
+    All methods raise :class:`StorageUnavailable` when the service does not answer. Keys and partitions are made
+    by us; :func:`orchestration.ids.key_part` turns foreign text into one.
+    """
+
+    async def insert(self, partition: str, rows: Sequence[Row]) -> None:
+        """Create all rows or none. Raises RowExists when one is there."""
+        ...
+
+    async def put(self, partition: str, rows: Sequence[Row]) -> None:
+        """Create or replace all rows or none."""
+        ...
+
+    async def replace(self, partition: str, row: Row, *, etag: str, also: Sequence[Row] = ()) -> None:
+        """Replace the row if it is unchanged, and put the others with it. Raises RowConflict when it is not."""
+        ...
+
+    async def delete(self, partition: str, key: str) -> None:
+        """Delete; gone is as good."""
+        ...
+
+    async def read(self, partition: str, key: str) -> Row | None:
+        """One row, or None."""
+        ...
+
+    async def read_tagged(self, partition: str, key: str) -> TaggedRow | None:
+        """One row with its ETag, or None."""
+        ...
+
+    async def between(self, partition: str, *, after: str, before: str, limit: int) -> list[Row]:
+        """Rows with ``after < key < before``, in key order, at most ``limit``."""
+        ...
+
+    async def partitions(self, *, first: str, before: str, limit: int) -> list[tuple[str, str]]:
+        """Partition and key of rows with ``first <= partition < before``, in order, at most ``limit``."""
+        ...
+
+
 class JobStore(Protocol):
     """Rows of jobs. All methods raise :class:`StorageUnavailable` when the service does not answer."""
 
@@ -87,8 +135,16 @@ class JobStore(Protocol):
         """Replace the active row if it is unchanged. Returns the new ETag. Raises RowConflict."""
         ...
 
-    async def remove_active(self, tenant: str, job_id: str) -> None:
-        """Delete the active row; no error when it is gone."""
+    async def read_active(self, tenant: str, job_id: str) -> ActiveJob | None:
+        """The active row, or None."""
+        ...
+
+    async def remove_active(self, tenant: str, job_id: str, *, etag: str | None = None) -> None:
+        """Delete the active row; no error when it is gone. Raises RowConflict when it is not at ``etag``."""
+        ...
+
+    async def active_of(self, tenant: str, *, limit: int) -> list[ActiveJob]:
+        """Active rows of a tenant."""
         ...
 
     async def due_active(self, now: str, *, limit: int) -> list[ActiveJob]:
@@ -97,6 +153,13 @@ class JobStore(Protocol):
 
     async def active_owned_by(self, instance_id: str) -> list[ActiveJob]:
         """Active rows whose owner is a process of this instance."""
+        ...
+
+    def table(self, name: str) -> RowTable:
+        """A table as rows: ``jobindex``, ``stats``, ``state``, ``audit``, ``secrets``, ``workflows``, or ``jobs`` itself.
+
+        Rows of ``jobs`` lie in the partition of their job; the job row is for the methods above alone.
+        """
         ...
 
     async def audit(self, partition: str, key: str, values: dict[str, RowValue]) -> bool:

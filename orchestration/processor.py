@@ -123,10 +123,10 @@ class ContentJobProcessor:
             case Verdict.CLAIM:
                 return await self.runner.run(stored, wake.message_id)
             case Verdict.LATCHED:
-                await self.runner.epilogue.run(job)
+                await self.runner.epilogue.finish(job)
                 return DeadLetter(job.error.message if job.error else "the job failed")
             case Verdict.ENDED:
-                await self.runner.epilogue.run(job)
+                await self.runner.epilogue.finish(job)
                 return Completed("the job has ended")
             case Verdict.OWNED:
                 return Completed("another worker has it")

@@ -94,7 +94,7 @@ class RecoverySweeper:
             return await self._orphan(row, report)
         job = stored.job
         if job.status.terminal:
-            await self.epilogue.repair(job)
+            await self.epilogue.repair(job, row)
             return replace(report, finished=report.finished + 1)
         if stored.leased:
             left = (stored.lease_end - stored.read_at).total_seconds()

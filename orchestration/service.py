@@ -7,16 +7,20 @@ not be sent: the sweeper sends it.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from layers.catalog import CATALOG
+from orchestration.audit import Action, Actor, AuditTrail
+from orchestration.callbacks import Callback, CallbackSender, is_owed
 from orchestration.checkpoints import INPUT_KEY, Row, event_key, pack
 from orchestration.commits import Change, commit_once
 from orchestration.epilogue import Epilogue
 from orchestration.errors import (
+    AddressRefused,
     FieldError,
     InvalidRequest,
     QueueUnavailable,
@@ -27,6 +31,7 @@ from orchestration.errors import (
 )
 from orchestration.events import JobUpdate, ended, status_changed
 from orchestration.ids import derived_job_id, new_commit_id, new_job_id
+from orchestration.job_index import JobIndex
 from orchestration.jobs import ActiveJob, Job, JobInput, JobStatus, Priority, StepRecord, StoredJob, stamp
 from orchestration.messages import job_message
 from orchestration.ports import Clock, JobStore, MessageQueue
@@ -34,7 +39,8 @@ from orchestration.realtime import RealtimeUpdatesService
 from orchestration.retry import SUBMIT_RETRY
 from orchestration.schemas import GenerateRequest
 from orchestration.settings import Settings
-from orchestration.workflows import Workflow, in_order, workflow_for
+from orchestration.workflow_service import WorkflowService
+from orchestration.workflows import BUILT_IN, Workflow, in_order
 
 QUEUED_SILENT_SECONDS = 60
 _EMBEDDED_ESTIMATE = 10.0
@@ -76,6 +82,9 @@ class OrchestrationService:
         clock: Clock,
         settings: Settings,
         *,
+        epilogue: Epilogue,
+        sender: CallbackSender,
+        workflows: WorkflowService,
         has_llm: bool = False,
     ) -> None:
         self._store = store
@@ -84,7 +93,11 @@ class OrchestrationService:
         self._clock = clock
         self._settings = settings
         self._has_llm = has_llm
-        self._epilogue = Epilogue(store=store, realtime=realtime)
+        self._epilogue = epilogue
+        self._sender = sender
+        self._workflows = workflows
+        self._index = JobIndex(store=store)
+        self._audit = AuditTrail(store=store, clock=clock)
 
     async def submit(self, request: GenerateRequest, origin: Origin) -> Submission:
         """Accept a request.
@@ -92,23 +105,44 @@ class OrchestrationService:
         Raises :class:`InvalidRequest` (also for a key that was used with another request), and
         :class:`StorageUnavailable` when the rows could not be written: nothing was accepted then.
         """
-        workflow = workflow_for(request.type, request.workflow_type, request.flags)
         await self._store.prepare()
-        job = self._new_job(request, workflow, origin)
-        job_input = self._input(request, workflow)
+        workflow = await self._workflows.chosen(request, origin.tenant)
+        job = self.new_job(request, workflow, origin)
+        try:
+            job = await self.accept(job, self.new_input(request, workflow))
+        except RowExists:
+            return await self._replay(job, send=origin.queue is None)
+        await asyncio.gather(
+            self._index.add(job),
+            self._audit.record(actor_of(origin, request.user_id), Action.SUBMIT, job.job_id),
+            *([self.send(job)] if origin.queue is None else []),
+        )
+        return Submission(job=job, replayed=False)
+
+    async def accept(self, job: Job, job_input: JobInput) -> Job:
+        """Write the rows that make a job durable: the active row, then the job with its input and first event.
+
+        Raises :class:`RowExists` when there is a job of this id, :class:`InvalidRequest` when its callback's
+        address may not be called, :class:`StorageUnavailable`.
+        """
+        await self._check_callback(job)
         packed = pack(INPUT_KEY, job_input.to_bytes())
         job = replace(job, input_rows=len(packed))
         first = _first_event(job)
         event_row = Row(key=event_key(1), values={"body": first.to_json()})
-        await self._store.put_active(self._active(job))
-        try:
-            await self._insert(job, [*packed, event_row])
-        except RowExists:
-            return await self._replay(job, send=origin.queue is None)
+        owed = [Callback.of(job, first).to_row()] if is_owed(job, first) else []
+        await self._store.put_active(self.active_row(job))
+        await self._insert(job, [*packed, event_row, *owed])
         self._realtime.publish(job, [first])
-        if origin.queue is None:
-            await self._send(job)
-        return Submission(job=job, replayed=False)
+        return job
+
+    async def _check_callback(self, job: Job) -> None:
+        if job.callback_url is None:
+            return
+        try:
+            await self._sender.check(job.callback_url)
+        except AddressRefused as error:
+            raise InvalidRequest([FieldError(pointer="/callbackUrl", detail=str(error))]) from error
 
     async def _insert(self, job: Job, rows: Sequence[Row]) -> None:
         """Insert, and try again when the answer was lost: an insert that landed then shows as existing."""
@@ -125,12 +159,14 @@ class OrchestrationService:
             else:
                 return
 
-    def _new_job(self, request: GenerateRequest, workflow: Workflow, origin: Origin) -> Job:
+    def new_job(self, request: GenerateRequest, workflow: Workflow, origin: Origin) -> Job:
+        """The job that a request makes, before anything is stored."""
         now = self._clock.now()
         urgent = not request.run_async and request.priority in (Priority.NORMAL, Priority.LOW)
         priority = Priority.HIGH if urgent else request.priority
         budget = self._settings.job_timeout_minutes * 60
         scheduled = request.scheduled_for
+        custom = workflow.id not in BUILT_IN
         return Job(
             job_id=_job_id(origin, now),
             tenant=origin.tenant,
@@ -139,7 +175,11 @@ class OrchestrationService:
             status=JobStatus.QUEUED,
             priority=priority,
             queue=origin.queue or priority.queue,
-            workflow_type=workflow.id,
+            workflow_type="custom" if custom else workflow.id,
+            workflow_id=workflow.id if custom else None,
+            workflow_version=workflow.version if custom else None,
+            callback_url=request.callback_url,
+            callback_events=request.webhook_events,
             created_at=stamp(now),
             updated_at=stamp(now),
             fingerprint=request.fingerprint(),
@@ -150,6 +190,7 @@ class OrchestrationService:
             sequence=1,
             lease_seconds=self._settings.lease_seconds,
             next_attempt_at=stamp(scheduled) if scheduled and scheduled > now else None,
+            queued_at=stamp(scheduled) if scheduled and scheduled > now else None,
             user_id=request.user_id,
             project_id=request.project_id,
             tags=request.tags,
@@ -160,7 +201,8 @@ class OrchestrationService:
             ),
         )
 
-    def _input(self, request: GenerateRequest, workflow: Workflow) -> JobInput:
+    def new_input(self, request: GenerateRequest, workflow: Workflow) -> JobInput:
+        """What that job runs on."""
         brief = request.to_brief(self._clock.now().date())
         return JobInput(
             brief=brief.model_dump(mode="json", by_alias=True),
@@ -170,26 +212,27 @@ class OrchestrationService:
             ),
         )
 
-    def _active(self, job: Job) -> ActiveJob:
+    def active_row(self, job: Job) -> ActiveJob:
+        """The active row of a queued job: the sweep looks at it when it was silent for a minute."""
         due = self._clock.now() + timedelta(seconds=QUEUED_SILENT_SECONDS)
         return ActiveJob(
             job_id=job.job_id,
             tenant=job.tenant,
             priority=job.priority.value,
             check_at=max(stamp(due), job.next_attempt_at or ""),
+            dispatch=job.dispatch,
             created_at=job.created_at,
         )
 
     async def _replay(self, wanted: Job, *, send: bool) -> Submission:
         """The id exists: the same request again (or the answer to its insert was lost), or another one."""
         stored = await self._store.read_job(wanted.job_id)
-        if stored is None:
+        if stored is None or stored.job.deleted_at:
             raise RequestRefused(
                 "the job was deleted just now; send the request again", code="gone", status=409
             )
         job = stored.job
-        if job.tenant != wanted.tenant or job.status.terminal:
-            await self._store.remove_active(wanted.tenant, job.job_id)
+        await self._take_back(wanted, job)
         if job.tenant != wanted.tenant or job.fingerprint != wanted.fingerprint:
             raise InvalidRequest(
                 [
@@ -199,12 +242,19 @@ class OrchestrationService:
                 ]
             )
         if job.status is JobStatus.QUEUED and send:
-            await self._send(
-                job
-            )  # under the same message id: only a message that was never sent gets through
+            await self.send(job)  # the same message id: only a message that was never sent gets through
         return Submission(job=job, replayed=job.created_at != wanted.created_at)
 
-    async def _send(self, job: Job) -> None:
+    async def _take_back(self, wanted: Job, job: Job) -> None:
+        """See to the active row that was put for a job that exists: it may have no use, or rows may be missing."""
+        if job.tenant != wanted.tenant:
+            await self._store.remove_active(wanted.tenant, wanted.job_id)
+        elif job.status.terminal:
+            await self._epilogue.finish(job)
+        else:
+            await self._index.add(job)
+
+    async def send(self, job: Job) -> None:
         """Send the wake-up of the current dispatch. A failure is the sweeper's to mend, not the caller's."""
         try:
             await self._queue.send(job_message(job))
@@ -267,7 +317,7 @@ class OrchestrationService:
         """The job, if it is this tenant's. Unknown and foreign jobs give the same 404."""
         await self._store.prepare()
         stored = await self._store.read_job(job_id)
-        if stored is None or stored.job.tenant != tenant:
+        if stored is None or stored.job.tenant != tenant or stored.job.deleted_at:
             raise RequestRefused("there is no such job", code="job_not_found", status=404)
         return stored
 
@@ -278,6 +328,12 @@ def _job_id(origin: Origin, now: datetime) -> str:
     if origin.key:
         return derived_job_id("message" if origin.queue else "request", origin.tenant, origin.key)
     return new_job_id(now)
+
+
+def actor_of(origin: Origin, user: str | None) -> Actor:
+    """Who submits."""
+    trace = (origin.traceparent or "").split("-")
+    return Actor(tenant=origin.tenant, user=user or "", trace_id=trace[1] if len(trace) > 1 else "")
 
 
 def _first_event(job: Job) -> JobUpdate:

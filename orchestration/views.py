@@ -9,6 +9,7 @@ from typing import Any
 
 from orchestration.errors import ContentArchitectError, InvalidRequest
 from orchestration.events import progress_of
+from orchestration.job_index import JobSummary
 from orchestration.jobs import Job, JobStatus, StepRecord, moment, stamp
 
 _MESSAGES = {
@@ -37,6 +38,8 @@ class Links:
             links["result"] = self.job(job.job_id, "/result")
         if not job.status.terminal:
             links["cancel"] = self.job(job.job_id, "/cancel")
+        if job.status in (JobStatus.FAILED, JobStatus.CANCELLED):
+            links["retry"] = self.job(job.job_id, "/retry")
         return {**links, "negotiate": self.job(job.job_id, "/negotiate")}
 
 
@@ -60,6 +63,8 @@ def job_view(job: Job, links: Links) -> dict[str, Any]:
         "warnings": list(job.warnings),
         "usage": {"tokensIn": job.tokens_in, "tokensOut": job.tokens_out, "cost": job.cost},
         "deadLettered": job.dead_lettered,
+        "retries": job.retries,
+        "forkedFrom": job.forked_from,
         "metadata": _metadata(job),
         "links": links.of(job),
     }
@@ -71,6 +76,31 @@ def job_view(job: Job, links: Links) -> dict[str, Any]:
             "step": error.step,
             "retryable": error.retryable,
         }
+    return view
+
+
+def summary_view(job: JobSummary, links: Links) -> dict[str, Any]:
+    """An item of a listing: the fields of the job view that lists need, under the same names."""
+    view: dict[str, Any] = {
+        "jobId": job.job_id,
+        "type": job.type,
+        "topic": job.topic,
+        "status": job.status.value,
+        "priority": job.priority,
+        "workflowType": job.workflow_type,
+        "metadata": {
+            "createdAt": job.created_at,
+            "startedAt": job.started_at,
+            "completedAt": job.completed_at,
+            "expiresAt": job.expires_at,
+            "userId": job.user_id,
+            "projectId": job.project_id,
+            "tags": list(job.tags),
+        },
+        "links": {"self": links.job(job.job_id)},
+    }
+    if job.error_code:
+        view["error"] = {"code": job.error_code}
     return view
 
 

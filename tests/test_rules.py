@@ -29,8 +29,8 @@ LEAN_TEXT = {
     "snowballstemmer",
     "stop_words",
 }
-SHARED_SEARCH = "layers.bottom.passage_search"
-"""How a passage index is searched goes with that artifact to whoever uses it."""
+SHARED = {"layers.bottom.passage_search", "layers.bottom.relevance"}
+"""How passages are searched and judged goes with their artifact to whoever uses it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +168,7 @@ def test_a_layer_uses_its_own_parts_and_the_artifacts_of_the_layers_below(
     allowed = {
         "layers.contract",
         "layers.text",
-        SHARED_SEARCH,
+        *SHARED,
         f"layers.{layer}",
         *(f"layers.{name}.artifacts" for name in below),
     }
@@ -216,8 +216,8 @@ def test_adapters_know_values_only() -> None:
 def test_sdks_are_imported_by_adapters_and_the_composition_root_alone() -> None:
     rule = "azure.*, aiohttp, httpx and jwt belong to orchestration/adapters (connections.py makes their clients)"
     sdks = {"azure", "aiohttp", "httpx", "httpcore", "jwt", "stamina"}
-    files = [f for f in python_files("orchestration", "layers") if f not in orchestration("adapters")]
-    files = [f for f in files if part_of_or_none(f) not in ("composition", "telemetry")]
+    allowed = ("adapters", "composition", "telemetry")
+    files = [f for f in python_files("orchestration", "layers") if part_of_or_none(f) not in allowed]
     assert [i.where for f in files for i in imports_of(f) if i.top in sdks] == [], rule
 
 

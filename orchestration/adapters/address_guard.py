@@ -16,6 +16,7 @@ from urllib.parse import SplitResult, urlsplit
 from layers.contract import StepError
 
 Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
+NO_HOSTS: frozenset[str] = frozenset()
 
 _PORTS = {"https": 443, "http": 80}
 _LONGEST_URL = 2_048
@@ -44,13 +45,20 @@ class Target:
     url: str
 
 
-def check_url(url: str, *, allow_http: bool) -> Target:
+def check_url(url: str, *, allow_http: bool, loopback: frozenset[str] = NO_HOSTS) -> Target:
     """Check the form of an address, before any name is looked up.
 
-    Raises :class:`StepError` (``source_refused``) unless it is https (or http where allowed) on the scheme's
-    own port, without credentials, with a host name.
+    ``loopback`` are hosts of this machine (``host`` or ``host:port``) that may be spoken to over http on any port.
+    Raises :class:`StepError` (``source_refused``) unless it is one of those, or https (or http where allowed) on
+    the scheme's own port, without credentials, with a host name.
     """
     parts = _split(url)
+    if (
+        parts.scheme == "http"
+        and "@" not in parts.netloc
+        and is_listed(parts.hostname, _port(parts), loopback)
+    ):
+        return Target(scheme="http", host=parts.hostname or "", port=_port(parts), url=_plain(parts))
     if parts.scheme != "https" and not (allow_http and parts.scheme == "http"):
         raise refused(f"{parts.scheme or 'no scheme'} is not allowed")
     if "@" in parts.netloc:
@@ -64,7 +72,12 @@ def check_url(url: str, *, allow_http: bool) -> Target:
         raise refused("the host name is not valid") from None
     if not host or len(url) > _LONGEST_URL:
         raise refused("the address has no host name" if not host else "the address is too long")
-    return Target(scheme=parts.scheme, host=host, port=port, url=parts._replace(fragment="").geturl())
+    return Target(scheme=parts.scheme, host=host, port=port, url=_plain(parts))
+
+
+def is_listed(host: str | None, port: int, loopback: frozenset[str]) -> bool:
+    """Whether this is one of the hosts of this machine that may be spoken to."""
+    return host in loopback or f"{host}:{port}" in loopback
 
 
 def is_public(address: str) -> bool:
@@ -78,10 +91,20 @@ def is_public(address: str) -> bool:
     return parsed in _ALLOWED_V6 and not any(parsed in network for network in _DENIED_V6)
 
 
-async def resolve_public(resolve: Resolver, host: str, port: int) -> str:
+def is_loopback(address: str) -> bool:
+    """Whether a numeric address is this machine's own."""
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False
+
+
+async def resolve_public(
+    resolve: Resolver, host: str, port: int, *, loopback: frozenset[str] = NO_HOSTS
+) -> str:
     """One address of the host. Raises :class:`StepError` if ANY of its addresses is not public.
 
-    A name that has a private address beside a public one is an attack or a mistake; either way it is refused.
+    A host that ``loopback`` lists must be this machine instead, and nothing else. A name that has a private address beside a public one is an attack or a mistake; either way it is refused.
     """
     try:
         addresses = await resolve(host, port)
@@ -89,8 +112,9 @@ async def resolve_public(resolve: Resolver, host: str, port: int) -> str:
         raise StepError(f"{host} cannot be resolved", code="source_unreachable", retryable=True) from error
     if not addresses:
         raise StepError(f"{host} has no address", code="source_unreachable", retryable=True)
-    if not all(map(is_public, addresses)):
-        raise refused(f"{host} is not a public host")
+    listed = is_listed(host, port, loopback)
+    if not all(map(is_loopback if listed else is_public, addresses)):
+        raise refused(f"{host} is not this machine" if listed else f"{host} is not a public host")
     return addresses[0]
 
 
@@ -112,6 +136,10 @@ def _split(url: str) -> SplitResult:
         return urlsplit(url)
     except ValueError:
         raise refused("the address is not valid") from None
+
+
+def _plain(parts: SplitResult) -> str:
+    return parts._replace(fragment="").geturl()
 
 
 def _port(parts: SplitResult) -> int:

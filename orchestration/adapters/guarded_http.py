@@ -10,21 +10,27 @@ from __future__ import annotations
 import asyncio
 import ssl
 import zlib
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TypeVar
 from urllib.parse import urljoin
 
 import httpcore
 
 from layers.contract import StepError
 from orchestration.adapters.address_guard import (
+    NO_HOSTS,
     Resolver,
+    Target,
     check_url,
     refused,
     resolve_public,
     system_resolver,
 )
+
+T = TypeVar("T")
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS = 3
@@ -62,9 +68,12 @@ class Answer:
 class GuardedBackend(httpcore.AsyncNetworkBackend):
     """Opens connections to checked addresses only; the host name stays what TLS verifies."""
 
-    def __init__(self, inner: httpcore.AsyncNetworkBackend, resolve: Resolver) -> None:
+    def __init__(
+        self, inner: httpcore.AsyncNetworkBackend, resolve: Resolver, loopback: frozenset[str]
+    ) -> None:
         self._inner = inner
         self._resolve = resolve
+        self._loopback = loopback
 
     async def connect_tcp(
         self,
@@ -75,7 +84,7 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
         """Resolve once, check all, connect to the first."""
-        address = await resolve_public(self._resolve, host, port)
+        address = await resolve_public(self._resolve, host, port, loopback=self._loopback)
         return await self._inner.connect_tcp(address, port, timeout, local_address, socket_options)
 
     async def connect_unix_socket(
@@ -94,7 +103,10 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
 
 
 class GuardedClient:
-    """GET through the guard. Close it with ``aclose`` when the process ends."""
+    """GET and POST through the guard. Close it with ``aclose`` when the process ends.
+
+    ``loopback`` are hosts of this machine that may be spoken to over http: for tests, never in Azure.
+    """
 
     def __init__(
         self,
@@ -104,15 +116,18 @@ class GuardedClient:
         limits: Limits | None = None,
         resolve: Resolver = system_resolver,
         network: httpcore.AsyncNetworkBackend | None = None,
+        loopback: frozenset[str] = NO_HOSTS,
     ) -> None:
-        self._headers = {"User-Agent": user_agent, "Accept-Encoding": "identity, gzip"}
+        self._agent = user_agent
+        self._resolve = resolve
+        self._loopback = loopback
         self._allow_http = allow_http
         self._limits = limits or Limits()
         self._pool = httpcore.AsyncConnectionPool(
             max_connections=16,
             keepalive_expiry=15.0,
             ssl_context=_certificates(),
-            network_backend=GuardedBackend(network or httpcore.AnyIOBackend(), resolve),
+            network_backend=GuardedBackend(network or httpcore.AnyIOBackend(), resolve, loopback),
         )
 
     async def aclose(self) -> None:
@@ -125,9 +140,26 @@ class GuardedClient:
         Raises :class:`StepError`: ``source_refused`` where the guard or a limit forbids it,
         ``source_unreachable`` where the network fails or time runs out.
         """
+        return await self._in_time(self._follow(url, headers or {}))
+
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        """Send a body. The answer may have any status.
+
+        No redirect is followed; what the body of the answer has beyond the limit is left unread.
+
+        Raises :class:`StepError` as ``get`` does.
+        """
+        return await self._in_time(self._send(url, body, headers))
+
+    async def check(self, url: str) -> None:
+        """Check an address as a call would, without calling. Raises :class:`StepError` as ``get`` does."""
+        target = self._target(url)
+        await self._in_time(resolve_public(self._resolve, target.host, target.port, loopback=self._loopback))
+
+    async def _in_time(self, work: Awaitable[T]) -> T:
         try:
             async with asyncio.timeout(self._limits.seconds):
-                return await self._follow(url, headers or {})
+                return await work
         except TimeoutError as error:
             raise _unreachable(f"no answer within {self._limits.seconds:g} s") from error
         except _FAILURES as error:
@@ -145,19 +177,42 @@ class GuardedClient:
         raise refused(f"more than {_MOST_REDIRECTS} redirects")
 
     async def _once(self, url: str, headers: Mapping[str, str]) -> Answer:
-        target = check_url(url, allow_http=self._allow_http)
-        sent = [(name, value) for name, value in (self._headers | dict(headers)).items()]
-        timeouts = dict.fromkeys(("connect", "read", "write", "pool"), self._limits.seconds)
-        async with self._pool.stream(
-            "GET", target.url, headers=sent, extensions={"timeout": timeouts}
-        ) as response:
-            received = {
-                name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers
-            }
+        target = self._target(url)
+        sent = {"User-Agent": self._agent, "Accept-Encoding": "identity, gzip", **headers}
+        async with self._stream("GET", target, sent) as response:
+            received = _headers(response)
             body = (
                 b"" if response.status in _REDIRECTS else await self._body(response.aiter_stream(), received)
             )
             return Answer(url=target.url, status=response.status, headers=received, body=body)
+
+    async def _send(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        target = self._target(url)
+        sent = {"User-Agent": self._agent, "Accept-Encoding": "identity", **headers}
+        async with self._stream("POST", target, sent, body) as response:
+            read = bytearray()
+            async for part in response.aiter_stream():
+                read += part[: self._limits.size - len(read)]
+                if len(read) >= self._limits.size:
+                    break
+            return Answer(
+                url=target.url, status=response.status, headers=_headers(response), body=bytes(read)
+            )
+
+    def _target(self, url: str) -> Target:
+        return check_url(url, allow_http=self._allow_http, loopback=self._loopback)
+
+    def _stream(
+        self, method: str, target: Target, headers: Mapping[str, str], content: bytes | None = None
+    ) -> AbstractAsyncContextManager[httpcore.Response]:
+        timeouts = dict.fromkeys(("connect", "read", "write", "pool"), self._limits.seconds)
+        return self._pool.stream(
+            method,
+            target.url,
+            headers=list(headers.items()),
+            content=content,
+            extensions={"timeout": timeouts},
+        )
 
     async def _body(self, stream: AsyncIterator[bytes], headers: Mapping[str, str]) -> bytes:
         coding = headers.get("content-encoding", "identity").strip().lower()
@@ -169,6 +224,10 @@ class GuardedClient:
             if len(body) > self._limits.size:
                 raise refused(f"the answer is larger than {self._limits.size} bytes")
         return bytes(body)
+
+
+def _headers(response: httpcore.Response) -> dict[str, str]:
+    return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
 
 
 @lru_cache(maxsize=1)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
 
+from orchestration.adapters.memory_rows import Entry, MemoryRows, Partitions
 from orchestration.checkpoints import JOB_KEY, Row, event_key, row_keys, unpack
 from orchestration.errors import RowConflict, RowExists
 from orchestration.events import JobUpdate
@@ -16,21 +17,15 @@ from orchestration.jobs import ActiveJob, Job, RowValue, StoredJob
 from orchestration.ports import Clock, Commit, OutgoingMessage
 
 
-@dataclass(slots=True)
-class _Entry:
-    values: dict[str, RowValue]
-    etag: str
-    modified: float
-
-
 class MemoryJobStore:
     """Tables as dictionaries. Times of the "server" come from the injected clock."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._rows: dict[str, dict[str, _Entry]] = {}
+        self._rows: Partitions = {}
         self._active: dict[tuple[str, str], ActiveJob] = {}
         self.audits: dict[tuple[str, str], dict[str, RowValue]] = {}
+        self._tables = {"jobs": MemoryRows(self._rows, self._entry)}
         self._etags = count(1)
 
     async def prepare(self) -> None:
@@ -97,9 +92,24 @@ class MemoryJobStore:
         await self.put_active(row)
         return self._active[row.tenant, row.job_id].etag
 
-    async def remove_active(self, tenant: str, job_id: str) -> None:
+    async def read_active(self, tenant: str, job_id: str) -> ActiveJob | None:
+        """The row, or None."""
+        return self._active.get((tenant, job_id))
+
+    async def remove_active(self, tenant: str, job_id: str, *, etag: str | None = None) -> None:
         """Delete; gone is as good."""
+        current = self._active.get((tenant, job_id))
+        if current is not None and etag not in (None, current.etag):
+            raise RowConflict("the row changed since it was read")
         self._active.pop((tenant, job_id), None)
+
+    async def active_of(self, tenant: str, *, limit: int) -> list[ActiveJob]:
+        """Rows of a tenant."""
+        return [row for row in self._active.values() if row.tenant == tenant][:limit]
+
+    def table(self, name: str) -> MemoryRows:
+        """Derived rows."""
+        return self._tables.setdefault(name, MemoryRows())
 
     async def due_active(self, now: str, *, limit: int) -> list[ActiveJob]:
         """Rows that are due."""
@@ -126,12 +136,12 @@ class MemoryJobStore:
 
     def _write(self, job: Job, rows: Sequence[Row]) -> str:
         partition = self._rows.setdefault(job.job_id, {})
-        now = self._clock.now().timestamp()
-        etag = self._etag()
-        partition[JOB_KEY] = _Entry(job.to_row(), etag, now)
-        for row in rows:
-            partition[row.key] = _Entry(dict(row.values), self._etag(), now)
-        return etag
+        for row in (Row(key=JOB_KEY, values=job.to_row()), *rows):
+            partition[row.key] = self._entry(row)
+        return partition[JOB_KEY].etag
+
+    def _entry(self, row: Row) -> Entry:
+        return Entry(dict(row.values), self._etag(), self._clock.now().timestamp())
 
     def _etag(self) -> str:
         return f'W/"{next(self._etags)}"'

@@ -8,25 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 from azure.core import MatchConditions
-from azure.core.exceptions import (
-    AzureError,
-    HttpResponseError,
-    ResourceExistsError,
-    ResourceModifiedError,
-    ResourceNotFoundError,
-)
 from azure.data.tables import UpdateMode
 from azure.data.tables.aio import TableClient, TableServiceClient
 
 from orchestration.adapters.table_batch import BatchWriter, Operation, Write
+from orchestration.adapters.table_rows import TableRows, translated
 from orchestration.checkpoints import JOB_KEY, Row, event_key, row_keys, unpack
 from orchestration.errors import RowConflict, RowExists, StorageUnavailable
 from orchestration.events import JobUpdate
@@ -36,7 +29,8 @@ from orchestration.ports import Commit
 JOBS = "jobs"
 ACTIVE = "activejobs"
 AUDIT = "audit"
-TABLES = (JOBS, ACTIVE, AUDIT)
+DERIVED = ("jobindex", "stats", "state", "secrets", "workflows")
+TABLES = (JOBS, ACTIVE, AUDIT, *DERIVED)
 
 
 class TableJobStore:
@@ -53,6 +47,9 @@ class TableJobStore:
         self._active: TableClient = service.get_table_client(ACTIVE)
         self._audit: TableClient = service.get_table_client(AUDIT)
         self._batch = batches(JOBS)
+        self._tables = {
+            name: TableRows(service.get_table_client(name), batches(name)) for name in (JOBS, AUDIT, *DERIVED)
+        }
         self._close = close
         self._prepared = False
         self._preparing = asyncio.Lock()
@@ -63,7 +60,7 @@ class TableJobStore:
             return
         async with self._preparing:
             for table in () if self._prepared else TABLES:
-                async with _translated():
+                async with translated():
                     await self._service.create_table_if_not_exists(table)
             self._prepared = True
 
@@ -85,7 +82,7 @@ class TableJobStore:
             dates.append(response.http_response.headers.get("Date", ""))
 
         try:
-            async with _translated():
+            async with translated():
                 row = await self._jobs.get_entity(job_id, JOB_KEY, raw_response_hook=keep_date)
         except RowConflict:
             return None
@@ -108,7 +105,7 @@ class TableJobStore:
         """Merge the one property, whatever the row's ETag."""
         entity = {"PartitionKey": job_id, "RowKey": JOB_KEY, "cancelRequestedAt": at}
         try:
-            async with _translated():
+            async with translated():
                 await self._jobs.update_entity(entity, mode=UpdateMode.MERGE)
         except RowConflict:
             return False
@@ -116,7 +113,7 @@ class TableJobStore:
 
     async def read_rows(self, job_id: str, prefix: str, rows: int) -> bytes:
         """Read by known keys: a partition query costs more the larger the table is."""
-        async with _translated():
+        async with translated():
             keys = row_keys(prefix, rows)
             return unpack(await asyncio.gather(*(self._jobs.get_entity(job_id, key) for key in keys)))
 
@@ -125,7 +122,7 @@ class TableJobStore:
         query = "PartitionKey eq @job and RowKey gt @after and RowKey lt @end"
         parameters = {"job": job_id, "after": event_key(after), "end": "event}"}
         updates: list[JobUpdate] = []
-        async with _translated():
+        async with translated():
             entities = self._jobs.query_entities(query, parameters=parameters, results_per_page=limit)
             async for entity in entities:
                 updates.append(JobUpdate.from_json(entity["body"]))
@@ -135,7 +132,7 @@ class TableJobStore:
 
     async def delete_rows(self, job_id: str) -> None:
         """Delete the partition, the job row last, so that a crash leaves a job that can be deleted again."""
-        async with _translated():
+        async with translated():
             keys = [
                 entity["RowKey"]
                 async for entity in self._jobs.query_entities(
@@ -147,12 +144,12 @@ class TableJobStore:
 
     async def put_active(self, row: ActiveJob) -> None:
         """Create or replace."""
-        async with _translated():
+        async with translated():
             await self._active.upsert_entity(_active_entity(row), mode=UpdateMode.REPLACE)
 
     async def move_active(self, row: ActiveJob) -> str:
         """Replace if unchanged."""
-        async with _translated():
+        async with translated():
             written = await self._active.update_entity(
                 _active_entity(row),
                 mode=UpdateMode.REPLACE,
@@ -161,10 +158,29 @@ class TableJobStore:
             )
         return str(written["etag"])
 
-    async def remove_active(self, tenant: str, job_id: str) -> None:
+    async def read_active(self, tenant: str, job_id: str) -> ActiveJob | None:
+        """The row, or None."""
+        try:
+            async with translated():
+                return _active_row(await self._active.get_entity(tenant, job_id))
+        except RowConflict:
+            return None
+
+    async def remove_active(self, tenant: str, job_id: str, *, etag: str | None = None) -> None:
         """Delete; gone is as good."""
-        async with _translated():
-            await self._active.delete_entity(tenant, job_id)
+        guard: dict[str, Any] = {}
+        if etag is not None:
+            guard = {"etag": etag, "match_condition": MatchConditions.IfNotModified}
+        async with translated():
+            await self._active.delete_entity(tenant, job_id, **guard)
+
+    async def active_of(self, tenant: str, *, limit: int) -> list[ActiveJob]:
+        """The tenant's partition."""
+        return await self._find_active("PartitionKey eq @tenant", {"tenant": tenant}, limit)
+
+    def table(self, name: str) -> TableRows:
+        """Derived rows."""
+        return self._tables[name]
 
     async def due_active(self, now: str, *, limit: int) -> list[ActiveJob]:
         """Rows that are due."""
@@ -177,7 +193,7 @@ class TableJobStore:
 
     async def _find_active(self, query: str, parameters: dict[str, Any], limit: int) -> list[ActiveJob]:
         found: list[ActiveJob] = []
-        async with _translated():
+        async with translated():
             async for entity in self._active.query_entities(query, parameters=parameters):
                 found.append(_active_row(entity))
                 if len(found) == limit:
@@ -193,7 +209,7 @@ class TableJobStore:
             **values,
         }
         try:
-            async with _translated():
+            async with translated():
                 await self._audit.create_entity(entity)
         except RowExists:
             return False
@@ -209,6 +225,7 @@ _ACTIVE_COLUMNS = {
     "check_at": "checkAt",
     "owner": "owner",
     "sends": "sends",
+    "dispatch": "dispatch",
     "created_at": "createdAt",
 }
 
@@ -227,18 +244,3 @@ def _active_row(entity: Mapping[str, Any]) -> ActiveJob:
 
 def _aware(value: datetime) -> datetime:
     return value if value.tzinfo else value.replace(tzinfo=UTC)
-
-
-@asynccontextmanager
-async def _translated() -> AsyncIterator[None]:
-    """Errors of the official client in our words; every other status means that storage is not usable now."""
-    try:
-        yield
-    except ResourceExistsError as error:
-        raise RowExists("the row exists") from error
-    except (ResourceNotFoundError, ResourceModifiedError) as error:
-        raise RowConflict("the row changed since it was read, or is gone") from error
-    except HttpResponseError as error:
-        raise StorageUnavailable(f"tables answered {error.status_code}") from error
-    except AzureError as error:
-        raise StorageUnavailable(f"tables do not answer: {type(error).__name__}") from error

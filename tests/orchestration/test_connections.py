@@ -12,7 +12,7 @@ from orchestration import bootstrap, connections
 from orchestration.adapters.clock import SystemClock
 from orchestration.adapters.tables import TableJobStore
 from orchestration.bootstrap import current_app
-from orchestration.connections import Outside, connect, research_tools
+from orchestration.connections import connect, research_tools
 from orchestration.controller import ContentArchitectController as Controller
 from orchestration.errors import ConfigurationError, StorageUnavailable
 from orchestration.http import HttpCall
@@ -111,14 +111,9 @@ async def test_storage_that_does_not_answer_is_unavailable_whatever_is_asked(
     silent: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By default the client waits five minutes for each answer, ten times as long as a lease."""
-    assert sum(connections.TABLE_PATIENCE[name] for name in ("connection_timeout", "read_timeout")) * 3 < 30
-    impatient = {
-        **connections.TABLE_PATIENCE,
-        "retry_total": 0,
-        "connection_timeout": 0.3,
-        "read_timeout": 0.3,
-    }
-    monkeypatch.setattr(connections, "TABLE_PATIENCE", impatient)
+    assert sum(connections.TABLE_TIMEOUTS.values()) * (1 + connections.TABLE_RETRIES["retry_total"]) < 30
+    monkeypatch.setattr(connections, "TABLE_TIMEOUTS", dict.fromkeys(connections.TABLE_TIMEOUTS, 0.3))
+    monkeypatch.setitem(connections.TABLE_RETRIES, "retry_total", 0)
     monkeypatch.setattr("orchestration.adapters.table_batch.REQUEST_TIMEOUT", 0.3)
     async with silent_server() as port:
         place = f"AccountName=a;AccountKey=c2VjcmV0;TableEndpoint=http://127.0.0.1:{port if silent else 1}/a"
@@ -191,8 +186,7 @@ async def test_a_job_runs_through_the_real_adapters(
 async def test_the_app_starts_while_storage_is_down(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    impatient = {**connections.TABLE_PATIENCE, "retry_total": 0}
-    monkeypatch.setattr(connections, "TABLE_PATIENCE", impatient)
+    monkeypatch.setitem(connections.TABLE_RETRIES, "retry_total", 0)
     for name, value in GOOD.items():
         monkeypatch.setenv(name, value)
     with caplog.at_level(logging.WARNING):
@@ -212,7 +206,3 @@ async def test_a_clock_is_aware_never_goes_back_and_sleeps(clock: Clock) -> None
     assert clock.monotonic() - before >= 0.009
     assert clock.now() > first
     assert all(0 <= clock.chance() < 1 for _ in range(100))
-
-
-def test_outside_names_every_port() -> None:
-    assert set(Outside.__dataclass_fields__) == {"store", "queue", "publisher", "clock", "close"}

@@ -383,8 +383,8 @@ async def test_health_tells_the_process_from_its_dependencies() -> None:
     ("path", "allow"),
     [
         ("generate", "POST"),
-        ("job/abc", "GET"),
-        ("job/abc/", "GET"),
+        ("job/abc", "GET, DELETE"),
+        ("job/abc/", "GET, DELETE"),
         ("job/abc/result", "GET"),
         ("job/abc/cancel", "POST"),
         ("health/ready", "GET"),

@@ -56,7 +56,7 @@ def test_links_are_built_from_the_base_and_fit_the_status() -> None:
     assert set(queued) == {"self", "events", "cancel", "negotiate"}
     assert queued["self"] == f"{API}/content-architect/job/{new_job().job_id}"
     assert set(LINKS.of(new_job(status=JobStatus.COMPLETED))) == {"self", "events", "result", "negotiate"}
-    assert set(LINKS.of(new_job(status=JobStatus.FAILED))) == {"self", "events", "negotiate"}
+    assert set(LINKS.of(new_job(status=JobStatus.FAILED))) == {"self", "events", "retry", "negotiate"}
 
 
 def test_the_view_of_a_finished_job_has_times_and_no_estimate() -> None:

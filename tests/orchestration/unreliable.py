@@ -19,6 +19,9 @@ class Unreliable:
         self.broken: set[str] = set()
         self.lost_answers: list[str] = []
 
+    def table(self, name: str) -> Any:
+        return _UnreliableTable(self, self._inner.table(name))
+
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._inner, name)
 
@@ -30,6 +33,24 @@ class Unreliable:
                 self.lost_answers.remove(name)
                 raise StorageUnavailable(f"{name}: the answer was lost")
             return answer
+
+        return call
+
+
+class _UnreliableTable:
+    """A derived table of such a store: down with it."""
+
+    def __init__(self, store: Unreliable, inner: Any) -> None:
+        self._store = store
+        self._inner = inner
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._inner, name)
+
+        async def call(*arguments: Any, **options: Any) -> Any:
+            if self._store.down:
+                raise StorageUnavailable(f"{name}: cut off")
+            return await method(*arguments, **options)
 
         return call
 

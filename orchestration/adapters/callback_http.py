@@ -1,0 +1,72 @@
+"""Calls the addresses of callbacks through the guarded client. What a receiver answers is never kept or shown."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from urllib.parse import urlsplit
+from weakref import WeakValueDictionary
+
+from layers.contract import StepError
+from orchestration.adapters.guarded_http import GuardedClient, Limits
+from orchestration.callbacks import CallbackAnswer
+from orchestration.errors import AddressRefused
+from orchestration.ports import Clock
+
+LIMITS = Limits(seconds=15.0, size=4096)
+"""For the client that is handed in: a receiver answers within 15 s, and what it says is of no interest."""
+
+CHECK_SECONDS = 2.0
+_AT_ONCE = 4
+"""Calls in flight to one host: a slow receiver must not take all hands of the process."""
+
+
+class HttpCallbackSender:
+    """Sends callbacks with a client that has :data:`LIMITS`. Belongs to the running loop."""
+
+    def __init__(self, client: GuardedClient, clock: Clock) -> None:
+        self._client = client
+        self._clock = clock
+        self._gates: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
+
+    async def check(self, url: str) -> None:
+        """Check form and addresses; a name that cannot be looked up now passes."""
+        try:
+            async with asyncio.timeout(CHECK_SECONDS):
+                await self._client.check(url)
+        except TimeoutError:
+            return
+        except StepError as error:
+            if not error.retryable:
+                raise AddressRefused(str(error)) from error
+
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> CallbackAnswer:
+        """Call once, in turn with other calls to the same host."""
+        gate = self._gates.setdefault(urlsplit(url).netloc, asyncio.Semaphore(_AT_ONCE))
+        try:
+            async with gate:
+                answer = await self._client.post(url, body, {"Content-Type": "application/json", **headers})
+        except StepError as error:
+            return CallbackAnswer(error=str(error)[:300])
+        return CallbackAnswer(
+            status=answer.status,
+            error="" if 200 <= answer.status < 300 else f"status {answer.status}",
+            retry_after=self._retry_after(answer.headers.get("retry-after", "")),
+        )
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._client.aclose()
+
+    def _retry_after(self, value: str) -> float | None:
+        """Seconds, given as such or as a date (RFC 9110, section 10.2.3)."""
+        if value.isascii() and value.isdigit():
+            return float(value[:9])
+        try:
+            at = parsedate_to_datetime(value)
+        except ValueError:
+            return None
+        at = at if at.tzinfo else at.replace(tzinfo=UTC)
+        return max(0.0, (at - self._clock.now()).total_seconds())

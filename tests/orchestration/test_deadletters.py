@@ -1,0 +1,279 @@
+"""Dead letters: looking, sending back, and noticing messages that died without us."""
+
+import json
+from typing import Any
+
+import pytest
+
+from orchestration import controller_jobs
+from orchestration.audit import Actor
+from orchestration.jobs import JobStatus
+from orchestration.letters import DeadLetter, Meaning, meaning
+from orchestration.messages import Delivery
+from orchestration.redrive import parse_redrive
+from tests.orchestration.crashing import Died, Fuse, Mortal
+from tests.orchestration.support import START, World, body_of, message, new_job, stored
+from tests.orchestration.test_reruns import audited, failed_job
+
+JOB = new_job().job_id
+ACTOR = Actor(tenant="local")
+REDRIVE_ALL = parse_redrive({"queue": "content-jobs", "all": True})
+
+
+def letter(delivery: Delivery, number: int = 1, reason: str = "MaxDeliveryCountExceeded") -> DeadLetter:
+    return DeadLetter(
+        sequence_number=number, delivery=delivery, reason=reason, description="5 attempts", enqueued_at=START
+    )
+
+
+def wake_up(job_id: str = JOB, dispatch: int = 1, number: int = 1, **parts: Any) -> DeadLetter:
+    return letter(message({"jobId": job_id}, message_id=f"{job_id}:{dispatch}"), number, **parts)
+
+
+def bury(world: World) -> list[DeadLetter]:
+    """Move what the broker gave up to the dead-letter queue."""
+    start = len(world.letters.letters)
+    letters = [letter(delivery, start + number + 1) for number, delivery in enumerate(world.dead)]
+    world.dead.clear()
+    world.letters.letters += letters
+    return letters
+
+
+async def redrive(world: World, **body: Any) -> Any:
+    data = json.dumps({"queue": "content-jobs", **body}).encode()
+    return await world.call(controller_jobs.redrive, "POST", body=data)
+
+
+# ---------------------------------------------------------------- the rule
+
+
+@pytest.mark.parametrize(
+    ("job", "dead", "expected"),
+    [
+        ({}, wake_up(), Meaning.FAILED),
+        ({}, wake_up(reason="TTLExpiredException"), Meaning.RUN_AGAIN),
+        ({"dispatch": 2}, wake_up(), Meaning.NOTHING),
+        ({"dispatch": 2}, wake_up(dispatch=2), Meaning.FAILED),
+        ({"status": JobStatus.PROCESSING, "lease_owner": "somebody"}, wake_up(), Meaning.NOTHING),
+        ({"status": JobStatus.COMPLETED}, wake_up(), Meaning.NOTHING),
+        ({}, letter(message({"type": "content_generation", "request": {}, "jobId": JOB})), Meaning.NOTHING),
+        ({}, letter(message(b"{")), Meaning.NOTHING),
+    ],
+)
+def test_only_the_message_that_carries_an_idle_job_means_something(
+    job: dict[str, Any], dead: DeadLetter, expected: Meaning
+) -> None:
+    assert meaning(dead, stored(new_job(**job))) is expected
+
+
+def test_the_dispatch_is_read_from_our_own_message_ids_only() -> None:
+    ids = {f"{JOB}:7": 7, f"{JOB}:7:later:ab": 7, "order-12": 1, f"{JOB}": 1, f"{JOB}:x": 1}
+    for message_id, dispatch in ids.items():
+        assert letter(message({"jobId": JOB}, message_id=message_id)).dispatch == dispatch
+
+
+# ---------------------------------------------------------------- looking
+
+
+async def test_letters_are_shown_queue_by_queue_and_page_by_page() -> None:
+    world = World()
+    for number, queue in enumerate(["content-jobs", "content-jobs-low", "content-jobs-high", "content-jobs"]):
+        delivery = message({"jobId": JOB}, message_id=f"{JOB}:{number}", queue=queue)
+        world.letters.letters.append(letter(delivery, number + 1))
+    seen, query = [], {"pageSize": "1"}
+    while True:
+        body = body_of(await world.call(controller_jobs.dead_letters, query=query))
+        seen += [(item["queue"], item["sequenceNumber"]) for item in body["value"]]
+        if "nextLink" not in body:
+            break
+        query = {"pageSize": "1", "cursor": body["nextLink"].split("cursor=")[1]}
+    assert seen == [
+        ("content-jobs-high", 3),
+        ("content-jobs", 1),
+        ("content-jobs", 4),
+        ("content-jobs-low", 2),
+    ]
+
+
+async def test_a_letter_shows_its_job_and_why_it_died_and_any_body() -> None:
+    world = World()
+    world.letters.letters += [wake_up(), letter(message(b"\xff\xfe", message_id="odd"), 2)]
+    first, second = body_of(await world.call(controller_jobs.dead_letters))["value"]
+    assert (first["jobId"], first["reason"]) == (JOB, "MaxDeliveryCountExceeded")
+    assert (second["jobId"], second["body"]) == (None, "//4=")
+
+
+@pytest.mark.parametrize(
+    ("query", "pointer"),
+    [
+        ({"queue": "content-callbacks"}, "/queue"),
+        ({"pageSize": "x"}, "/pageSize"),
+        ({"cursor": "QQ"}, "/cursor"),
+        ({"page": "2"}, "/page"),
+    ],
+)
+async def test_wrong_questions_are_named(query: dict[str, str], pointer: str) -> None:
+    reply = await World().call(controller_jobs.dead_letters, query=query)
+    assert (reply.status, [e["pointer"] for e in body_of(reply)["errors"]]) == (422, [pointer])
+
+
+# ---------------------------------------------------------------- redrive
+
+
+@pytest.mark.parametrize("choice", ["all", "jobIds", "sequenceNumbers"])
+async def test_redrive_sends_a_failed_job_back_and_removes_its_letter(choice: str) -> None:
+    world = World()
+    job = await failed_job(world)
+    (dead,) = bury(world)
+    asked = {"all": True, "jobIds": [job.job_id], "sequenceNumbers": [dead.sequence_number]}
+    reply = await redrive(world, **{choice: asked[choice]})
+    assert body_of(reply) == {"redriven": [job.job_id], "removed": 0, "purged": 0, "left": [], "more": False}
+    assert world.letters.letters == []
+    assert ("redrive", job.job_id) in audited(world)
+    await world.work()
+    assert (await world.job(job.job_id)).status is JobStatus.COMPLETED
+
+
+async def test_letters_that_were_not_asked_for_stay() -> None:
+    world = World()
+    await failed_job(world)
+    bury(world)
+    for asked in ({"jobIds": [JOB]}, {"sequenceNumbers": [77]}):
+        assert body_of(await redrive(world, **asked))["redriven"] == []
+    assert len(world.letters.letters) == 1
+
+
+async def test_the_letter_of_a_job_that_is_not_failed_any_more_is_only_removed() -> None:
+    world = World()
+    job = await failed_job(world)
+    bury(world)
+    await world.app.jobs.management.retry(ACTOR, job.job_id)
+    reply = body_of(await redrive(world, all=True))
+    assert (reply["redriven"], reply["removed"]) == ([], 1)
+    await world.work()
+    assert (await world.job(job.job_id)).retries == 1
+
+
+async def test_malformed_letters_stay_unless_they_are_to_be_purged() -> None:
+    world = World()
+    world.letters.letters += [
+        letter(message(b"not json"), 1),
+        letter(message({"type": "content_generation", "request": {}}, message_id="m-2"), 2),
+    ]
+    left = body_of(await redrive(world, all=True))
+    assert [item["sequenceNumber"] for item in left["left"]] == [1, 2]
+    assert body_of(await redrive(world, all=True, purgeMalformed=True))["purged"] == 2
+    assert world.letters.letters == []
+    assert [action for action, _ in audited(world)].count("purge") == 2
+
+
+async def test_a_producer_that_names_a_job_of_others_does_not_send_it_back() -> None:
+    world = World()
+    job = await failed_job(world)
+    foreign = {"type": "content_generation", "request": {}, "jobId": job.job_id}
+    world.letters.letters.append(letter(message(foreign, message_id="m-9"), 9))
+    assert [i["sequenceNumber"] for i in body_of(await redrive(world, all=True))["left"]] == [9]
+    assert (await world.job(job.job_id)).status is JobStatus.FAILED
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"all": True, "jobIds": [JOB]},
+        {"all": False},
+        {"jobIds": ["no id"]},
+        {"sequenceNumbers": []},
+        {"sequenceNumbers": list(range(1001))},
+        {"all": True, "queue": "content-callbacks"},
+        {"all": True, "force": True},
+    ],
+)
+async def test_a_redrive_that_does_not_hold_is_refused(body: dict[str, Any]) -> None:
+    assert (await redrive(World(), **body)).status == 422
+
+
+async def test_a_redrive_cut_off_anywhere_can_be_repeated() -> None:
+    for writes in range(40):
+        fuse = Fuse()
+        world = World()
+        world.app = world.instance("one", store=Mortal(world.store, fuse), queue=Mortal(world.queue, fuse))
+        job = await failed_job(world)
+        bury(world)
+        fuse.light(writes)
+        try:
+            await world.app.jobs.letters.redrive(ACTOR, REDRIVE_ALL)
+        except Died:
+            died = True
+            assert len(world.letters.letters) == 1, f"write {writes}"
+        else:
+            died = False
+        fuse.put_out()
+        await world.app.jobs.letters.redrive(ACTOR, REDRIVE_ALL)
+        world.clock.advance(61)
+        await world.app.sweeper.sweep()
+        await world.work()
+        ended = await world.job(job.job_id)
+        assert (ended.status, ended.retries) == (JobStatus.COMPLETED, 1), f"write {writes}"
+        assert world.letters.letters == []
+        assert world.store.active() == []
+        if not died:
+            return
+    pytest.fail("the redrive has more than 40 writes")
+
+
+# ---------------------------------------------------------------- reconciliation
+
+
+async def look(world: World) -> int:
+    """The look of a minute later; the very first one only takes the time."""
+    await world.app.jobs.letters.reconcile()
+    world.clock.advance(61)
+    return await world.app.jobs.letters.reconcile()
+
+
+async def test_a_job_whose_message_died_without_us_fails_and_can_be_redriven() -> None:
+    world = World()
+    job = (await world.submit()).job
+    dead = world.queue.take()
+    assert dead is not None
+    world.letters.letters.append(wake_up(job.job_id))
+    assert await look(world) == 1
+    failed = await world.job(job.job_id)
+    assert (failed.status, failed.dead_lettered) == (JobStatus.FAILED, True)
+    assert failed.error is not None
+    assert failed.error.code == "message_dead_lettered"
+    assert world.store.active() == []
+    assert len(world.letters.letters) == 1
+    assert body_of(await redrive(world, all=True))["redriven"] == [job.job_id]
+
+
+async def test_a_job_whose_message_expired_is_sent_again_and_its_letter_goes() -> None:
+    world = World()
+    job = (await world.submit()).job
+    world.queue.take()
+    world.letters.letters.append(wake_up(job.job_id, reason="TTLExpiredException"))
+    assert await look(world) == 1
+    assert world.letters.letters == []
+    await world.work()
+    assert (await world.job(job.job_id)).status is JobStatus.COMPLETED
+
+
+async def test_letters_are_looked_at_once_a_minute_and_from_the_beginning_once_an_hour() -> None:
+    world = World()
+    looks: list[int] = []
+    peek = world.letters.peek
+
+    async def watched(queue: str, *, after: int, limit: int) -> list[DeadLetter]:
+        if queue == "content-jobs":
+            looks.append(after)
+        return await peek(queue, after=after, limit=limit)
+
+    world.letters.peek = watched  # type: ignore[method-assign]
+    world.letters.letters.append(wake_up(number=40))
+    for _ in range(2 * 60):
+        await world.app.jobs.letters.reconcile()
+        world.clock.advance(31)
+    assert looks.count(0) == 2
+    assert set(looks) == {0, 40}
+    assert len(looks) in range(58, 62)
