@@ -19,7 +19,7 @@ from orchestration.ports import Commit
 from orchestration.retry import STORAGE_RETRY
 from tests.orchestration.support import FakeClock, new_job
 
-LIMIT = 5.0
+LIMIT = 30.0
 
 
 @dataclass
