@@ -9,10 +9,11 @@ the side of refusing, since a refused sentence is replaced by the quotation itse
 from __future__ import annotations
 
 import re
+from functools import cache
 from itertools import chain
 from typing import Final
 
-from layers.text.words import is_stop_word, stems, word_set, words
+from layers.text.words import is_stop_word, stem, stems, word_set, words
 from layers.top.support import EvidenceText
 
 _NEGATION: Final = re.compile(
@@ -41,8 +42,11 @@ _OPPOSITES: Final = (
     ("win", "lose"), ("easy", "hard"), ("legal", "illegal"), ("with", "without"), ("import", "export"), ("buy", "sell"),
 )  # fmt: skip
 _QUOTED: Final = re.compile(r"[\"“]([^\"”“]{3,})[\"”]")
+_SPOKEN: Final = re.compile(r"(?<!\w)[\"“'‘]([^\"”“]{12,}?)[\"”'’](?!\w)")
 _CAPITALISED: Final = re.compile(r"(?<=\s)[(\"“‘']*([A-Z][\w’'&.-]*\w)")
 _MOST_NEW: Final = 0.34
+_A_STATEMENT: Final = 3
+_MOSTLY: Final = 0.8
 
 
 def changes(text: str, quotes: str, evidence: EvidenceText) -> tuple[str, ...]:
@@ -54,15 +58,19 @@ def changes(text: str, quotes: str, evidence: EvidenceText) -> tuple[str, ...]:
         _subject(text, evidence),
         _names(text, evidence),
         _quotations(text, evidence),
+        _speech(text, quotes),
     )
     return tuple(chain.from_iterable(tests))
 
 
 def _polarity(text: str, quotes: str) -> list[str]:
-    said, given = _NEGATION.search(text) is not None, _NEGATION.search(quotes) is not None
+    """As many negations as the evidence has: one more turns a part of it round, whatever the rest says."""
+    said, given = len(_NEGATION.findall(text)), len(_NEGATION.findall(quotes))
     if said == given:
         return []
-    return ["says 'not' where the evidence does not" if said else "leaves out the 'not' of the evidence"]
+    return [
+        "says 'not' where the evidence does not" if said > given else "leaves out a 'not' of the evidence"
+    ]
 
 
 def _caution(text: str, quotes: str) -> list[str]:
@@ -76,18 +84,23 @@ def _caution(text: str, quotes: str) -> list[str]:
 def _direction(text: str, evidence: EvidenceText) -> list[str]:
     said = set(stems(text, keep_stop_words=True))
     given = set(stems(evidence.lower, keep_stop_words=True))
-    for pair in _OPPOSITES:
-        for one, other in (pair, pair[::-1]):
-            mine, theirs = stems(one, keep_stop_words=True)[0], stems(other, keep_stop_words=True)[0]
-            if mine in said and mine not in given and theirs in given and theirs not in said:
-                return [f"says {one!r} where the evidence says {other!r}"]
+    for mine, theirs in _opposite_stems():
+        if mine in said and mine not in given and theirs in given and theirs not in said:
+            return [f"says {mine!r} where the evidence says {theirs!r}"]
     return []
+
+
+@cache
+def _opposite_stems() -> tuple[tuple[str, str], ...]:
+    """Both directions of every pair."""
+    pairs = [(stem(one), stem(other)) for one, other in _OPPOSITES]
+    return tuple(dict.fromkeys((*pairs, *((other, one) for one, other in pairs))))
 
 
 def _subject(text: str, evidence: EvidenceText) -> list[str]:
     """What the claim is about must stand in the evidence, and most of what it says about it too."""
     content = stems(text)
-    new = [stem for stem in content if stem not in evidence.stems]
+    new = [part for part in content if part not in evidence.stems]
     if content and content[0] not in evidence.stems:
         return ["is about something that the evidence does not name"]
     return ["says more than the evidence"] if len(new) > _MOST_NEW * len(content) else []
@@ -96,7 +109,7 @@ def _subject(text: str, evidence: EvidenceText) -> list[str]:
 def _names(text: str, evidence: EvidenceText) -> list[str]:
     for found in _CAPITALISED.finditer(text):
         name = found[1]
-        known = all(stem in evidence.stems for stem in stems(name))
+        known = all(part in evidence.stems for part in stems(name))
         if not known and not is_stop_word(name.lower()) and name.lower() not in evidence.lower:
             return [f"names {name!r}, which the evidence does not"]
     return []
@@ -106,4 +119,18 @@ def _quotations(text: str, evidence: EvidenceText) -> list[str]:
     for found in _QUOTED.finditer(text):
         if " ".join(found[1].lower().split()).strip(" .,") not in evidence.lower:
             return ["puts words between quotation marks that the evidence does not have"]
+    return []
+
+
+def _speech(text: str, quotes: str) -> list[str]:
+    """What the evidence only repeats between quotation marks is somebody's word, no fact of its own."""
+    said = set(stems(text))
+    for found in _SPOKEN.finditer(quotes):
+        spoken = set(stems(found[1]))
+        if (
+            len(spoken) >= _A_STATEMENT
+            and len(said & spoken) >= _MOSTLY * len(said)
+            and not _QUOTED.search(text)
+        ):
+            return ["states as a fact what the evidence only quotes"]
     return []
