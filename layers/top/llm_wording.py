@@ -21,9 +21,8 @@ _NEGATION: Final = re.compile(
     re.IGNORECASE,
 )
 _CAUTION: Final = re.compile(
-    r"\b(?:may|might|could|possibly|perhaps|probably|likely|suggests?|suggested|appears?|appeared|seems?|seemed|estimated?|estimates?|expected|"
-    r"claims?|claimed|alleged(?:ly)?|reported(?:ly)?|according|believed?|believes|often|sometimes|usually|typically|generally|about|around|"
-    r"nearly|almost|up\sto|at\sleast|at\smost|more\sthan|less\sthan|over|under|some|many|most|if|unless)\b",
+    r"\b(?:may|might|could|can|possibly|perhaps|probably|likely|suggest\w*|appear\w*|seem\w*|estimate[sd]?|expect\w*|claim\w*|alleged\w*|"
+    r"report(?:s|ed|edly)|according\sto|believe[sd]?|tends?|often|sometimes|usually|typically|generally|if|unless|whether)\b",
     re.IGNORECASE,
 )
 _WEIGHTY: Final = word_set(
@@ -31,15 +30,24 @@ _WEIGHTY: Final = word_set(
     "alleged allegedly reportedly claim claims claimed expected if unless"
 )
 _OPPOSITES: Final = (
-    ("increase", "decrease"), ("increase", "reduce"), ("increase", "lower"), ("increase", "cut"), ("rise", "fall"),
-    ("raise", "lower"), ("raise", "reduce"), ("raise", "cut"), ("grow", "shrink"), ("gain", "lose"), ("higher", "lower"),
-    ("high", "low"), ("more", "less"), ("more", "fewer"), ("most", "least"), ("best", "worst"), ("better", "worse"),
-    ("before", "after"), ("above", "below"), ("up", "down"), ("over", "under"), ("maximum", "minimum"), ("safe", "unsafe"),
-    ("safe", "dangerous"), ("cheap", "expensive"), ("faster", "slower"), ("fast", "slow"), ("early", "late"), ("long", "short"),
-    ("large", "small"), ("larger", "smaller"), ("hot", "cold"), ("warm", "cool"), ("open", "close"), ("accept", "reject"),
-    ("allow", "forbid"), ("allow", "prevent"), ("cause", "prevent"), ("support", "oppose"), ("always", "never"),
-    ("success", "failure"), ("succeed", "fail"), ("strong", "weak"), ("positive", "negative"), ("first", "last"),
-    ("win", "lose"), ("easy", "hard"), ("legal", "illegal"), ("with", "without"), ("import", "export"), ("buy", "sell"),
+    ("increase rise rose risen raise grow grew grown gain climb higher up expand surge double improve",
+     "decrease fall fell fallen reduce lower drop decline shrink shrank shrunk cut lose lost down halve worsen"),
+    ("more most majority", "less least fewer fewest minority"),
+    ("best better", "worst worse"),
+    ("before earlier early", "after later late"),
+    ("above over exceed", "below under"),
+    ("high large larger big long strong maximum", "low small smaller little short weak minimum"),
+    ("safe harmless", "unsafe dangerous harmful risky"),
+    ("cheap cheaper", "expensive costly"),
+    ("fast faster quick quicker", "slow slower"),
+    ("hot warm warmer", "cold cool cooler"),
+    ("allow permit legal accept approve support", "forbid ban prevent prohibit illegal reject oppose"),
+    ("cause", "prevent"),
+    ("always", "never"),
+    ("succeed success successful win won", "fail failure failed lose lost"),
+    ("positive benefit advantage", "negative harm disadvantage"),
+    ("first", "last"), ("easy", "hard difficult"), ("with", "without"), ("import", "export"),
+    ("buy bought", "sell sold"), ("true", "false"), ("open", "close"), ("all", "none"),
 )  # fmt: skip
 _QUOTED: Final = re.compile(r"[\"“]([^\"”“]{3,})[\"”]")
 _SPOKEN: Final = re.compile(r"(?<!\w)[\"“'‘]([^\"”“]{12,}?)[\"”'’](?!\w)")
@@ -82,19 +90,21 @@ def _caution(text: str, quotes: str) -> list[str]:
 
 
 def _direction(text: str, evidence: EvidenceText) -> list[str]:
+    """A word of one side where the evidence has only the other side's."""
     said = set(stems(text, keep_stop_words=True))
     given = set(stems(evidence.lower, keep_stop_words=True))
     for mine, theirs in _opposite_stems():
-        if mine in said and mine not in given and theirs in given and theirs not in said:
-            return [f"says {mine!r} where the evidence says {theirs!r}"]
+        if said & mine and not said & theirs and given & theirs and not given & mine:
+            one, other = min(said & mine), min(given & theirs)
+            return [f"says {one!r} where the evidence says {other!r}"]
     return []
 
 
 @cache
-def _opposite_stems() -> tuple[tuple[str, str], ...]:
+def _opposite_stems() -> tuple[tuple[frozenset[str], frozenset[str]], ...]:
     """Both directions of every pair."""
-    pairs = [(stem(one), stem(other)) for one, other in _OPPOSITES]
-    return tuple(dict.fromkeys((*pairs, *((other, one) for one, other in pairs))))
+    sides = [tuple(frozenset(map(stem, side.split())) for side in pair) for pair in _OPPOSITES]
+    return tuple((one, other) for first, second in sides for one, other in ((first, second), (second, first)))
 
 
 def _subject(text: str, evidence: EvidenceText) -> list[str]:

@@ -18,6 +18,14 @@ from orchestration.adapters.llm_auth import key_headers
 from orchestration.workflows import PREDEFINED, in_order
 
 TODAY = date(2026, 11, 22)
+TWISTED = (
+    "is not a device",
+    "cannot help",
+    "It is not true",
+    "oil boiler rise",
+    "raises emissions",
+    "are louder",
+)
 LINK = re.compile(r"https?:|www\.|\]\(|<a\b|\.(?:com|example|net|org)\b")
 
 _PUMPS = """# Heat pumps
@@ -153,6 +161,7 @@ def assert_lawful(context):
     for sentence in article.all_sentences():
         assert not LINK.search(sentence.text), sentence.text
         assert "beats every rival" not in sentence.text or "repeat the words" in sentence.text
+        assert not any(twist in sentence.text for twist in TWISTED), sentence.text
         assert "Zephyr Pumps is the best" not in sentence.text or "must state" in sentence.text
     unsupported = [
         claim.text
