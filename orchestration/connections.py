@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from layers.contract import LanguageModel, ResearchProvider, Tools
 from orchestration.adapters.clock import SystemClock
+from orchestration.callbacks import CallbackSender
 from orchestration.errors import ConfigurationError
 from orchestration.letters import DeadLetterBox
 from orchestration.ports import Clock, JobStore, MessageQueue, RealtimePublisher
@@ -18,6 +19,7 @@ from orchestration.settings import Settings
 if TYPE_CHECKING:
     from azure.servicebus.aio import ServiceBusClient
 
+    from orchestration.adapters.callback_http import HttpCallbackSender
     from orchestration.adapters.tables import TableJobStore
     from orchestration.adapters.webpubsub import WebPubSubPublisher
 
@@ -35,6 +37,7 @@ class Outside:
     queue: MessageQueue
     publisher: RealtimePublisher
     letters: DeadLetterBox
+    sender: CallbackSender
     clock: Clock
     close: Callable[[], Awaitable[None]]
 
@@ -53,22 +56,31 @@ async def connect(settings: Settings) -> Outside:
     service_bus = _service_bus(settings, credential)
     queue, letters = ServiceBusQueue(service_bus), ServiceBusDeadLetters(service_bus)
     publisher = _web_pubsub(settings, credential)
+    clock = SystemClock()
+    sender = _callback_sender(settings, clock)
 
     async def close() -> None:
         await queue.close()
         await letters.close()
+        await sender.close()
         await publisher.close()
         await store.close()
         await credential.close()
 
     return Outside(
-        store=store, queue=queue, publisher=publisher, letters=letters, clock=SystemClock(), close=close
+        store=store,
+        queue=queue,
+        publisher=publisher,
+        letters=letters,
+        sender=sender,
+        clock=clock,
+        close=close,
     )
 
 
 def _import_sdks() -> None:
     """In a thread: together they take most of a second, in which the loop has other work."""
-    for module in ("table_batch", "tables", "servicebus", "deadletters", "webpubsub"):
+    for module in ("table_batch", "tables", "servicebus", "deadletters", "webpubsub", "callback_http"):
         import_module(f"orchestration.adapters.{module}")
 
 
@@ -96,6 +108,7 @@ class _Credential:
 def _tables(settings: Settings, credential: _Credential) -> TableJobStore:
     import aiohttp
     from azure.core.credentials import AzureNamedKeyCredential
+    from azure.core.pipeline.transport import AioHttpTransport
     from azure.data.tables.aio import TableServiceClient
 
     from orchestration.adapters.table_auth import (
@@ -108,22 +121,28 @@ def _tables(settings: Settings, credential: _Credential) -> TableJobStore:
     from orchestration.adapters.table_batch import BatchWriter
     from orchestration.adapters.tables import TableJobStore
 
+    if not settings.tables_connection and not settings.storage_table_uri:
+        raise ConfigurationError(
+            "set CONTENT_STORAGE_CONNECTION_STRING, or CONTENT_STORAGE__tableServiceUri for a managed identity"
+        )
+    # One session for the client and the batch writer, so that MAX_CONNECTIONS bounds both. It reads no proxy
+    # settings: with those aiohttp looks for a .netrc in a thread, twice a request, a fifth of the app's CPU.
+    session = aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=MAX_CONNECTIONS), cookie_jar=aiohttp.DummyCookieJar()
+    )
+    transport = AioHttpTransport(session=session, session_owner=False)
     auth: TableAuth
     if settings.tables_connection:
         account = TableAccount.from_connection_string(settings.tables_connection)
         key = AzureNamedKeyCredential(account.name, account.key or "")
-        service = TableServiceClient(account.endpoint, credential=key)
+        service = TableServiceClient(account.endpoint, credential=key, transport=transport)
         auth = SharedKeyAuth(account=account)
-    elif settings.storage_table_uri:
-        name = settings.storage_table_uri.split("//", 1)[-1].split(".", 1)[0]
-        account = TableAccount(endpoint=settings.storage_table_uri.rstrip("/"), name=name)
-        service = TableServiceClient(account.endpoint, credential=credential.get())
-        auth = IdentityAuth(token=lambda: credential.token(IDENTITY_SCOPE))
     else:
-        raise ConfigurationError(
-            "set CONTENT_STORAGE_CONNECTION_STRING, or CONTENT_STORAGE__tableServiceUri for a managed identity"
-        )
-    session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=MAX_CONNECTIONS))
+        uri = settings.storage_table_uri or ""
+        name = uri.split("//", 1)[-1].split(".", 1)[0]
+        account = TableAccount(endpoint=uri.rstrip("/"), name=name)
+        service = TableServiceClient(account.endpoint, credential=credential.get(), transport=transport)
+        auth = IdentityAuth(token=lambda: credential.token(IDENTITY_SCOPE))
 
     def batches(table: str) -> BatchWriter:
         return BatchWriter(session=session, endpoint=account.endpoint, table=table, auth=auth)
@@ -147,11 +166,13 @@ def _service_bus(settings: Settings, credential: _Credential) -> Callable[[], Se
 
 
 def _web_pubsub(settings: Settings, credential: _Credential) -> WebPubSubPublisher:
+    from azure.core.pipeline.transport import AioHttpTransport
     from azure.messaging.webpubsubservice.aio import WebPubSubServiceClient
 
     from orchestration.adapters.webpubsub import WebPubSubPublisher
 
-    options: dict[str, Any] = {"retry_total": 1, "retry_backoff_factor": 0.1}
+    transport = AioHttpTransport(use_env_settings=False)  # see _tables: a proxy look-up for each message
+    options: dict[str, Any] = {"retry_total": 1, "retry_backoff_factor": 0.1, "transport": transport}
     hub = settings.web_pubsub_hub
     if settings.web_pubsub_connection:
         text = settings.web_pubsub_connection.get_secret_value()
@@ -162,6 +183,14 @@ def _web_pubsub(settings: Settings, credential: _Credential) -> WebPubSubPublish
     raise ConfigurationError(
         "set WEB_PUBSUB_CONNECTION_STRING, or WEB_PUBSUB__endpoint for a managed identity"
     )
+
+
+def _callback_sender(settings: Settings, clock: Clock) -> HttpCallbackSender:
+    from orchestration.adapters.callback_http import LIMITS, HttpCallbackSender
+    from orchestration.adapters.guarded_http import GuardedClient
+
+    client = GuardedClient(user_agent=USER_AGENT, limits=LIMITS, loopback=settings.callback_hosts)
+    return HttpCallbackSender(client, clock)
 
 
 def research_tools(settings: Settings) -> Callable[[], Tools]:

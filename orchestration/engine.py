@@ -292,7 +292,7 @@ class WorkflowEngineService:
 
     def _completed_if_through(self, job: Job) -> Job:
         """The last step's commit also completes the job: one write, no state between the two."""
-        if any(s.status is StepStatus.PENDING for s in job.steps):
+        if any(s.status not in (StepStatus.COMPLETED, StepStatus.SKIPPED) for s in job.steps):
             return job
         now = self._clock.now()
         return job.move(JobStatus.COMPLETED, now, completed_at=stamp(now), lease_owner=None, error=None)

@@ -13,7 +13,7 @@ from typing import Final
 from layers.bottom.artifacts import KeywordPlan, PassageIndex, SourceSet
 from layers.contract import ContentBrief, ContentType
 from layers.middle.artifacts import Outline, QueryPlan, SectionForm, SectionPlan
-from layers.top.answering import choose_answer
+from layers.top.answering import Asked, choose_answer
 from layers.top.artifacts import Article, FaqEntry, Section
 from layers.top.candidates import Candidate, CandidatePool
 from layers.top.drafting import Line, Numbering, editorial, quoted_lines, with_join
@@ -24,6 +24,7 @@ from layers.top.headings import meta_description, slug
 from layers.top.length_warnings import length_warnings
 from layers.top.ordering import reading_order
 from layers.top.selection import Ledger, Question, ask, relevance, select
+from layers.top.subject import Subject
 from layers.top.voice import (
     Cue,
     call_to_action,
@@ -79,7 +80,8 @@ class EmbeddedWriter:
         self._material = material
         self._brief = material.brief
         self._outline = material.outline
-        self._pool = CandidatePool(material.sources, material.index)
+        self._pool = CandidatePool(material.sources, material.index, material.brief.topic)
+        self._subject = Subject(material.brief.topic, [source.text for source in material.sources.sources])
         self._ledger = Ledger(self._pool)
         self._taste = taste_of(material.brief)
 
@@ -101,7 +103,8 @@ class EmbeddedWriter:
         question = self._ask(
             outline.answer_question, self._brief.topic, passages=outline.answer_passages, floor=_ANSWER_FLOOR
         )
-        return choose_answer(self._pool, question, self._pool.candidates, self._ledger, outline.answer_words)
+        asked = Asked(question=question, subject=self._subject, advice=outline.template == "how_to")
+        return choose_answer(self._pool, asked, self._ledger, outline.answer_words)
 
     def _part(self, plan: SectionPlan) -> _Part:
         question = self._ask(plan.question, plan.heading, passages=plan.passages)
