@@ -14,6 +14,7 @@ from itertools import chain
 from typing import Final
 
 from layers.text.words import is_stop_word, stem, stems, word_set, words
+from layers.top.llm_figures import swapped_figures
 from layers.top.support import EvidenceText
 
 _NEGATION: Final = re.compile(
@@ -64,6 +65,7 @@ def changes(text: str, quotes: str, evidence: EvidenceText) -> tuple[str, ...]:
         _caution(text, quotes),
         _direction(text, evidence),
         _subject(text, evidence),
+        _figures(text, quotes),
         _names(text, evidence),
         _quotations(text, evidence),
         _speech(text, quotes),
@@ -114,6 +116,11 @@ def _subject(text: str, evidence: EvidenceText) -> list[str]:
     if content and content[0] not in evidence.stems:
         return ["is about something that the evidence does not name"]
     return ["says more than the evidence"] if len(new) > _MOST_NEW * len(content) else []
+
+
+def _figures(text: str, quotes: str) -> list[str]:
+    swapped = swapped_figures(text, quotes)
+    return [f"exchanges the figures {swapped[0]} and {swapped[1]}"] if swapped else []
 
 
 def _names(text: str, evidence: EvidenceText) -> list[str]:

@@ -212,6 +212,8 @@ QUOTES = {
     "E1": "The vaccine may reduce severe cases by 40 percent in adults over 60, according to the Delta Institute.",
     "E2": "The report does not recommend the drug for children.",
     "E3": "Sales staff tell customers that 'the new pump never needs any maintenance at all'.",
+    "E5": "The system achieved a sensitivity of 87.2 percent and a specificity of 90.7 percent in 900 participants.",
+    "E6": "The share of homes with a heat pump rose from 12 percent to 31 percent in ten years.",
     "E4": "Prices of solar panels fell sharply between 2010 and 2020.",
 }
 
@@ -247,6 +249,8 @@ def defects(text, *evidence, kind="claim"):
         ("The report does recommend the drug for children in all cases.", "E2", "changed_meaning"),
         ("The new pump never needs any maintenance at all.", "E3", "changed_meaning"),
         ("Prices of solar panels rose sharply between 2010 and 2020.", "E4", "changed_meaning"),
+        ("The system achieved a sensitivity of 90.7 percent and a specificity of 87.2 percent in 900 participants.", "E5", "changed_meaning"),
+        ("The share of homes with a heat pump rose from 31 percent to 12 percent in ten years.", "E6", "changed_meaning"),
         ("Wind turbines fell sharply in prices between 2010 and 2020.", "E4", "changed_meaning"),
         ("Prices of solar panels fell sharply between 2010 and 2020.", "E9", "unknown_evidence"),
         ("Prices of [solar panels](https://x.example) fell sharply between 2010 and 2020.", "E4", "link"),
@@ -266,6 +270,8 @@ def test_a_claim_that_changes_its_evidence_is_found_out(text, evidence, code):
             "E1",
         ),
         ("The report does not recommend the drug for children.", "E2"),
+        ("In 900 participants, the system achieved a specificity of 90.7% and a sensitivity of 87.2%.", "E5"),
+        ("In ten years, the share of homes with a heat pump rose from 12% to 31%.", "E6"),
         ("Between 2010 and 2020, prices of solar panels fell sharply.", "E4"),
     ],
 )
