@@ -421,3 +421,30 @@ async def test_a_new_step_progress_is_reported_as_the_step_says_it() -> None:
     assert ("do_join", 0.5, "half way") in bench.progress
     assert job.step("do_join").duration_ms == 1500
     assert START + timedelta(seconds=1.5) == bench.clock.now()
+
+
+async def test_a_step_sees_how_long_it_may_run_the_shorter_of_its_own_limit_and_the_jobs() -> None:
+    seen: dict[str, float] = {}
+
+    def note(service: str) -> Behaviour:
+        async def run(context: StepContext) -> None:
+            seen[service] = context.seconds_left()
+
+        return run
+
+    bench = Bench(workflow=with_step("do_left", timeout=20.0), timeout=60.0)
+    bench.steps.behaviours = {"left": note("left"), "right": note("right")}
+    await bench.run()
+
+    assert {"left": 20.0, "right": 60.0} == seen
+
+
+async def test_what_models_used_is_added_up_over_the_steps() -> None:
+    bench = Bench()
+    bench.steps.changes = {
+        "left": {"tokens_in": 100, "tokens_out": 10, "cost": 0.25},
+        "right": {"tokens_in": 1, "tokens_out": 2, "cost": 0.5},
+    }
+    job = await bench.run()
+
+    assert (101, 12, 0.75) == (job.tokens_in, job.tokens_out, job.cost)
