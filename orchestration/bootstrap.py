@@ -80,6 +80,7 @@ def wire(
         epilogue=epilogue,
         sender=outside.sender,
         workflows=workflows,
+        has_llm=settings.has_llm,
     )
     runner = AttemptRunner(
         store=outside.store,
@@ -91,14 +92,6 @@ def wire(
         settings=settings,
         tools=tools,
         owner=owner_name(settings.instance_id),
-    )
-    sweeper = RecoverySweeper(
-        store=outside.store,
-        queue=outside.queue,
-        epilogue=epilogue,
-        clock=clock,
-        instance_id=settings.instance_id,
-        is_alive=is_alive,
     )
     jobs = wire_jobs(
         store=outside.store,
@@ -126,12 +119,23 @@ def wire(
         service=service,
         controller=controller,
         processor=ContentJobProcessor(runner=runner, service=service),
-        sweeper=sweeper,
+        sweeper=_sweeper(settings, outside, epilogue),
         jobs=jobs,
         callbacks=callbacks,
         dispatcher=dispatcher,
         realtime=realtime,
         outside=outside,
+    )
+
+
+def _sweeper(settings: Settings, outside: Outside, epilogue: Epilogue) -> RecoverySweeper:
+    return RecoverySweeper(
+        store=outside.store,
+        queue=outside.queue,
+        epilogue=epilogue,
+        clock=outside.clock,
+        instance_id=settings.instance_id,
+        is_alive=is_alive,
     )
 
 

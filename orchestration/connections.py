@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from layers.contract import ResearchProvider, Tools
+from layers.contract import LanguageModel, ResearchProvider, Tools
 from orchestration.adapters.clock import SystemClock
 from orchestration.callbacks import CallbackSender
 from orchestration.errors import ConfigurationError
@@ -108,6 +108,7 @@ class _Credential:
 def _tables(settings: Settings, credential: _Credential) -> TableJobStore:
     import aiohttp
     from azure.core.credentials import AzureNamedKeyCredential
+    from azure.core.pipeline.transport import AioHttpTransport
     from azure.data.tables.aio import TableServiceClient
 
     from orchestration.adapters.table_auth import (
@@ -120,22 +121,28 @@ def _tables(settings: Settings, credential: _Credential) -> TableJobStore:
     from orchestration.adapters.table_batch import BatchWriter
     from orchestration.adapters.tables import TableJobStore
 
+    if not settings.tables_connection and not settings.storage_table_uri:
+        raise ConfigurationError(
+            "set CONTENT_STORAGE_CONNECTION_STRING, or CONTENT_STORAGE__tableServiceUri for a managed identity"
+        )
+    # One session for the client and the batch writer, so that MAX_CONNECTIONS bounds both. It reads no proxy
+    # settings: with those aiohttp looks for a .netrc in a thread, twice a request, a fifth of the app's CPU.
+    session = aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=MAX_CONNECTIONS), cookie_jar=aiohttp.DummyCookieJar()
+    )
+    transport = AioHttpTransport(session=session, session_owner=False)
     auth: TableAuth
     if settings.tables_connection:
         account = TableAccount.from_connection_string(settings.tables_connection)
         key = AzureNamedKeyCredential(account.name, account.key or "")
-        service = TableServiceClient(account.endpoint, credential=key)
+        service = TableServiceClient(account.endpoint, credential=key, transport=transport)
         auth = SharedKeyAuth(account=account)
-    elif settings.storage_table_uri:
-        name = settings.storage_table_uri.split("//", 1)[-1].split(".", 1)[0]
-        account = TableAccount(endpoint=settings.storage_table_uri.rstrip("/"), name=name)
-        service = TableServiceClient(account.endpoint, credential=credential.get())
-        auth = IdentityAuth(token=lambda: credential.token(IDENTITY_SCOPE))
     else:
-        raise ConfigurationError(
-            "set CONTENT_STORAGE_CONNECTION_STRING, or CONTENT_STORAGE__tableServiceUri for a managed identity"
-        )
-    session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=MAX_CONNECTIONS))
+        uri = settings.storage_table_uri or ""
+        name = uri.split("//", 1)[-1].split(".", 1)[0]
+        account = TableAccount(endpoint=uri.rstrip("/"), name=name)
+        service = TableServiceClient(account.endpoint, credential=credential.get(), transport=transport)
+        auth = IdentityAuth(token=lambda: credential.token(IDENTITY_SCOPE))
 
     def batches(table: str) -> BatchWriter:
         return BatchWriter(session=session, endpoint=account.endpoint, table=table, auth=auth)
@@ -159,11 +166,13 @@ def _service_bus(settings: Settings, credential: _Credential) -> Callable[[], Se
 
 
 def _web_pubsub(settings: Settings, credential: _Credential) -> WebPubSubPublisher:
+    from azure.core.pipeline.transport import AioHttpTransport
     from azure.messaging.webpubsubservice.aio import WebPubSubServiceClient
 
     from orchestration.adapters.webpubsub import WebPubSubPublisher
 
-    options: dict[str, Any] = {"retry_total": 1, "retry_backoff_factor": 0.1}
+    transport = AioHttpTransport(use_env_settings=False)  # see _tables: a proxy look-up for each message
+    options: dict[str, Any] = {"retry_total": 1, "retry_backoff_factor": 0.1, "transport": transport}
     hub = settings.web_pubsub_hub
     if settings.web_pubsub_connection:
         text = settings.web_pubsub_connection.get_secret_value()
@@ -213,4 +222,28 @@ def _make_tools(settings: Settings) -> Tools:
         library=FileLibrary(folder) if folder and "library" in settings.providers else None,
         providers=tuple(makers[name]() for name in settings.providers if name in makers),
         pages=WebPages(client, agent=PRODUCT),
+        llm=_language_model(settings) if settings.has_llm else None,
     )
+
+
+def _language_model(settings: Settings) -> LanguageModel:
+    """The configured model: by key, else on Azure's endpoints by managed identity, else without authorisation."""
+    from orchestration.adapters.llm import ChatEndpoint, ChatTarget
+    from orchestration.adapters.llm_auth import IDENTITY_SCOPE, identity_headers, key_headers
+    from orchestration.adapters.llm_wire import is_azure
+
+    endpoint = settings.llm_endpoint or ""
+    if settings.llm_api_key is None and is_azure(endpoint):
+        credential = _Credential()
+        headers = identity_headers(lambda: credential.token(IDENTITY_SCOPE))
+    else:
+        key = settings.llm_api_key.get_secret_value() if settings.llm_api_key else None
+        headers = key_headers(endpoint, key)
+    target = ChatTarget(
+        endpoint=endpoint,
+        model=settings.llm_model or "",
+        seconds=settings.llm_timeout_seconds,
+        price_in=settings.llm_price_input,
+        price_out=settings.llm_price_output,
+    )
+    return ChatEndpoint(target, headers=headers, clock=SystemClock())

@@ -196,6 +196,7 @@ class GenerateRequest(_Model):
             author=GivenAuthor(**self.author.model_dump()) if self.author else None,
             platforms=self.platforms,
             language=self.language,
+            budget_tokens=self.budget_tokens,
             today=today,
         )
 

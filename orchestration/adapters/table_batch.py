@@ -11,6 +11,7 @@ of multipart/mixed, each part an HTTP request.
 from __future__ import annotations
 
 import base64
+import io
 import json
 import re
 import secrets
@@ -27,6 +28,8 @@ from orchestration.jobs import RowValue
 
 REQUEST_TIMEOUT = 15.0
 MAX_OPERATIONS = 100
+_AT_ONCE = 1024 * 1024
+"""Bytes from which on a body goes out in pieces: one write of it would hold up the event loop."""
 
 _STATUS = re.compile(rb"HTTP/1\.1 (\d{3})")
 _ETAG = re.compile(rb"^etag:\s*(.+?)\s*$", re.IGNORECASE | re.MULTILINE)
@@ -110,8 +113,9 @@ class BatchWriter:
             **await self.auth.headers("POST", url, content_type),
         }
         timeout = aiohttp.ClientTimeout(total=REQUEST_TIMEOUT)
+        data = body if len(body) < _AT_ONCE else io.BytesIO(body)
         try:
-            async with self.session.post(url, data=body, headers=headers, timeout=timeout) as response:
+            async with self.session.post(url, data=data, headers=headers, timeout=timeout) as response:
                 return response.status, await response.read()
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise StorageUnavailable(f"tables do not answer: {type(error).__name__}") from error
