@@ -5,12 +5,16 @@ from __future__ import annotations
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
 from azure.servicebus import ServiceBusMessage
 from azure.servicebus.aio import ServiceBusClient
 
+from localcloud.servicebus.access import AccessKey
+from localcloud.servicebus.broker import Broker, BrokerSettings
+from localcloud.servicebus.config import load
 from orchestration.adapters.deadletters import ServiceBusDeadLetters
 from orchestration.adapters.memory_deadletters import MemoryDeadLetters
 from orchestration.errors import QueueUnavailable
@@ -18,8 +22,8 @@ from orchestration.letters import DeadLetter, DeadLetterBox
 from orchestration.messages import Delivery
 from tests.stack.conftest import until
 
-QUEUE = "content-callbacks"
-"""No runner of these tests takes messages from it."""
+QUEUE = "content-jobs"
+QUEUES = Path(__file__).parents[2] / "localcloud" / "servicebus" / "queues.json"
 
 
 @dataclass
@@ -30,7 +34,7 @@ class Bench:
     bury: Any
 
 
-@pytest.fixture(params=["memory", pytest.param("broker", marks=pytest.mark.stack)])
+@pytest.fixture(params=["memory", "broker"])
 async def bench(request: pytest.FixtureRequest) -> AsyncIterator[Bench]:
     if request.param == "memory":
         memory = MemoryDeadLetters()
@@ -46,24 +50,28 @@ async def bench(request: pytest.FixtureRequest) -> AsyncIterator[Bench]:
 
         yield Bench(box=memory, bury=remember)
         return
-    text = request.getfixturevalue("stack").endpoints["serviceBus"]
+    key = AccessKey(name="RootManageSharedAccessKey", secret="local-secret")
+    async with Broker(BrokerSettings(queues=load(QUEUES), key=key)) as broker:
+        text = broker.connection_string
 
-    async def bury(bodies: list[str]) -> None:
-        async with ServiceBusClient.from_connection_string(text) as client:
-            async with client.get_queue_sender(QUEUE) as sender:
-                await sender.send_messages(
-                    [ServiceBusMessage(body, message_id=uuid.uuid4().hex) for body in bodies]
-                )
-            async with client.get_queue_receiver(QUEUE) as receiver:
-                buried = 0
-                while buried < len(bodies):
-                    for message in await receiver.receive_messages(len(bodies), max_wait_time=5):
-                        await receiver.dead_letter_message(message, reason="tested", error_description="why")
-                        buried += 1
+        async def bury(bodies: list[str]) -> None:
+            async with ServiceBusClient.from_connection_string(text) as client:
+                async with client.get_queue_sender(QUEUE) as sender:
+                    await sender.send_messages(
+                        [ServiceBusMessage(body, message_id=uuid.uuid4().hex) for body in bodies]
+                    )
+                async with client.get_queue_receiver(QUEUE) as receiver:
+                    buried = 0
+                    while buried < len(bodies):
+                        for message in await receiver.receive_messages(len(bodies), max_wait_time=5):
+                            await receiver.dead_letter_message(
+                                message, reason="tested", error_description="why"
+                            )
+                            buried += 1
 
-    box = ServiceBusDeadLetters(lambda: ServiceBusClient.from_connection_string(text))
-    yield Bench(box=box, bury=bury)
-    await box.close()
+        box = ServiceBusDeadLetters(lambda: ServiceBusClient.from_connection_string(text))
+        yield Bench(box=box, bury=bury)
+        await box.close()
 
 
 @dataclass
