@@ -113,6 +113,8 @@ class CallbackService:
 
         Deliveries look at the job themselves, so that nothing depends on this but what is shown meanwhile.
         """
+        if job.callback_url is None:
+            return 0
         cancelled = 0
         for callback, _ in await self.deliveries(job):
             if callback.pending and callback.outdated(job):
