@@ -71,28 +71,9 @@ def wire(
     epilogue = Epilogue(store=outside.store, realtime=realtime, callbacks=dispatcher)
     callbacks = _callbacks(settings, outside)
     workflows = _workflows(outside, catalog)
-    service = OrchestrationService(
-        outside.store,
-        outside.queue,
-        realtime,
-        clock,
-        settings,
-        epilogue=epilogue,
-        sender=outside.sender,
-        workflows=workflows,
-        has_llm=settings.has_llm,
-    )
-    runner = AttemptRunner(
-        store=outside.store,
-        queue=outside.queue,
-        realtime=realtime,
-        engine=WorkflowEngineService(outside.store, clock, catalog=catalog, artifacts=artifacts),
-        epilogue=epilogue,
-        clock=clock,
-        settings=settings,
-        tools=tools,
-        owner=owner_name(settings.instance_id),
-    )
+    service = _service(settings, outside, realtime=realtime, epilogue=epilogue, workflows=workflows)
+    engine = WorkflowEngineService(outside.store, clock, catalog=catalog, artifacts=artifacts)
+    runner = _runner(settings, outside, realtime=realtime, epilogue=epilogue, engine=engine, tools=tools)
     jobs = wire_jobs(
         store=outside.store,
         box=outside.letters,
@@ -103,22 +84,21 @@ def wire(
         clock=clock,
         settings=settings,
     )
-    controller = ContentArchitectController(
-        service=service,
-        store=outside.store,
-        realtime=realtime,
-        health=HealthService({"storage": lambda: outside.store.read_job("health")}, clock),
-        management=jobs.management,
-        letters=jobs.letters,
-        callbacks=callbacks,
-        workflows=workflows,
-        clock=clock,
-        settings=settings,
-    )
     return App(
         settings=settings,
         service=service,
-        controller=controller,
+        controller=ContentArchitectController(
+            service=service,
+            store=outside.store,
+            realtime=realtime,
+            health=HealthService({"storage": lambda: outside.store.read_job("health")}, clock),
+            management=jobs.management,
+            letters=jobs.letters,
+            callbacks=callbacks,
+            workflows=workflows,
+            clock=clock,
+            settings=settings,
+        ),
         processor=ContentJobProcessor(runner=runner, service=service),
         sweeper=_sweeper(settings, outside, epilogue),
         jobs=jobs,
@@ -126,6 +106,49 @@ def wire(
         dispatcher=dispatcher,
         realtime=realtime,
         outside=outside,
+    )
+
+
+def _service(
+    settings: Settings,
+    outside: Outside,
+    *,
+    realtime: RealtimeUpdatesService,
+    epilogue: Epilogue,
+    workflows: WorkflowService,
+) -> OrchestrationService:
+    return OrchestrationService(
+        outside.store,
+        outside.queue,
+        realtime,
+        outside.clock,
+        settings,
+        epilogue=epilogue,
+        sender=outside.sender,
+        workflows=workflows,
+        has_llm=settings.has_llm,
+    )
+
+
+def _runner(
+    settings: Settings,
+    outside: Outside,
+    *,
+    realtime: RealtimeUpdatesService,
+    epilogue: Epilogue,
+    engine: WorkflowEngineService,
+    tools: Callable[[], Tools],
+) -> AttemptRunner:
+    return AttemptRunner(
+        store=outside.store,
+        queue=outside.queue,
+        realtime=realtime,
+        engine=engine,
+        epilogue=epilogue,
+        clock=outside.clock,
+        settings=settings,
+        tools=tools,
+        owner=owner_name(settings.instance_id),
     )
 
 
