@@ -83,8 +83,8 @@ async def simulate(plan: set[int], *, every: bool = True, failures: int = 0) -> 
 POINTS = asyncio.run(simulate(set(), every=False)).points
 
 
-@pytest.mark.parametrize("point", range(POINTS - 40, POINTS + 1))
-async def test_a_crash_before_or_after_any_write_or_call_at_the_end_loses_no_callback(point: int) -> None:
+@pytest.mark.parametrize("point", range(1, POINTS + 1))
+async def test_a_crash_before_or_after_any_write_or_call_loses_no_callback(point: int) -> None:
     assert (await simulate({point}, every=False)).crashes == 1
 
 
