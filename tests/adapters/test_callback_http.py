@@ -174,3 +174,34 @@ async def test_at_most_four_calls_go_to_one_host_at_once():
     await asyncio.gather(*(sender.post(HOOK, b"", {}) for _ in range(20)))
     assert client.most == 4
     await sender.close()
+
+
+async def test_a_host_that_fails_all_the_time_is_spared_for_a_while_and_others_are_not():
+    web = StubWeb({"example.com/hook": response(500), "other.com/hook": response(200)})
+    sender = sender_for(web)
+    for _ in range(5):
+        assert (await sender.post(HOOK, b"", {})).status == 500
+    spared = await sender.post(HOOK, b"", {})
+    assert (spared.status, spared.deferred) == (None, 30.0)
+    assert (await sender.post("https://other.com/hook", b"", {})).accepted
+    assert len(web.asked) == 6
+    await sender.close()
+
+
+async def test_addresses_that_the_guard_refuses_say_nothing_about_their_host():
+    web = StubWeb({"example.com/hook": response(200)}, {"example.com": ["10.0.0.7"]})
+    sender = sender_for(web)
+    for _ in range(9):
+        assert (await sender.post(HOOK, b"", {})).deferred is None
+    web.names.clear()
+    assert (await sender.post(HOOK, b"", {})).accepted
+    await sender.close()
+
+
+async def test_hosts_that_were_not_called_for_long_are_forgotten():
+    web = StubWeb({f"h{number}.com/": response(200) for number in range(300)})
+    sender = sender_for(web)
+    for number in range(300):
+        assert (await sender.post(f"https://h{number}.com/", b"", {})).accepted
+    assert len(sender._hosts) == 256
+    await sender.close()

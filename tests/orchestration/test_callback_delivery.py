@@ -157,6 +157,18 @@ async def test_a_receiver_may_ask_for_more_time_and_may_say_that_it_is_gone() ->
     assert world.queue.sent == []
 
 
+async def test_a_call_that_was_not_made_costs_no_try() -> None:
+    world = World()
+    world.sender.answers = deque([CallbackAnswer(error="the breaker is open", deferred=20.0)] * 2)
+    job = await called_back(world)
+    for _ in range(2):
+        assert await world.work() == [RetryLater(30.0)]
+        world.clock.advance(30)
+    await world.work()
+    ((callback, tries),) = await world.app.callbacks.deliveries(job)
+    assert (callback.status, len(tries)) == (CallbackStatus.DELIVERED, 1)
+
+
 async def test_a_receiver_that_never_answers_is_given_up_after_ten_tries() -> None:
     world = World()
     world.sender.answers = deque([FAILED] * 20)
