@@ -106,14 +106,14 @@ def _tables(settings: Settings, credential: _Credential) -> TableJobStore:
         TableAccount,
         TableAuth,
     )
-    from orchestration.adapters.table_batch import BatchWriter
+    from orchestration.adapters.table_link import TableLink
     from orchestration.adapters.tables import TableJobStore
 
     if not settings.tables_connection and not settings.storage_table_uri:
         raise ConfigurationError(
             "set CONTENT_STORAGE_CONNECTION_STRING, or CONTENT_STORAGE__tableServiceUri for a managed identity"
         )
-    # One session for the client and the batch writer, so that MAX_CONNECTIONS bounds both. It reads no proxy
+    # One session for the client and the bare calls, so that MAX_CONNECTIONS bounds both. It reads no proxy
     # settings: with those aiohttp looks for a .netrc in a thread, twice a request, a fifth of the app's CPU.
     session = aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=MAX_CONNECTIONS), cookie_jar=aiohttp.DummyCookieJar()
@@ -131,11 +131,8 @@ def _tables(settings: Settings, credential: _Credential) -> TableJobStore:
         account = TableAccount(endpoint=uri.rstrip("/"), name=name)
         service = TableServiceClient(account.endpoint, credential=credential.get(), transport=transport)
         auth = IdentityAuth(token=lambda: credential.token(IDENTITY_SCOPE))
-
-    def batches(table: str) -> BatchWriter:
-        return BatchWriter(session=session, endpoint=account.endpoint, table=table, auth=auth)
-
-    return TableJobStore(service, batches, session.close)
+    link = TableLink(session=session, endpoint=account.endpoint, auth=auth)
+    return TableJobStore(service, link, session.close)
 
 
 def _service_bus(settings: Settings, credential: _Credential) -> Callable[[], ServiceBusClient]:

@@ -7,7 +7,7 @@ changes a job in any other way.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -215,7 +215,7 @@ class Job:
         return row
 
     @classmethod
-    def from_row(cls, row: dict[str, Any]) -> Job:
+    def from_row(cls, row: Mapping[str, Any]) -> Job:
         """The job of a table row. Unknown columns are ignored, so that a newer row still reads."""
         values: dict[str, Any] = {}
         for name, column in _COLUMNS.items():

@@ -1,0 +1,65 @@
+"""One bare HTTP request to the table service, for the calls that every job makes.
+
+The official client spends 1.1-1.6 ms of CPU on each, this about a third; docs/decisions/0002-batch-writer.md has
+the figures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import aiohttp
+from multidict import CIMultiDictProxy
+from yarl import URL
+
+from orchestration.adapters.table_auth import TableAuth
+from orchestration.errors import StorageUnavailable
+
+REQUEST_TIMEOUT = 15.0
+TRANSIENT = frozenset({408, 429, 500, 502, 503, 504})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableAnswer:
+    """What the service answered, whatever the status."""
+
+    status: int
+    headers: CIMultiDictProxy[str]
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableLink:
+    """The endpoint (without a trailing slash), how requests are signed, and a long-lived, shared session."""
+
+    session: aiohttp.ClientSession
+    endpoint: str
+    auth: TableAuth
+    timeout: aiohttp.ClientTimeout = field(default=aiohttp.ClientTimeout(total=REQUEST_TIMEOUT))
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        headers: Mapping[str, str],
+        content_type: str = "",
+        body: bytes | None = None,
+    ) -> TableAnswer:
+        """Send it once; ``path`` starts with a slash and is encoded already.
+
+        Raises :class:`StorageUnavailable` when there is no answer: a write may have landed all the same.
+        """
+        url = f"{self.endpoint}{path}"
+        signed = {**headers, **await self.auth.headers(method, url, content_type)}
+        if content_type:
+            signed["Content-Type"] = content_type
+        try:
+            async with self.session.request(
+                method, URL(url, encoded=True), data=body, headers=signed, timeout=self.timeout
+            ) as response:
+                payload = await response.read()
+                return TableAnswer(status=response.status, headers=response.headers, payload=payload)
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            raise StorageUnavailable(f"tables do not answer: {type(error).__name__}") from error
