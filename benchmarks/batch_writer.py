@@ -111,8 +111,8 @@ async def _compare(case: str, official: Call, ours: Call) -> None:
     calls = {"official": official, "ours": ours}
     wall: dict[str, list[float]] = {name: [] for name in calls}
     cpu: dict[str, list[float]] = {name: [] for name in calls}
-    for call in calls.values():
-        await call("warm")
+    for name, call in calls.items():
+        await call(f"{name}-warm")
     for _ in range(ROUNDS):
         for name, call in calls.items():
             spent = time.process_time()

@@ -326,7 +326,8 @@ class JobInput:
 
     def to_bytes(self) -> bytes:
         """Canonical JSON."""
-        return json.dumps(asdict(self), separators=(",", ":"), sort_keys=True, ensure_ascii=False).encode()
+        whole = {"brief": self.brief, "workflow": self.workflow, "request": self.request}
+        return json.dumps(whole, separators=(",", ":"), sort_keys=True, ensure_ascii=False).encode()
 
     @classmethod
     def from_bytes(cls, data: bytes) -> JobInput:
