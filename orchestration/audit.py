@@ -32,6 +32,9 @@ class Action(StrEnum):
     DELETE = "delete"
     REDRIVE = "redrive"
     PURGE = "purge"
+    WORKFLOW = "workflow_change"
+    REDELIVER = "redeliver"
+    ROTATE_SECRET = "rotate_secret"  # noqa: S105 - what was done, not a secret
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

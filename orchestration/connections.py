@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from layers.contract import ResearchProvider, Tools
+from layers.contract import LanguageModel, ResearchProvider, Tools
 from orchestration.adapters.clock import SystemClock
+from orchestration.callbacks import CallbackSender
 from orchestration.errors import ConfigurationError
 from orchestration.letters import DeadLetterBox
 from orchestration.ports import Clock, JobStore, MessageQueue, RealtimePublisher
@@ -18,6 +19,7 @@ from orchestration.settings import Settings
 if TYPE_CHECKING:
     from azure.servicebus.aio import ServiceBusClient
 
+    from orchestration.adapters.callback_http import HttpCallbackSender
     from orchestration.adapters.tables import TableJobStore
     from orchestration.adapters.webpubsub import WebPubSubPublisher
 
@@ -35,6 +37,7 @@ class Outside:
     queue: MessageQueue
     publisher: RealtimePublisher
     letters: DeadLetterBox
+    sender: CallbackSender
     clock: Clock
     close: Callable[[], Awaitable[None]]
 
@@ -53,22 +56,31 @@ async def connect(settings: Settings) -> Outside:
     service_bus = _service_bus(settings, credential)
     queue, letters = ServiceBusQueue(service_bus), ServiceBusDeadLetters(service_bus)
     publisher = _web_pubsub(settings, credential)
+    clock = SystemClock()
+    sender = _callback_sender(settings, clock)
 
     async def close() -> None:
         await queue.close()
         await letters.close()
+        await sender.close()
         await publisher.close()
         await store.close()
         await credential.close()
 
     return Outside(
-        store=store, queue=queue, publisher=publisher, letters=letters, clock=SystemClock(), close=close
+        store=store,
+        queue=queue,
+        publisher=publisher,
+        letters=letters,
+        sender=sender,
+        clock=clock,
+        close=close,
     )
 
 
 def _import_sdks() -> None:
     """In a thread: together they take most of a second, in which the loop has other work."""
-    for module in ("table_batch", "tables", "servicebus", "deadletters", "webpubsub"):
+    for module in ("table_batch", "tables", "servicebus", "deadletters", "webpubsub", "callback_http"):
         import_module(f"orchestration.adapters.{module}")
 
 
@@ -170,6 +182,14 @@ def _web_pubsub(settings: Settings, credential: _Credential) -> WebPubSubPublish
     )
 
 
+def _callback_sender(settings: Settings, clock: Clock) -> HttpCallbackSender:
+    from orchestration.adapters.callback_http import LIMITS, HttpCallbackSender
+    from orchestration.adapters.guarded_http import GuardedClient
+
+    client = GuardedClient(user_agent=USER_AGENT, limits=LIMITS, loopback=settings.callback_hosts)
+    return HttpCallbackSender(client, clock)
+
+
 def research_tools(settings: Settings) -> Callable[[], Tools]:
     """What steps may reach, made once when the first step runs."""
     made: list[Tools] = []
@@ -199,4 +219,28 @@ def _make_tools(settings: Settings) -> Tools:
         library=FileLibrary(folder) if folder and "library" in settings.providers else None,
         providers=tuple(makers[name]() for name in settings.providers if name in makers),
         pages=WebPages(client, agent=PRODUCT),
+        llm=_language_model(settings) if settings.has_llm else None,
     )
+
+
+def _language_model(settings: Settings) -> LanguageModel:
+    """The configured model: by key, else on Azure's endpoints by managed identity, else without authorisation."""
+    from orchestration.adapters.llm import ChatEndpoint, ChatTarget
+    from orchestration.adapters.llm_auth import IDENTITY_SCOPE, identity_headers, key_headers
+    from orchestration.adapters.llm_wire import is_azure
+
+    endpoint = settings.llm_endpoint or ""
+    if settings.llm_api_key is None and is_azure(endpoint):
+        credential = _Credential()
+        headers = identity_headers(lambda: credential.token(IDENTITY_SCOPE))
+    else:
+        key = settings.llm_api_key.get_secret_value() if settings.llm_api_key else None
+        headers = key_headers(endpoint, key)
+    target = ChatTarget(
+        endpoint=endpoint,
+        model=settings.llm_model or "",
+        seconds=settings.llm_timeout_seconds,
+        price_in=settings.llm_price_input,
+        price_out=settings.llm_price_output,
+    )
+    return ChatEndpoint(target, headers=headers, clock=SystemClock())

@@ -50,10 +50,12 @@ class JobManagementService:
 
     async def page(self, tenant: str, query: JobQuery) -> JobPage:
         """One page of the tenant's jobs, newest first."""
+        await self.store.prepare()
         return await self.lister.page(tenant, query)
 
     async def report(self, tenant: str, period: Period) -> dict[str, Any]:
         """Statistics over the jobs that ended in a period."""
+        await self.store.prepare()
         return await self.statistics.report(tenant, period)
 
     async def retry(self, actor: Actor, job_id: str, *, from_scratch: bool = False) -> Job:
@@ -153,6 +155,7 @@ class JobManagementService:
         The job row is marked first and goes last, so that a deletion that was cut off can be repeated, and a
         retry cannot come in between. Raises :class:`RequestRefused` 404, or 409 for a job that is not through.
         """
+        await self.store.prepare()
         while True:
             stored = await self.store.read_job(job_id)
             if stored is None or stored.job.tenant != actor.tenant:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from layers.text.words import stems, word_set
 
@@ -32,7 +33,7 @@ _GENERIC = word_set(
     guide tips best top benefits benefit overview introduction intro complete ultimate beginner beginners explained
     explain understanding understand impact impacts role importance important future trends trend examples example
     ways way strategies practices practice things know need needs good better help helps vs versus basics
-    essentials everything comprehensive definitive simple easy modern new latest current today recent state
+    essentials everything comprehensive definitive simple easy modern new latest current today recent state worth
     challenges opportunities pros cons advantages disadvantages key main great practical quick step steps
     """
 )
@@ -43,12 +44,22 @@ _VAGUE = word_set(
     option performance planning policy problem process product program project quality question sector service
     software solution strategy system technique technology tool treatment usage world
     """
+) | word_set(
+    # words of everyday life, which a document on any subject may hold
+    """
+    home house household work working job life living people person family child woman man day week month year time
+    money city town urban local country small big large long short personal public private social digital smart
+    content information data website team company business office old young free high low green
+    """
 )
 _LEAD = re.compile(r"^\s*(?:how|what|why|when|who|where|which|can|does|do|is|are|should)\b", re.IGNORECASE)
 _EXCLUDED = re.compile(r"\b(?:without|not|no|except)\s+[\w-]+", re.IGNORECASE)
 _ACRONYM = re.compile(r"\b((?:[A-Za-z][a-z]+[\s-]){2,6})\(([A-Z]{2,6})s?\)")
 _YEAR = re.compile(r"^(?:19|20)\d{2}$")
 _FEW_DOCUMENTS = 5
+_NEAR = 12  # stems within which two concepts of a topic meet in a document about it
+_SHORTEST_ROOT = 5
+_SHORTEST_PART = 3
 _THRESHOLD = 0.6
 _CLEAR = 0.7
 _VAGUE_SHARE = 0.4
@@ -58,13 +69,14 @@ _VAGUE_SHARE = 0.4
 class Searchable:
     """A document as stems in a row, so that phrases can be found: its title with headings, and its text."""
 
+    title: str
     lead: str
     body: str
 
     @classmethod
     def of(cls, title: str, headings: Iterable[str], text: str) -> Searchable:
         """Prepare a document."""
-        return cls(_row(f"{title}\n" + "\n".join(headings)), _row(text))
+        return cls(_row(title), _row(f"{title}\n" + "\n".join(headings)), _row(text))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +88,16 @@ class Concept:
 
     forms: tuple[str, ...]
     vague: bool = False
+
+    def related(self, vocabulary: Collection[str]) -> Concept:
+        """The concept with the words of the same family that the vocabulary holds: ``bees`` for ``beekeeping``."""
+        single = [form.strip() for form in self.forms if " " not in form.strip()]
+        more = [
+            f" {word} "
+            for word in sorted(vocabulary)
+            if any(_akin(root, word, vocabulary) for root in single)
+        ]
+        return Concept(forms=tuple(dict.fromkeys((*self.forms, *more))), vague=self.vague)
 
     def prominence(self, document: Searchable) -> float:
         """0 where the document lacks it, 1 where a heading has it or the text has it three times."""
@@ -114,11 +136,57 @@ def concepts(topic: str, expansions: Mapping[str, str] | None = None) -> tuple[C
             rest = rest.replace(form, " | ", 1)
     vague = {stem for word in _VAGUE for stem in stems(word)}
     found += [
-        (said.index(stem), Concept(forms=(f" {stem} ",), vague=stem in vague and len(said) > 1))
+        (said.index(stem), Concept(forms=(f" {stem} ",), vague=stem in vague))
         for stem in rest.split()
         if stem != "|"
     ]
     return tuple(dict.fromkeys(concept for _, concept in sorted(found, key=lambda item: item[0])))
+
+
+def _akin(root: str, word: str, vocabulary: Collection[str]) -> bool:
+    """Whether one stem grows out of the other, or ``word`` is the first part of a compound whose parts both occur."""
+    short, long = sorted((root, word), key=len)
+    if len(short) >= _SHORTEST_ROOT and (long.startswith(short) or long.endswith(short)):
+        return True
+    return (
+        len(word) >= _SHORTEST_PART
+        and root.startswith(word)
+        and root[len(word) :] in vocabulary
+        and (len(root) - len(word) >= _SHORTEST_PART)
+    )
+
+
+def treats(topic: str, document: Searchable) -> bool:
+    """Whether a document of the caller treats the topic at least weakly, in related words.
+
+    One concept that is not an everyday word must stand in its title or headings, or twice in its text.
+    """
+    wanted = concepts(topic)
+    hard = [concept for concept in wanted if not concept.vague] or list(wanted)
+    vocabulary = {*document.lead.split(), *document.body.split()}
+    return any(concept.related(vocabulary).prominence(document) >= _CLEAR for concept in hard)
+
+
+def _meet(wanted: Sequence[Concept], document: Searchable) -> bool:
+    """Whether two of the concepts, or the only one there is, stand near each other somewhere."""
+    places = sorted(
+        (place, number)
+        for number, concept in enumerate(wanted)
+        for form in concept.forms
+        for place in _places(form, document)
+    )
+    return len(wanted) < 2 or any(
+        one[1] != other[1] and other[0] - one[0] <= _NEAR for one, other in pairwise(places)
+    )
+
+
+def _places(form: str, document: Searchable) -> Iterator[int]:
+    """Where a form stands, counted in stems; the text begins far behind the title and headings."""
+    row = f"{document.lead} {'| ' * _NEAR}{document.body}"
+    at = row.find(form)
+    while at >= 0:
+        yield row.count(" ", 0, at)
+        at = row.find(form, at + 1)
 
 
 class Relevance:
@@ -142,6 +210,10 @@ class Relevance:
         if not self._wanted or self.score(document) < _THRESHOLD:
             return False
         hard = [(c, w) for c, w in zip(self._wanted, self._weights, strict=True) if not c.vague]
+        if not hard:
+            return all(_named(concept, document) for concept in self._wanted)
+        if not _meet(self._wanted, document):
+            return False
         if len(hard) <= 2:
             return all(concept.prominence(document) >= _CLEAR for concept, _ in hard)
         rarest = max(weight for _, weight in hard)
@@ -154,6 +226,11 @@ class Relevance:
             return share
         having = sum(concept.prominence(document) > 0 for document in collection)
         return share * math.log(1 + (len(collection) - having + 0.5) / (having + 0.5))
+
+
+def _named(concept: Concept, document: Searchable) -> bool:
+    """Whether the title itself has the concept: the least that a topic of everyday words must ask for."""
+    return any(form in document.title for form in concept.forms)
 
 
 def _content(topic: str) -> list[str]:

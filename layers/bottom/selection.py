@@ -11,7 +11,7 @@ from layers.bottom.artifacts import Source, SourceAttempt, SourceSet
 from layers.bottom.domains import registrable_domain
 from layers.bottom.extraction import LONGEST_TEXT, Extracted, extract
 from layers.bottom.metadata import web_address
-from layers.bottom.relevance import Relevance, Searchable, concepts
+from layers.bottom.relevance import Relevance, Searchable, concepts, treats
 from layers.contract import ContentBrief, ContentWarning, GivenSource, JobType, RawDocument
 from layers.text.words import words
 
@@ -50,6 +50,7 @@ class _Selection:
     sources: list[Source] = field(default_factory=list)
     shingles: list[frozenset[int]] = field(default_factory=list)
     warnings: list[ContentWarning] = field(default_factory=list)
+    beside: int = 0  # sources that the caller insists on although they do not treat the topic
 
     def warn(self, code: str, where: str, fix: str) -> None:
         self.warnings.append(ContentWarning(severity="warning", code=code, where=where, fix=fix))
@@ -87,7 +88,7 @@ def select_sources(
     return SourceSet(
         sources=tuple(selection.sources),
         tried=tuple(tried),
-        sufficient=len(selection.sources) >= enough,
+        sufficient=len(selection.sources) - selection.beside >= enough,
         warnings=tuple(selection.warnings),
     )
 
@@ -100,6 +101,12 @@ def _consider(selection: _Selection, candidate: Candidate, batch: Batch, judge: 
     if not own and not batch.judged and not _is_relevant(judge, source):
         return
     problem = _problem(source, selection.brief)
+    astray = own and problem is None and _astray(source, selection.brief)
+    if astray and not source.must_use:
+        problem = (
+            "source_off_topic",
+            "It does not treat the topic: word the topic as the source does, or drop it.",
+        )
     if problem is not None:
         if own:
             selection.warn(problem[0], source.title, problem[1])
@@ -112,6 +119,13 @@ def _consider(selection: _Selection, candidate: Candidate, batch: Batch, judge: 
                 "source_duplicate", source.title, f"It repeats {selection.sources[twin].id}, which is used."
             )
         return
+    if astray:
+        selection.beside += 1
+        selection.warn(
+            "source_off_topic",
+            source.title,
+            "It is kept because it must be used, but is no evidence on the topic.",
+        )
     if extracted.cut:
         selection.warn("source_cut", source.title, f"Only its first {LONGEST_TEXT} characters were read.")
     selection.sources.append(source)
@@ -165,9 +179,18 @@ def _title(given: GivenSource | None, stated: str | None, locator: str) -> str:
 
 
 def _is_relevant(judge: Relevance, source: Source) -> bool:
-    return judge.is_relevant(
-        Searchable.of(source.title, (title for _, title in source.headings), source.text)
-    )
+    return judge.is_relevant(_searchable(source))
+
+
+def _astray(source: Source, brief: ContentBrief) -> bool:
+    """Whether a source of the caller is about something else; citations may be checked against any."""
+    if brief.job_type is JobType.CITATION_VERIFICATION:
+        return False
+    return not any(treats(topic, _searchable(source)) for topic in (brief.topic, *brief.search_keywords))
+
+
+def _searchable(source: Source) -> Searchable:
+    return Searchable.of(source.title, (title for _, title in source.headings), source.text)
 
 
 def _shingles(text: str) -> frozenset[int]:

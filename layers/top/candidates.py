@@ -8,7 +8,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from layers.bottom.artifacts import Passage, PassageIndex, SourceSet
@@ -16,8 +16,9 @@ from layers.text.bm25 import Bm25
 from layers.text.numbers import figures
 from layers.text.similarity import jaccard
 from layers.text.words import stems
-from layers.top.cleaning import collapse, standing_alone, starts_with_connective, without_marks
-from layers.top.suitability import is_aside, is_denied, is_procedure, is_usable, needs_antecedent
+from layers.top.antecedents import LOOK_BACK, Surroundings, introductions, reach
+from layers.top.cleaning import collapse, standing_alone, without_marks
+from layers.top.suitability import is_aside, is_denied, is_procedure, is_usable
 
 Vector = Mapping[str, float]
 
@@ -42,7 +43,6 @@ class Candidate:
     passage: Passage
     start: int
     end: int
-    quote: str
     text: str
     alone: str | None
     words: int
@@ -60,10 +60,14 @@ class Candidate:
 
 
 class CandidatePool:
-    """The candidates of one job in reading order, indexed by passage, with the neighbours of each."""
+    """The candidates of one job in reading order, indexed by passage, each with the sentences that it leans on.
 
-    def __init__(self, sources: SourceSet, index: PassageIndex) -> None:
+    ``topic`` is what the article is about; its nouns need no introduction.
+    """
+
+    def __init__(self, sources: SourceSet, index: PassageIndex, topic: str = "") -> None:
         texts = {source.id: source.text for source in sources.sources}
+        self._titles = {source.id: source.title for source in sources.sources}
         spans = _sentence_spans(index.passages)
         tokens = [stems(texts[passage.source][start:end]) for passage, start, end in spans]
         self._idf = Bm25(tokens).idf
@@ -71,46 +75,61 @@ class CandidatePool:
         firsts = {passage.source: passage.id for passage in reversed(index.passages)}
         self._openings = frozenset(firsts.values())
         self._by_passage: dict[str, list[Candidate]] = {}
-        self._before: dict[int, Candidate] = {}
-        self._after: dict[int, Candidate] = {}
-        previous: tuple[str, int, Candidate | None] = ("", 0, None)
+        self._company: dict[int, tuple[Candidate, ...]] = {}
+        self._beside: dict[int, Candidate] = {}
+        page = _Page(frozenset(stems(topic)))
         for place, ((passage, start, end), bag) in enumerate(zip(spans, tokens, strict=True)):
             text = texts[passage.source]
-            denied = is_denied(text[end : end + 40])
-            candidate = None if denied else self._candidate(place, passage, start, text[start:end], bag)
-            joined = previous[0] == passage.source and "\n\n" not in text[previous[1] : start]
-            if candidate is not None:
-                self.candidates.append(candidate)
-                self._by_passage.setdefault(passage.id, []).append(candidate)
-                if joined and previous[2] is not None:
-                    self._before[place] = previous[2]
-                    self._after[previous[2].place] = candidate
-            previous = (passage.source, end, candidate)
+            page.turn_to(passage.source, text, start)
+            found = None if is_denied(text[end : end + 40]) else self._quotable(text[start:end])
+            needed = reach(standing_alone(found), page.around()) if found else None
+            company = page.company(needed)
+            candidate = None
+            if found and company is not None:
+                candidate = self._candidate(
+                    place, passage, (start, end), text=found, bag=bag, company=company
+                )
+                self._enter(candidate, company, page.previous)
+            page.read(text[start:end], end, candidate, company or ())
 
-    def _candidate(
-        self, place: int, passage: Passage, start: int, quote: str, bag: Sequence[str]
-    ) -> Candidate | None:
+    def _enter(
+        self, candidate: Candidate, company: tuple[Candidate, ...], previous: Candidate | None
+    ) -> None:
+        self.candidates.append(candidate)
+        self._by_passage.setdefault(candidate.passage.id, []).append(candidate)
+        self._company[candidate.place] = company
+        if previous is not None:
+            self._beside[candidate.place] = previous
+
+    @staticmethod
+    def _quotable(quote: str) -> str | None:
+        """The sentence light-cleaned, or None where it may not be quoted."""
         text = without_marks(collapse(quote)) if quote.strip() else ""
         words = len(text.split())
-        if not text or not is_usable(text, words) or not is_usable(collapse(quote), words):
-            return None
-        dependent = needs_antecedent(text)
-        bare = standing_alone(text)
-        if starts_with_connective(text):
-            alone = None if needs_antecedent(bare) else bare
-        else:
-            alone = None if dependent else text
+        return text if text and is_usable(text, words) and is_usable(collapse(quote), words) else None
+
+    def _candidate(
+        self,
+        place: int,
+        passage: Passage,
+        span: tuple[int, int],
+        *,
+        text: str,
+        bag: Sequence[str],
+        company: Sequence[Candidate],
+    ) -> Candidate:
+        alone = None if company else standing_alone(text)
+        start, end = span
         return Candidate(
             place=place,
             passage=passage,
             start=start,
-            end=start + len(quote),
-            quote=quote,
+            end=end,
             text=text,
             alone=alone,
-            words=words,
+            words=len(text.split()),
             vector=self.vector(bag),
-            figures=frozenset(figures(quote)),
+            figures=frozenset(figures(text)),
             defined=self._defined(text) if alone is not None else {},
             aside=is_aside(text),
             procedure=is_procedure(text),
@@ -142,22 +161,74 @@ class CandidatePool:
             if any(jaccard(stems(heading), bag) >= _SAME_HEADING for bag in asked)
         )
 
+    def title_of(self, candidate: Candidate) -> str:
+        """The title of the source that says it."""
+        return self._titles[candidate.source]
+
     def opens_source(self, candidate: Candidate) -> bool:
         """Whether it stands in the first passage of its source, where documents say what they are about."""
         return candidate.passage.id in self._openings
 
     def before(self, candidate: Candidate) -> Candidate | None:
         """The usable sentence directly before it in the same paragraph."""
-        return self._before.get(candidate.place)
+        return self._beside.get(candidate.place)
 
-    def after(self, candidate: Candidate) -> Candidate | None:
-        """The usable sentence directly after it in the same paragraph."""
-        return self._after.get(candidate.place)
+    def company(self, candidate: Candidate) -> tuple[Candidate, ...]:
+        """The sentences directly before it that must stand there wherever it is quoted, in order."""
+        return self._company[candidate.place]
 
     def coverage(self, query: Vector, vector: Vector) -> float:
         """Which share of the query's weight a sentence covers, 0..1."""
         total = math.fsum(query.values())
         return math.fsum(weight for stem, weight in query.items() if stem in vector) / total if total else 0.0
+
+
+@dataclass(slots=True)
+class _Page:
+    """What has been read of a source so far: the paragraph at hand and everything introduced before."""
+
+    topic: frozenset[str]
+    source: str = ""
+    end: int = 0
+    introduced: set[str] = field(default_factory=set)
+    paragraph: list[tuple[str, Candidate | None, tuple[Candidate, ...]]] = field(default_factory=list)
+
+    @property
+    def previous(self) -> Candidate | None:
+        """The sentence before, where it may be quoted."""
+        return self.paragraph[-1][1] if self.paragraph else None
+
+    def turn_to(self, source: str, text: str, start: int) -> None:
+        """Go to the sentence that begins at ``start``; only blanks part it from one in the same paragraph."""
+        if source != self.source:
+            self.introduced = set()
+        if source != self.source or text[self.end : start].strip(" "):
+            self.paragraph = []
+        self.source = source
+
+    def around(self) -> Surroundings:
+        """What the sentence at hand may lean on."""
+        before = [text for text, _, _ in self.paragraph[-LOOK_BACK:]]
+        return Surroundings(before=before, introduced=self.introduced, topic=self.topic)
+
+    def company(self, needed: int | None) -> tuple[Candidate, ...] | None:
+        """The last ``needed`` sentences with all that those lean on; None where one of them may not be quoted."""
+        if needed is None:
+            return None
+        company: tuple[Candidate, ...] = ()
+        while len(company) < needed:
+            _, candidate, leaning_on = self.paragraph[-len(company) - 1]
+            if candidate is None:
+                return None
+            company = (candidate, *company)
+            needed = max(needed, len(company) + len(leaning_on))
+        return company if len(company) <= LOOK_BACK else None
+
+    def read(self, text: str, end: int, candidate: Candidate | None, company: tuple[Candidate, ...]) -> None:
+        """Go on behind the sentence."""
+        self.paragraph.append((text, candidate, company))
+        self.introduced |= introductions(text)
+        self.end = end
 
 
 def similarity(a: Vector, b: Vector) -> float:

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from layers.bottom.artifacts import KeywordPlan, PassageIndex, SourceSet
-from layers.contract import ContentBrief, ContentType, ContentWarning
+from layers.contract import ContentBrief, ContentType
 from layers.middle.artifacts import Outline, QueryPlan, SectionForm, SectionPlan
-from layers.top.answering import choose_answer
+from layers.top.answering import Asked, choose_answer
 from layers.top.artifacts import Article, FaqEntry, Section
 from layers.top.candidates import Candidate, CandidatePool
 from layers.top.drafting import Line, Numbering, editorial, quoted_lines, with_join
@@ -21,8 +21,10 @@ from layers.top.evidence import EvidenceTable
 from layers.top.faq import faq_questions
 from layers.top.figures import salient_figure, telling_figure
 from layers.top.headings import meta_description, slug
+from layers.top.length_warnings import length_warnings
 from layers.top.ordering import reading_order
 from layers.top.selection import Ledger, Question, ask, relevance, select
+from layers.top.subject import Subject
 from layers.top.voice import (
     Cue,
     call_to_action,
@@ -78,7 +80,8 @@ class EmbeddedWriter:
         self._material = material
         self._brief = material.brief
         self._outline = material.outline
-        self._pool = CandidatePool(material.sources, material.index)
+        self._pool = CandidatePool(material.sources, material.index, material.brief.topic)
+        self._subject = Subject(material.brief.topic, [source.text for source in material.sources.sources])
         self._ledger = Ledger(self._pool)
         self._taste = taste_of(material.brief)
 
@@ -100,7 +103,8 @@ class EmbeddedWriter:
         question = self._ask(
             outline.answer_question, self._brief.topic, passages=outline.answer_passages, floor=_ANSWER_FLOOR
         )
-        return choose_answer(self._pool, question, self._pool.candidates, self._ledger, outline.answer_words)
+        asked = Asked(question=question, subject=self._subject, advice=outline.template == "how_to")
+        return choose_answer(self._pool, asked, self._ledger, outline.answer_words)
 
     def _part(self, plan: SectionPlan) -> _Part:
         question = self._ask(plan.question, plan.heading, passages=plan.passages)
@@ -234,7 +238,7 @@ class EmbeddedWriter:
             word_count=0,
         )
         words = sum(len(sentence.text.split()) for sentence in article.all_sentences())
-        warnings = _length_warnings(outline, words, answer)
+        warnings = length_warnings(outline, words, sum(found.words for found in answer))
         return article.model_copy(update={"word_count": words, "warnings": warnings})
 
     def _sections(
@@ -285,26 +289,3 @@ def _settled(form: SectionForm, chosen: Sequence[Candidate]) -> SectionForm:
     if form == "prose" and instructions >= max(_FEWEST_ITEMS, 0.7 * len(chosen)):
         return "list"
     return form
-
-
-def _length_warnings(outline: Outline, words: int, answer: Sequence[Candidate]) -> tuple[ContentWarning, ...]:
-    warnings = []
-    if words < outline.min_words:
-        warnings.append(
-            ContentWarning(
-                severity="warning",
-                code="short_of_target",
-                where=f"article: {words} of at least {outline.min_words} words",
-                fix="Give more or longer sources on the topic; nothing is padded beyond the evidence.",
-            )
-        )
-    if sum(found.words for found in answer) < outline.answer_words[0]:
-        warnings.append(
-            ContentWarning(
-                severity="warning",
-                code="short_answer",
-                where="article.answer",
-                fix="Give a source that answers the topic's question in plain sentences.",
-            )
-        )
-    return tuple(warnings)

@@ -17,7 +17,6 @@ NEAR_DUPLICATE: Final = 0.62
 _SAME_FIGURE: Final = 0.35
 _RELEVANCE_WEIGHT: Final = 0.75
 _NEIGHBOUR: Final = 0.10
-_LONGEST_RUN: Final = 3
 _ABOUT: Final = 0.6
 
 
@@ -122,17 +121,8 @@ def run_of(
     ``here`` are the sentences already chosen for the same part: an antecedent among them need not be repeated.
     """
     placed = {chosen.place for chosen in here}
-    run = [candidate]
-    while run[0].alone is None:
-        before = pool.before(run[0])
-        if before is None or len(run) >= _LONGEST_RUN:
-            return []
-        if before.place in placed:
-            return run
-        if ledger.refuses(before):
-            return []
-        run.insert(0, before)
-    return run
+    missing = [found for found in pool.company(candidate) if found.place not in placed]
+    return [] if any(map(ledger.refuses, missing)) else [*missing, candidate]
 
 
 def select(
@@ -164,8 +154,8 @@ def select(
 
 
 def _beside(pool: CandidatePool, candidate: Candidate, chosen: Sequence[Candidate]) -> bool:
-    neighbours = {found.place for found in (pool.before(candidate), pool.after(candidate)) if found}
-    return any(found.place in neighbours for found in chosen)
+    """Whether a sentence chosen already stands next to it in its source."""
+    return any(pool.before(candidate) is found or pool.before(found) is candidate for found in chosen)
 
 
 def _telling_figures(candidate: Candidate) -> frozenset[str]:

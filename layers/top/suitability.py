@@ -55,7 +55,7 @@ _ABSTRACT_PART: Final = re.compile(
     r"Data (?:sources|abstraction|extraction|synthesis|collection)|(?:Main )?Outcomes?(?: measures?)?|Context|Patients)(?::\s|\s(?=[A-Z0-9]))"
 )
 _WHEN_IT_WAS_WRITTEN: Final = re.compile(
-    r"\b(?:yesterday|tomorrow|tonight|(?:last|this|next)\s(?:week|month|year|spring|summer|autumn|fall|winter|weekend|season|"
+    r"\b(?:yesterday|tomorrow|tonight|on\s(?:mon|tues|wednes|thurs|fri|satur|sun)day(?!s|,?\s\d|,?\s(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec))|(?:last|this|next)\s(?:week|month|year|spring|summer|autumn|fall|winter|weekend|season|"
     r"monday|tuesday|wednesday|thursday|friday|saturday|sunday)|(?:since|until)\slast\s\w+|\w+\s(?:days?|weeks?|months?|years?)\sago|these\sdays)\b",
     re.IGNORECASE,
 )
@@ -68,7 +68,9 @@ _ADDRESS: Final = re.compile(
     r"https?:|www\.|\b[\w.+-]+@[\w-]+\.\w|\b[\w-]+\.(?:com|org|net|io|gov|edu)/|(?:^|\s)[@#]\w"
 )
 _MARKUP: Final = re.compile(r"[|<>{}\t]|</|\*\*|__|```|\]\(|&\w+;|\\[a-z]")
-_FIRST_PERSON: Final = re.compile(r"(?<!\w)(?:I|I['’]\w+|[Mm]y|[Ww]e|[Ww]e['’]\w+|[Oo]urs?|us)(?!\w)(?!\.)")
+_FIRST_PERSON: Final = re.compile(
+    r"(?<!\w)(?:I|I['’]\w+|[Mm]y|me|[Mm]yself|[Ww]e|[Ww]e['’]\w+|[Oo]urs?|us)(?!\w)(?!\.)"
+)
 _PROCEDURE: Final = re.compile(
     r"\b(?:was|were|been)\s(?:\w+ly\s)?(?:undertaken|performed|recruited|enrolled|randomi[sz]ed|analy[sz]ed|calculated|assessed|collected|retrieved|referred|included|excluded|obtained)\b"
     r"|\b[np]\s?[=<>≤]\s?[\d.]|\b95\s?%\s(?:CI|confidence)|\b(?:we|were)\ssearched\b"
@@ -127,9 +129,14 @@ _LEANS: Final = re.compile(
     | \b(?:does|do|did)\s(?:so|the\s(?:same|opposite))\b | \b(?:this|that)[.,;] | \byours?elf\s(?:this|that)\b | \byours\b | \bmore\sthan\s(?:that|this|these)\b
     | ^(?:if|when|once|after|unless)\sthe\s\w+\s(?:is|are|was|were|has|have|does|do)\b
     | ^(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozens|several|many|most|few|some|all)\s(?:\w+ed|were|are|was|is|did|have|had|said|went|came|got)\b
-    | ^the\s(?!(?:world|internet|sun|moon|earth|web|public|government|state|climate|economy|body|brain|heart|skin|sky|weather|law|market|industry|us|uk|eu|un|usa)\b)
-        (?:(?!\w+est\b|most|main|only|key|first|last|average|median|mean|total|global|human|general|modern|current|simplest)[a-z-]+\s)?[a-z]+\s(?:is|are|was|were|has|have|had|can|could|may|might|must|will|would|should|does|do|did|[a-z]{2,}(?:ed|[^su\W]s)|like|then|also|only|still|now|never|always|just)\b
     )""",
+    re.VERBOSE | re.IGNORECASE,
+)
+_DEFINITE_SUBJECT: Final = re.compile(
+    r"""
+    ^the\s(?!(?:world|internet|sun|moon|earth|web|public|government|state|climate|economy|body|brain|heart|skin|sky|weather|law|market|industry|us|uk|eu|un|usa)\b)
+        (?:(?!\w+est\b|most|main|only|key|first|last|average|median|mean|total|global|human|general|modern|current|simplest)[a-z-]+\s)?[a-z]+\s(?:is|are|was|were|has|have|had|can|could|may|might|must|will|would|should|does|do|did|[a-z]{2,}(?:ed|[^su\W]s)|like|then|also|only|still|now|never|always|just)\b
+    """,
     re.VERBOSE | re.IGNORECASE,
 )
 _THEY: Final = re.compile(r"\b(?:they|them|their)\b", re.IGNORECASE)
@@ -162,13 +169,12 @@ def is_usable(text: str, word_count: int) -> bool:
 
 def needs_antecedent(text: str) -> bool:
     """Whether a sentence leans on the one before it: an orphan pronoun, connective or definite noun."""
+    return leans_back(text) or _DEFINITE_SUBJECT.match(text) is not None
+
+
+def leans_back(text: str) -> bool:
+    """Whether an orphan pronoun, a connective or a demonstrative makes the sentence lean on the one before it."""
     return _DEPENDENT.match(text) is not None or _LEANS.search(text) is not None or _points_back(text)
-
-
-def _orphan_they(text: str) -> bool:
-    """Whether "they" comes before anything plural that it could stand for."""
-    they = _THEY.search(text)
-    return they is not None and not _PLURAL.search(text[: they.start()])
 
 
 def _points_back(text: str) -> bool:
@@ -181,6 +187,11 @@ def _points_back(text: str) -> bool:
         if noun.rstrip("s")[:6] not in before:
             return True
     return False
+
+
+def looks_like_verb(word: str) -> bool:
+    """Whether a word that follows a noun is rather its verb than another noun."""
+    return _VERB.fullmatch(word) is not None
 
 
 def is_denied(following: str) -> bool:

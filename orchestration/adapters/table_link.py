@@ -6,6 +6,7 @@ the figures.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -17,6 +18,9 @@ from orchestration.adapters.table_auth import TableAuth
 from orchestration.errors import StorageUnavailable
 
 REQUEST_TIMEOUT = 15.0
+_AT_ONCE = 1024 * 1024
+"""Bytes from which on a body goes out in pieces: one write of it would hold up the event loop."""
+
 TRANSIENT = frozenset({408, 429, 500, 502, 503, 504})
 
 
@@ -55,9 +59,10 @@ class TableLink:
         signed = {**headers, **await self.auth.headers(method, url, content_type)}
         if content_type:
             signed["Content-Type"] = content_type
+        data = body if body is None or len(body) < _AT_ONCE else io.BytesIO(body)
         try:
             async with self.session.request(
-                method, URL(url, encoded=True), data=body, headers=signed, timeout=self.timeout
+                method, URL(url, encoded=True), data=data, headers=signed, timeout=self.timeout
             ) as response:
                 payload = await response.read()
                 return TableAnswer(status=response.status, headers=response.headers, payload=payload)

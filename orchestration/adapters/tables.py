@@ -35,7 +35,6 @@ ACTIVE = "activejobs"
 AUDIT = "audit"
 DERIVED = ("jobindex", "stats", "state", "secrets", "workflows")
 TABLES = (JOBS, ACTIVE, AUDIT, *DERIVED)
-_DELETE_BATCH = 100
 
 
 class TableJobStore:

@@ -15,6 +15,7 @@ from pydantic import create_model
 from layers.catalog import CATALOG, StepDeclaration, StepFunction
 from layers.contract import Artifact, StepContext, Tools
 from orchestration.adapters.memory import MemoryJobStore, MemoryPublisher, MemoryQueue
+from orchestration.adapters.memory_callbacks import MemoryCallbackSender
 from orchestration.adapters.memory_deadletters import MemoryDeadLetters
 from orchestration.bootstrap import App, wire
 from orchestration.connections import Outside
@@ -199,6 +200,7 @@ class World:
     publisher: MemoryPublisher = field(default_factory=MemoryPublisher)
     queue: Queue = field(default_factory=Queue)
     letters: MemoryDeadLetters = field(default_factory=MemoryDeadLetters)
+    sender: MemoryCallbackSender = field(default_factory=MemoryCallbackSender)
     environment: dict[str, str] = field(default_factory=dict)
     dead: list[Delivery] = field(default_factory=list)
 
@@ -213,6 +215,7 @@ class World:
             queue=queue or self.queue,
             publisher=self.publisher,
             letters=self.letters,
+            sender=self.sender,
             clock=self.clock,
             close=_nothing,
         )
@@ -231,7 +234,10 @@ class World:
         return found.job
 
     async def deliver(self, message: OutgoingMessage, app: App | None = None, count: int = 1) -> Outcome:
-        return await (app or self.app).processor.process(delivery_of(message, count=count))
+        app, delivery = app or self.app, delivery_of(message, count=count)
+        if message.queue == "content-callbacks":
+            return await app.callbacks.deliver(delivery)
+        return await app.processor.process(delivery)
 
     async def work(self, app: App | None = None) -> list[Outcome]:
         """Deliver all messages that are due until none is left, as the broker would."""

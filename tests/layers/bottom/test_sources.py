@@ -2,7 +2,7 @@ from datetime import date
 
 import pytest
 
-from layers.bottom.relevance import Relevance, Searchable, concepts
+from layers.bottom.relevance import Relevance, Searchable, concepts, treats
 from layers.bottom.sources import gather_sources
 from layers.contract import ContentBrief, GivenSource, JobType, RawDocument, StepContext, StepError, Tools
 
@@ -10,6 +10,8 @@ TODAY = date(2026, 11, 22)
 PADDING = " ".join(
     f"Sentence number {n} only makes this document long enough to be of use." for n in range(6)
 )
+
+ON_TOPIC = "AI is tested in hospitals, and AI is also watched there. "
 
 
 def document(name, title, text, **known):
@@ -61,7 +63,7 @@ class Pages:
         if "down" in url:
             raise StepError("status 503", code="source_unreachable", retryable=True)
         return RawDocument(
-            locator=url, media_type="text/html", text=f"<h1>Fetched</h1><p>{PADDING}</p>", url=url
+            locator=url, media_type="text/html", text=f"<h1>Fetched</h1><p>{ON_TOPIC}{PADDING}</p>", url=url
         )
 
 
@@ -97,10 +99,10 @@ async def test_the_library_gives_what_is_about_the_topic_and_nothing_else(topic,
     assert found.tried[0].used == len(expected)
 
 
-async def test_own_sources_come_first_whatever_they_are_about_and_keep_their_metadata():
+async def test_own_sources_come_first_and_keep_their_metadata():
     own = (
-        GivenSource(title="notes.md", text=f"---\ntitle: On bees\nauthor: Ann\n---\n{PADDING.replace('only', 'here')}"),
-        GivenSource(title="My page", text=f"<html><body><p>{PADDING.replace('number', 'bees')}</p></body></html>", url="https://www.bees.co.uk/x", author="Bob", must_use=True),
+        GivenSource(title="notes.md", text=f"---\ntitle: On bees\nauthor: Ann\n---\n{ON_TOPIC}{PADDING.replace('only', 'here')}"),
+        GivenSource(title="My page", text=f"<html><body><p>{ON_TOPIC}{PADDING.replace('number', 'bees')}</p></body></html>", url="https://www.bees.co.uk/x", author="Bob", must_use=True),
     )  # fmt: skip
     found = await gather(sources=own, library=Shelf(SHELF))
     first, second = found.sources[:2]
@@ -115,10 +117,56 @@ async def test_own_sources_come_first_whatever_they_are_about_and_keep_their_met
     assert "<" not in second.text
 
 
+async def test_own_sources_about_something_else_are_no_evidence_even_where_they_must_be_used():
+    own = (
+        GivenSource(title="Bees", text=PADDING),
+        GivenSource(title="Mites", text=PADDING.replace("number", "item"), must_use=True),
+        GivenSource(title="Clinic", text=ON_TOPIC + PADDING.replace("number", "entry")),
+    )
+    found = await gather(sources=own, sources_only=True)
+
+    assert [source.title for source in found.sources] == ["Mites", "Clinic"]
+    assert codes(found) == ["source_off_topic", "source_off_topic"]
+    assert not found.sufficient
+
+
+@pytest.mark.parametrize(
+    ("topic", "text", "on_topic"),
+    [
+        ("Urban beekeeping", "Bees need water. Keep the bees in the shade.", True),
+        ("Home composting", "A compost heap needs air. The composter may stand at home.", True),
+        ("Home composting", "At home the bees need a calm keeper. The home of the bees is a hive.", False),
+        (
+            "Kubernetes autoscaling",
+            "The autoscaler of the cluster watches the pods. An autoscaler is slow.",
+            True,
+        ),
+    ],
+)
+def test_related_words_show_what_a_text_treats(topic, text, on_topic):
+    assert treats(topic, Searchable.of("", (), text)) is on_topic
+
+
+def test_the_words_of_a_topic_must_meet_and_everyday_words_must_stand_in_the_title():
+    far = (
+        "Content is written here. "
+        + "Nothing else is told in this long text. " * 9
+        + "The market for drugs and markets."
+    )
+    apart = Searchable.of("A text", (), far)
+    judge = Relevance(concepts("content marketing"), ())
+
+    assert not judge.is_relevant(apart)
+    assert not Relevance(concepts("The future of work"), ()).is_relevant(
+        Searchable.of("Sleep", (), "work " * 9)
+    )
+    assert Relevance(concepts("The future of work"), ()).is_relevant(Searchable.of("Work", (), "work " * 9))
+
+
 async def test_a_closed_corpus_asks_nobody_else():
     provider = Provider([])
     found = await gather(
-        sources=(GivenSource(title="a", text=PADDING),),
+        sources=(GivenSource(title="a", text=ON_TOPIC + PADDING),),
         sources_only=True,
         library=Shelf(SHELF),
         providers=[provider],
@@ -130,7 +178,7 @@ async def test_a_closed_corpus_asks_nobody_else():
 
 async def test_one_source_is_enough_to_check_citations():
     found = await gather(
-        sources=(GivenSource(title="a", text=PADDING),),
+        sources=(GivenSource(title="a", text=ON_TOPIC + PADDING),),
         sources_only=True,
         job_type=JobType.CITATION_VERIFICATION,
     )
@@ -143,9 +191,11 @@ async def test_what_cannot_be_used_is_said_and_never_fails_the_step():
         GivenSource(title="Nothing"),
         GivenSource(title="Down", url="https://down.example/"),
         GivenSource(title="Page", url="https://up.example/"),
-        GivenSource(title="Copy", text=f"{PADDING} One more word."),
+        GivenSource(title="Copy", text=f"{ON_TOPIC}{PADDING} One more word."),
         GivenSource(
-            title="Old", text=PADDING.replace("number", "item") + " Old.", published=date(2001, 1, 1)
+            title="Old",
+            text=ON_TOPIC + PADDING.replace("number", "item") + " Old.",
+            published=date(2001, 1, 1),
         ),
     )
     found = await gather(sources=own, pages=Pages(), since=date(2020, 1, 1))
