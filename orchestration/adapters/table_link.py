@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import aiohttp
-from multidict import CIMultiDictProxy
 from yarl import URL
 
 from orchestration.adapters.table_auth import TableAuth
@@ -26,10 +25,10 @@ TRANSIENT = frozenset({408, 429, 500, 502, 503, 504})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableAnswer:
-    """What the service answered, whatever the status."""
+    """What the service answered, whatever the status. Names of headers match in any case."""
 
     status: int
-    headers: CIMultiDictProxy[str]
+    headers: Mapping[str, str]
     payload: bytes
 
 
