@@ -6,15 +6,21 @@ the figures.
 
 from __future__ import annotations
 
+import asyncio
 import io
-from collections.abc import Mapping
+import random
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import aiohttp
 from yarl import URL
 
 from orchestration.adapters.table_auth import TableAuth
 from orchestration.errors import StorageUnavailable
+from orchestration.retry import CALL_RETRY
+
+T = TypeVar("T")
 
 REQUEST_TIMEOUT = 15.0
 _AT_ONCE = 1024 * 1024
@@ -67,3 +73,17 @@ class TableLink:
                 return TableAnswer(status=response.status, headers=response.headers, payload=payload)
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise StorageUnavailable(f"tables do not answer: {type(error).__name__}") from error
+
+
+async def patiently(call: Callable[[], Awaitable[T]]) -> T:
+    """Repeat a call that may be repeated: a read, or a write that leaves the same behind however often it lands."""
+    failures = 0
+    while True:
+        try:
+            return await call()
+        except StorageUnavailable:
+            failures += 1
+            delay = CALL_RETRY.delay(failures, chance=random.random())  # noqa: S311 - spreads retries
+            if delay is None:
+                raise
+            await asyncio.sleep(delay)

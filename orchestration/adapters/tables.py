@@ -10,25 +10,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 from azure.data.tables import UpdateMode
 from azure.data.tables.aio import TableClient, TableServiceClient
 
 from orchestration.adapters.table_batch import BatchWriter, Operation, Write
-from orchestration.adapters.table_link import TableLink
+from orchestration.adapters.table_link import TableLink, patiently
 from orchestration.adapters.table_points import PointReader
 from orchestration.adapters.table_rows import TableRows, translated
 from orchestration.checkpoints import JOB_KEY, Row, event_key, row_keys, unpack
-from orchestration.errors import RowConflict, RowExists, RowGone, StorageUnavailable
+from orchestration.errors import RowConflict, RowExists, RowGone
 from orchestration.events import JobUpdate
 from orchestration.jobs import ActiveJob, Job, RowValue, StoredJob
 from orchestration.ports import Commit
-from orchestration.retry import CALL_RETRY
-
-T = TypeVar("T")
 
 JOBS = "jobs"
 ACTIVE = "activejobs"
@@ -83,7 +79,7 @@ class TableJobStore:
 
     async def read_job(self, job_id: str) -> StoredJob | None:
         """The job row with its server times."""
-        found = await _patiently(lambda: self._points.read(job_id, JOB_KEY))
+        found = await patiently(lambda: self._points.read(job_id, JOB_KEY))
         if found is None:
             return None
         return StoredJob(
@@ -114,7 +110,7 @@ class TableJobStore:
         return unpack(await asyncio.gather(*(self._read_row(job_id, key) for key in keys)))
 
     async def _read_row(self, job_id: str, key: str) -> Mapping[str, Any]:
-        found = await _patiently(lambda: self._points.read(job_id, key))
+        found = await patiently(lambda: self._points.read(job_id, key))
         if found is None:
             raise RowGone(f"row {key} of job {job_id} is gone")
         return found.values
@@ -147,7 +143,7 @@ class TableJobStore:
     async def put_active(self, row: ActiveJob) -> None:
         """Create or replace."""
         operation = Operation(write=Write.UPSERT, row_key=row.job_id, values=_active_values(row))
-        await _patiently(lambda: self._active_batch.write(row.tenant, [operation]))
+        await patiently(lambda: self._active_batch.write(row.tenant, [operation]))
 
     async def move_active(self, row: ActiveJob) -> str:
         """Replace if unchanged."""
@@ -168,7 +164,7 @@ class TableJobStore:
         """Delete; gone is as good."""
         operation = Operation(write=Write.DELETE, row_key=job_id, etag=etag)
         with contextlib.suppress(RowGone):
-            await _patiently(lambda: self._active_batch.write(tenant, [operation]))
+            await patiently(lambda: self._active_batch.write(tenant, [operation]))
 
     async def active_of(self, tenant: str, *, limit: int) -> list[ActiveJob]:
         """The tenant's partition."""
@@ -234,17 +230,3 @@ def _active_row(entity: Mapping[str, Any]) -> ActiveJob:
     values = {name: entity[column] for name, column in _ACTIVE_COLUMNS.items()}
     etag = getattr(entity, "metadata", {})["etag"]
     return ActiveJob(job_id=entity["RowKey"], tenant=entity["PartitionKey"], etag=etag, **values)
-
-
-async def _patiently(call: Callable[[], Awaitable[T]]) -> T:
-    """Repeat a call that may be repeated: a read, or a write that leaves the same behind however often it lands."""
-    failures = 0
-    while True:
-        try:
-            return await call()
-        except StorageUnavailable:
-            failures += 1
-            delay = CALL_RETRY.delay(failures, chance=random.random())  # noqa: S311 - spreads retries
-            if delay is None:
-                raise
-            await asyncio.sleep(delay)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -19,9 +18,9 @@ from orchestration.adapters.table_batch import BatchWriter, Operation, Write
 from orchestration.adapters.table_link import TableLink
 from orchestration.adapters.table_points import PointReader, decode
 from orchestration.errors import RowConflict, RowExists, RowGone, StorageUnavailable
-from tests.stack.conftest import Stack
+from tests.orchestration.test_table_batch import ODD_KEYS
 
-pytestmark = pytest.mark.stack
+USES_SERVICES = True
 
 VALUES = {
     "text": 'Grüße, "quoted" \\ and 漢字',
@@ -30,7 +29,6 @@ VALUES = {
     "flag": True,
     "packed": bytes(range(256)),
 }
-KEY = "step|1|it's über & so"
 
 
 @dataclass(frozen=True)
@@ -40,28 +38,27 @@ class Calls:
     reader: PointReader
 
 
-@contextlib.asynccontextmanager
-async def calls(stack: Stack) -> AsyncIterator[Calls]:
-    account = TableAccount.from_connection_string(stack.endpoints["storage"])
+@pytest.fixture
+async def c(azurite: str) -> AsyncIterator[Calls]:
+    account = TableAccount.from_connection_string(azurite)
     name = f"calls{uuid.uuid4().hex}"
     async with (
-        TableServiceClient.from_connection_string(stack.endpoints["storage"]) as service,
+        TableServiceClient.from_connection_string(azurite) as service,
         aiohttp.ClientSession() as session,
     ):
         client = await service.create_table(name)
         link = TableLink(session=session, endpoint=account.endpoint, auth=SharedKeyAuth(account=account))
-        yield Calls(client, BatchWriter(link=link, table=name), PointReader(link=link, table=name))
+        async with client:
+            yield Calls(client, BatchWriter(link=link, table=name), PointReader(link=link, table=name))
 
 
-async def test_rows_written_bare_are_read_by_the_official_client_and_the_other_way_round(
-    stack: Stack,
-) -> None:
-    async with calls(stack) as c:
-        etag = await c.writer.write("p'1", [Operation(write=Write.INSERT, row_key=KEY, values=VALUES)])
-        entity = await c.official.get_entity("p'1", KEY)
-        big = EntityProperty(2**60, EdmType.INT64)
-        await c.official.create_entity({"PartitionKey": "p'1", "RowKey": "theirs", **VALUES, "big": big})
-        mine, theirs = await c.reader.read("p'1", KEY), await c.reader.read("p'1", "theirs")
+@pytest.mark.parametrize("key", ODD_KEYS)
+async def test_rows_written_bare_are_read_by_both_and_the_other_way_round(c: Calls, key: str) -> None:
+    etag = await c.writer.write("p'1", [Operation(write=Write.INSERT, row_key=key, values=VALUES)])
+    entity = await c.official.get_entity("p'1", key)
+    big = EntityProperty(2**60, EdmType.INT64)
+    await c.official.create_entity({"PartitionKey": "p'1", "RowKey": "theirs", **VALUES, "big": big})
+    mine, theirs = await c.reader.read("p'1", key), await c.reader.read("p'1", "theirs")
     assert {name: entity[name] for name in VALUES} == VALUES
     assert mine is not None
     assert theirs is not None
@@ -73,25 +70,23 @@ async def test_rows_written_bare_are_read_by_the_official_client_and_the_other_w
     assert abs(mine.read_at - datetime.now(UTC)) < timedelta(minutes=1)
 
 
-async def test_a_read_of_nothing_is_none_and_of_a_missing_table_too(stack: Stack) -> None:
-    async with calls(stack) as c:
-        assert await c.reader.read("p", "none") is None
-        assert await PointReader(link=c.reader.link, table="nosuchtable").read("p", "none") is None
+async def test_a_read_of_nothing_is_none_and_of_a_missing_table_too(c: Calls) -> None:
+    assert await c.reader.read("p", "none") is None
+    assert await PointReader(link=c.reader.link, table="nosuchtable").read("p", "none") is None
 
 
-async def test_a_delete_is_told_from_a_changed_and_from_a_missing_row(stack: Stack) -> None:
-    async with calls(stack) as c:
-        first = await c.writer.write("p", [Operation(write=Write.INSERT, row_key="r", values={"n": 1})])
-        with pytest.raises(RowExists):
-            await c.writer.write("p", [Operation(write=Write.INSERT, row_key="r", values={"n": 1})])
-        second = await c.writer.write("p", [Operation(write=Write.UPSERT, row_key="r", values={"n": 2})])
-        with pytest.raises(RowConflict) as changed:
-            await c.writer.write("p", [Operation(write=Write.DELETE, row_key="r", etag=first)])
-        assert await c.writer.write("p", [Operation(write=Write.DELETE, row_key="r", etag=second)]) == ""
-        with pytest.raises(RowGone):
-            await c.writer.write("p", [Operation(write=Write.DELETE, row_key="r")])
-        with pytest.raises(ResourceNotFoundError):
-            await c.official.get_entity("p", "r")
+async def test_a_delete_is_told_from_a_changed_and_from_a_missing_row(c: Calls) -> None:
+    first = await c.writer.write("p", [Operation(write=Write.INSERT, row_key="r", values={"n": 1})])
+    with pytest.raises(RowExists):
+        await c.writer.write("p", [Operation(write=Write.INSERT, row_key="r", values={"n": 1})])
+    second = await c.writer.write("p", [Operation(write=Write.UPSERT, row_key="r", values={"n": 2})])
+    with pytest.raises(RowConflict) as changed:
+        await c.writer.write("p", [Operation(write=Write.DELETE, row_key="r", etag=first)])
+    assert await c.writer.write("p", [Operation(write=Write.DELETE, row_key="r", etag=second)]) == ""
+    with pytest.raises(RowGone):
+        await c.writer.write("p", [Operation(write=Write.DELETE, row_key="r")])
+    with pytest.raises(ResourceNotFoundError):
+        await c.official.get_entity("p", "r")
     assert not isinstance(changed.value, RowGone)
 
 
