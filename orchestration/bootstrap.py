@@ -80,6 +80,7 @@ def wire(
         service=service,
         realtime=realtime,
         epilogue=epilogue,
+        callbacks=callbacks,
         clock=clock,
         settings=settings,
     )

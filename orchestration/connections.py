@@ -123,7 +123,7 @@ def _tables(settings: Settings, credential: _Credential) -> TableJobStore:
         TableAccount,
         TableAuth,
     )
-    from orchestration.adapters.table_batch import BatchWriter
+    from orchestration.adapters.table_link import TableLink
     from orchestration.adapters.tables import TableJobStore
 
     auth: TableAuth
@@ -141,7 +141,7 @@ def _tables(settings: Settings, credential: _Credential) -> TableJobStore:
         raise ConfigurationError(
             "set CONTENT_STORAGE_CONNECTION_STRING, or CONTENT_STORAGE__tableServiceUri for a managed identity"
         )
-    # One session for the client and the batch writer, so that MAX_CONNECTIONS bounds both. It reads no proxy
+    # One session for the client and the bare calls, so that MAX_CONNECTIONS bounds both. It reads no proxy
     # settings: with those aiohttp looks for a .netrc in a thread, twice a request, a fifth of the app's CPU.
     session = aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=MAX_CONNECTIONS), cookie_jar=aiohttp.DummyCookieJar()
@@ -150,11 +150,8 @@ def _tables(settings: Settings, credential: _Credential) -> TableJobStore:
     service = TableServiceClient(
         account.endpoint, credential=client_credential, transport=transport, **TABLE_RETRIES
     )
-
-    def batches(table: str) -> BatchWriter:
-        return BatchWriter(session=session, endpoint=account.endpoint, table=table, auth=auth)
-
-    return TableJobStore(service, batches, session.close)
+    link = TableLink(session=session, endpoint=account.endpoint, auth=auth)
+    return TableJobStore(service, link, session.close)
 
 
 def _service_bus(settings: Settings, credential: _Credential) -> Callable[[], ServiceBusClient]:
