@@ -1,22 +1,25 @@
 """Triggers only: each function hands its call to a service and returns what comes back."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 import azure.functions as func
 
-from orchestration import controller_jobs
-from orchestration.bootstrap import answer, current_app
+from orchestration import controller_callbacks, controller_jobs, controller_workflows
+from orchestration.bootstrap import App, answer, current_app
 from orchestration.controller import ContentArchitectController, Handler
 from orchestration.errors import PoisonMessage
 from orchestration.http import HttpCall
 from orchestration.messages import Delivery
-from orchestration.outcomes import DeadLetter
+from orchestration.outcomes import DeadLetter, Outcome
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
 """Anonymous for the host: the app authenticates, so that it can answer with problem documents."""
 
 BASE = "content-architect"
+WORKFLOW = f"{BASE}/workflows/{{workflowId}}"
 JOB = f"{BASE}/job/{{jobId}}"
+Work = Callable[[Delivery], Awaitable[Outcome]]
 CONNECTION = "AZURE_SERVICE_BUS_CONNECTION_STRING"
 
 
@@ -36,6 +39,10 @@ async def _answer(req: func.HttpRequest, handler: Handler) -> func.HttpResponse:
 
 
 async def _process(message: func.ServiceBusMessage, queue: str) -> None:
+    await _settle(message, queue, lambda current: current.processor.process)
+
+
+async def _settle(message: func.ServiceBusMessage, queue: str, choose: Callable[[App], Work]) -> None:
     """Settle by returning or raising: the host completes or abandons."""
     delivery = Delivery(
         queue=queue,
@@ -45,7 +52,7 @@ async def _process(message: func.ServiceBusMessage, queue: str) -> None:
         properties=dict(message.application_properties or {}),
     )
     try:
-        outcome = await (await current_app()).processor.process(delivery)
+        outcome = await choose(await current_app())(delivery)
     except asyncio.CancelledError as error:
         raise RuntimeError(
             "the invocation was cancelled"
@@ -126,6 +133,72 @@ async def dead_letters_redrive(req: func.HttpRequest) -> func.HttpResponse:
     return await _answer(req, controller_jobs.redrive)
 
 
+@app.route(route=f"{JOB}/deliveries", methods=["GET"])
+async def job_deliveries(req: func.HttpRequest) -> func.HttpResponse:
+    """Show a job's callbacks and their tries."""
+    return await _answer(req, controller_callbacks.list_deliveries)
+
+
+@app.route(route=f"{JOB}/deliveries/{{deliveryId}}/redeliver", methods=["POST"])
+async def job_redeliver(req: func.HttpRequest) -> func.HttpResponse:
+    """Call back again."""
+    return await _answer(req, controller_callbacks.redeliver)
+
+
+@app.route(route=f"{BASE}/webhooks/secret/rotate", methods=["POST"])
+async def webhooks_rotate(req: func.HttpRequest) -> func.HttpResponse:
+    """Replace the secret that signs callbacks."""
+    return await _answer(req, controller_callbacks.rotate_secret)
+
+
+@app.route(route=f"{BASE}/webhooks/test", methods=["POST"])
+async def webhooks_test(req: func.HttpRequest) -> func.HttpResponse:
+    """Call an address once."""
+    return await _answer(req, controller_callbacks.test_call)
+
+
+@app.route(route=f"{BASE}/workflows", methods=["GET"])
+async def workflows(req: func.HttpRequest) -> func.HttpResponse:
+    """List workflows."""
+    return await _answer(req, controller_workflows.list_workflows)
+
+
+@app.route(route=f"{BASE}/workflows", methods=["POST"])
+async def workflow_create(req: func.HttpRequest) -> func.HttpResponse:
+    """Make a workflow."""
+    return await _answer(req, controller_workflows.create_workflow)
+
+
+@app.route(route=f"{BASE}/workflows/validate", methods=["POST"])
+async def workflow_validate(req: func.HttpRequest) -> func.HttpResponse:
+    """Say what is wrong with a workflow."""
+    return await _answer(req, controller_workflows.validate_workflow)
+
+
+@app.route(route=WORKFLOW, methods=["GET"])
+async def workflow(req: func.HttpRequest) -> func.HttpResponse:
+    """Show a workflow."""
+    return await _answer(req, controller_workflows.get_workflow)
+
+
+@app.route(route=WORKFLOW, methods=["PUT"])
+async def workflow_update(req: func.HttpRequest) -> func.HttpResponse:
+    """Make a new version of a workflow."""
+    return await _answer(req, controller_workflows.update_workflow)
+
+
+@app.route(route=WORKFLOW, methods=["DELETE"])
+async def workflow_delete(req: func.HttpRequest) -> func.HttpResponse:
+    """Remove a workflow."""
+    return await _answer(req, controller_workflows.delete_workflow)
+
+
+@app.route(route=f"{WORKFLOW}/activate", methods=["POST"])
+async def workflow_activate(req: func.HttpRequest) -> func.HttpResponse:
+    """Choose the version that new jobs run."""
+    return await _answer(req, controller_workflows.activate_workflow)
+
+
 @app.route(route=f"{JOB}/negotiate", methods=["POST"])
 async def job_negotiate(req: func.HttpRequest) -> func.HttpResponse:
     """Open a socket on a job."""
@@ -175,6 +248,13 @@ async def process_high(message: func.ServiceBusMessage) -> None:
 async def process_low(message: func.ServiceBusMessage) -> None:
     """Work on jobs that can wait."""
     await _process(message, "content-jobs-low")
+
+
+@app.function_name("CallbackDeliverer")
+@app.service_bus_queue_trigger(arg_name="message", queue_name="content-callbacks", connection=CONNECTION)
+async def deliver_callback(message: func.ServiceBusMessage) -> None:
+    """Call back those who asked for it."""
+    await _settle(message, "content-callbacks", lambda current: current.callbacks.deliver)
 
 
 @app.timer_trigger(arg_name="timer", schedule="%SWEEP_SCHEDULE%", run_on_startup=True)

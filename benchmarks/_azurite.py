@@ -63,8 +63,8 @@ def fill(folder: Path, filling: Filling) -> None:
                 _document(number, partition, row) for number, (partition, row) in enumerate(filling[table], 1)
             ]
             collection.update(data=data, maxId=len(data), idIndex=None)
-            for index in collection["binaryIndices"].values():
-                index.update(dirty=True, values=[])
+            for key, index in collection["binaryIndices"].items():
+                index["values"] = sorted(range(len(data)), key=lambda place, key=key: data[place][key])
     path.write_text(json.dumps(database))
 
 

@@ -19,16 +19,15 @@ from pathlib import Path
 from azure.data.tables.aio import TableServiceClient
 
 from benchmarks._azurite import Filling, azurite, fill
-from orchestration.checkpoints import Row
+from orchestration.adapters.memory import MemoryJobStore
 from orchestration.connections import connect
-from orchestration.job_index import INDEX, JobIndex, _rows
+from orchestration.job_index import INDEX, JobIndex
 from orchestration.job_listing import JobLister
-from orchestration.job_statistics import STATS, Period, StatisticsService, _place, hour_of
+from orchestration.job_statistics import STATE, STATS, EndedJobs, Period, StatisticsService, hour_of
 from orchestration.jobs import Job, JobStatus, Priority, StepRecord, StepStatus, stamp
 from orchestration.listing import JobFilter, JobQuery
 from orchestration.ports import JobStore
 from orchestration.settings import Settings, load_settings
-from orchestration.statistics import EndedJob
 
 NOW = datetime(2026, 11, 22, 12, 30, tzinfo=UTC)
 DAYS = 7
@@ -92,16 +91,18 @@ def job(number: int, count: int) -> Job:
     )
 
 
-def seeded(count: int) -> Filling:
-    """All index and statistics rows, as the epilogue would write them."""
-    jobs = [job(number, count) for number in range(count)]
-    index = (("local", row) for one in jobs for row in _rows(one))
-    return {INDEX: index, STATS: map(_statistics_row, jobs)}
-
-
-def _statistics_row(one: Job) -> tuple[str, Row]:
-    partition, key = _place(one)
-    return partition, Row(key=key, values=EndedJob.of(one).to_values())
+async def seeded(count: int) -> Filling:
+    """All derived rows, written by the services themselves into the in-memory twin."""
+    store = MemoryJobStore(FixedClock())
+    index, ended = JobIndex(store=store), EndedJobs(store=store)
+    for number in range(count):
+        one = job(number, count)
+        await index.finish(one)
+        await ended.record(one)
+    service = StatisticsService(store=store, clock=FixedClock())
+    while await service.close_hours() > 1:  # the last closed hour is always done again
+        continue
+    return {table: store.table(table).all() for table in (INDEX, STATS, STATE)}
 
 
 async def prepare(connection: str) -> None:
@@ -141,11 +142,9 @@ def settings_for(connection: str) -> Settings:
 
 
 async def run(connection: str, rounds: int) -> None:
-    """Close the hours, measure."""
+    """Measure."""
     outside = await connect(settings_for(connection))
     service = StatisticsService(store=outside.store, clock=FixedClock())
-    while await service.close_hours() > 2:  # the last closed hour is always done again
-        continue
     async with TableServiceClient.from_connection_string(connection) as client:
         await measure(outside.store, service, client, rounds)
     await outside.close()
@@ -198,7 +197,7 @@ def main() -> None:
         folder = Path(name)
         with azurite(folder) as connection:
             asyncio.run(prepare(connection))
-        fill(folder, seeded(options.jobs))
+        fill(folder, asyncio.run(seeded(options.jobs)))
         with azurite(folder) as connection:
             asyncio.run(run(connection, options.rounds))
 

@@ -11,7 +11,9 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from localcloud.supervisor.folder import DataFolder, last_lines
@@ -50,36 +52,62 @@ class RunningStack:
             self.supervisor.wait()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartingStack:
+    """A stack that this process has begun to start."""
+
+    supervisor: subprocess.Popen[str]
+    folder: DataFolder
+
+    def ready(self) -> RunningStack:
+        """Wait until it is ready.
+
+        Raises :class:`StackStartError` with the reason and the last log lines of the part that failed.
+        """
+        try:
+            said = _first_line(self.supervisor)
+        except KeyboardInterrupt:
+            self.supervisor.terminate()
+            self.supervisor.wait()
+            raise
+        if said.get("ready") is True:
+            return RunningStack(supervisor=self.supervisor, endpoints=said, folder=self.folder)
+        self.supervisor.wait()
+        reason = said.get("error") or "\n".join(["The supervisor ended.", *last_lines(_log(self.folder), 12)])
+        raise StackStartError(f"The local stack did not start. {reason}")
+
+
 def start(options: StackOptions, *, tied: bool) -> RunningStack:
-    """Start a stack and wait until it is ready; ``tied``: it stops when this process ends, however it ends.
+    """Start a stack and wait until it is ready (:func:`launch`, then :meth:`StartingStack.ready`)."""
+    return launch(options, tied=tied).ready()
+
+
+def launch(
+    options: StackOptions, *, tied: bool, environment: Mapping[str, str] | None = None
+) -> StartingStack:
+    """Begin to start a stack. ``tied``: it stops when this process ends, however it ends.
 
     A tied stack must be started from the main thread: the kernel takes the end of the starting thread for it.
-    Raises :class:`StackStartError` with the reason and the last log lines of the part that failed.
+    ``environment`` adds settings of the app to this process's own.
     """
     folder = DataFolder(options.data)
     folder.logs.mkdir(parents=True, exist_ok=True)
-    log = folder.logs / "supervisor.log"
-    with log.open("a") as errors:
+    with _log(folder).open("a") as errors:
         supervisor = subprocess.Popen(
             _command(options, tied=tied),
             cwd=options.repository,
+            env={**os.environ, **(environment or {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
             start_new_session=True,
         )
-    try:
-        said = _first_line(supervisor)
-    except KeyboardInterrupt:
-        supervisor.terminate()
-        supervisor.wait()
-        raise
-    if said.get("ready") is True:
-        return RunningStack(supervisor=supervisor, endpoints=said, folder=folder)
-    supervisor.wait()
-    reason = said.get("error") or "\n".join(["The supervisor ended.", *last_lines(log, 12)])
-    raise StackStartError(f"The local stack did not start. {reason}")
+    return StartingStack(supervisor=supervisor, folder=folder)
+
+
+def _log(folder: DataFolder) -> Path:
+    return folder.logs / "supervisor.log"
 
 
 def stop(folder: DataFolder) -> bool:

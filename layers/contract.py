@@ -7,6 +7,7 @@ provides and what it requires is the table in :mod:`layers.catalog`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -125,7 +126,10 @@ class GivenAuthor(Wire):
 
 
 class ContentBrief(Wire):
-    """The validated request as steps see it. ``today`` is the day of submission, so that a resume agrees."""
+    """The validated request as steps see it. ``today`` is the day of submission, so that a resume agrees.
+
+    ``budget_tokens`` is how many tokens language models may read and write for the job; None: as many as it takes.
+    """
 
     job_type: JobType = JobType.CONTENT_GENERATION
     topic: str
@@ -144,6 +148,7 @@ class ContentBrief(Wire):
     author: GivenAuthor | None = None
     platforms: tuple[Platform, ...] = ()
     language: str = "en"
+    budget_tokens: int | None = None
     today: date
 
 
@@ -224,13 +229,19 @@ class PageFetcher(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatRequest:
-    """One call of a language model. ``schema`` is a JSON schema that the answer must satisfy."""
+    """One call of a language model. ``schema`` is a JSON schema that the answer must satisfy.
+
+    ``seconds`` is how long the call may take with all its retries, ``budget_tokens`` what is left to spend; None
+    sets no limit. ``purpose`` names the call in logs, which never show the prompts.
+    """
 
     purpose: str
     system: str
     user: str
     schema: Mapping[str, object]
     max_output_tokens: int
+    seconds: float | None = None
+    budget_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,6 +255,30 @@ class ChatReply:
     cost: float = 0.0
 
 
+class ChatFailed(StepError):
+    """A language model gave nothing usable; what it counted is spent all the same (``cost`` in US dollars).
+
+    Codes: ``llm_unavailable`` (down, or its breaker is open), ``llm_misconfigured`` (refuses the key, the model or
+    the request), ``budget_spent`` (not asked), and of one answer ``llm_truncated``, ``llm_invalid``, ``llm_refused``.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str,
+        retryable: bool = False,
+        retry_after: float | None = None,
+        tokens_in: int = 0,
+        tokens_out: int = 0,
+        cost: float = 0.0,
+    ) -> None:
+        super().__init__(message, code=code, retryable=retryable, retry_after=retry_after)
+        self.tokens_in = tokens_in
+        self.tokens_out = tokens_out
+        self.cost = cost
+
+
 class LanguageModel(Protocol):
     """Any OpenAI-compatible chat endpoint behind one call."""
 
@@ -253,7 +288,7 @@ class LanguageModel(Protocol):
         ...
 
     async def complete(self, request: ChatRequest) -> ChatReply:
-        """Ask once. Raises :class:`StepError` (``llm_unavailable``, ``llm_truncated``, ``budget_spent``)."""
+        """Ask for one answer: a JSON object. Raises :class:`ChatFailed`."""
         ...
 
 
@@ -274,17 +309,24 @@ def _no_progress(fraction: float, note: str) -> None:
     """Progress that nobody watches."""
 
 
+def _no_deadline() -> float:
+    """Time without end."""
+    return math.inf
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepContext:
     """Everything one run of one step gets.
 
     ``report(fraction, note)`` tells watchers how far the step is (0..1); it is ephemeral and may be dropped.
+    ``seconds_left()`` is how long the step still has before it is stopped.
     """
 
     brief: ContentBrief
     artifacts: Mapping[type[Artifact], Artifact] = field(default_factory=dict)
     tools: Tools = field(default_factory=Tools)
     report: Callable[[float, str], None] = _no_progress
+    seconds_left: Callable[[], float] = _no_deadline
 
     def need(self, kind: type[A]) -> A:
         """The artifact that this step requires. The engine runs no step before its requirements."""

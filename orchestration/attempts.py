@@ -36,6 +36,8 @@ from orchestration.jobs import (
     JobError,
     JobInput,
     JobStatus,
+    StepRecord,
+    StepStatus,
     StoredJob,
     stamp,
 )
@@ -240,9 +242,14 @@ def end_change(
             error=error,
             latched_message=latch,
             dead_lettered=latch is not None,
+            steps=_with_failed(job.steps, error.step if error else None),
         )
 
     return Change(mutate=mutate, events=lambda job: [ended(job, result_url)])
+
+
+def _with_failed(steps: tuple[StepRecord, ...], name: str | None) -> tuple[StepRecord, ...]:
+    return tuple(replace(s, status=StepStatus.FAILED) if s.name == name else s for s in steps)
 
 
 def _as_error(error: JobFailed) -> JobError:

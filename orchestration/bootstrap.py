@@ -13,6 +13,10 @@ from dataclasses import dataclass
 from layers.catalog import CATALOG, StepDeclaration, artifact_type
 from layers.contract import Artifact, Tools
 from orchestration.attempts import AttemptRunner
+from orchestration.audit import AuditTrail
+from orchestration.callback_dispatch import CallbackDispatcher
+from orchestration.callback_secrets import WebhookSecrets
+from orchestration.callback_service import CallbackService
 from orchestration.connections import Outside, connect, research_tools
 from orchestration.controller import ContentArchitectController, Handler, refusal
 from orchestration.engine import WorkflowEngineService
@@ -27,6 +31,8 @@ from orchestration.realtime import RealtimeUpdatesService
 from orchestration.recovery import RecoverySweeper
 from orchestration.service import OrchestrationService
 from orchestration.settings import Settings, load_settings
+from orchestration.workflow_service import WorkflowService
+from orchestration.workflow_store import WorkflowStore
 
 _log = logging.getLogger(__name__)
 
@@ -41,6 +47,8 @@ class App:
     processor: ContentJobProcessor
     sweeper: RecoverySweeper
     jobs: JobServices
+    callbacks: CallbackService
+    dispatcher: CallbackDispatcher
     realtime: RealtimeUpdatesService
     outside: Outside
 
@@ -58,34 +66,21 @@ def wire(
     ``catalog`` says which steps there are, ``artifacts`` gives the class of an artifact's name.
     """
     clock = outside.clock
-    realtime = RealtimeUpdatesService(outside.publisher, clock)
-    service = OrchestrationService(outside.store, outside.queue, realtime, clock, settings)
-    epilogue = Epilogue(store=outside.store, realtime=realtime)
-    runner = AttemptRunner(
-        store=outside.store,
-        queue=outside.queue,
-        realtime=realtime,
-        engine=WorkflowEngineService(outside.store, clock, catalog=catalog, artifacts=artifacts),
-        epilogue=epilogue,
-        clock=clock,
-        settings=settings,
-        tools=tools,
-        owner=owner_name(settings.instance_id),
-    )
-    sweeper = RecoverySweeper(
-        store=outside.store,
-        queue=outside.queue,
-        epilogue=epilogue,
-        clock=clock,
-        instance_id=settings.instance_id,
-        is_alive=is_alive,
-    )
+    dispatcher = CallbackDispatcher(outside.store, outside.queue)
+    realtime = RealtimeUpdatesService(outside.publisher, clock, also=dispatcher.announce)
+    epilogue = Epilogue(store=outside.store, realtime=realtime, callbacks=dispatcher)
+    callbacks = _callbacks(settings, outside)
+    workflows = _workflows(outside, catalog)
+    service = _service(settings, outside, epilogue, workflows)
+    engine = WorkflowEngineService(outside.store, clock, catalog=catalog, artifacts=artifacts)
+    runner = _runner(settings, outside, tools, engine=engine, epilogue=epilogue)
     jobs = wire_jobs(
         store=outside.store,
         box=outside.letters,
         service=service,
         realtime=realtime,
         epilogue=epilogue,
+        callbacks=callbacks,
         clock=clock,
         settings=settings,
     )
@@ -96,6 +91,8 @@ def wire(
         health=HealthService({"storage": lambda: outside.store.read_job("health")}, clock),
         management=jobs.management,
         letters=jobs.letters,
+        callbacks=callbacks,
+        workflows=workflows,
         clock=clock,
         settings=settings,
     )
@@ -104,10 +101,80 @@ def wire(
         service=service,
         controller=controller,
         processor=ContentJobProcessor(runner=runner, service=service),
-        sweeper=sweeper,
+        sweeper=_sweeper(settings, outside, epilogue),
         jobs=jobs,
+        callbacks=callbacks,
+        dispatcher=dispatcher,
         realtime=realtime,
         outside=outside,
+    )
+
+
+def _service(
+    settings: Settings, outside: Outside, epilogue: Epilogue, workflows: WorkflowService
+) -> OrchestrationService:
+    return OrchestrationService(
+        outside.store,
+        outside.queue,
+        epilogue.realtime,
+        outside.clock,
+        settings,
+        epilogue=epilogue,
+        sender=outside.sender,
+        workflows=workflows,
+        has_llm=settings.has_llm,
+    )
+
+
+def _runner(
+    settings: Settings,
+    outside: Outside,
+    tools: Callable[[], Tools],
+    *,
+    engine: WorkflowEngineService,
+    epilogue: Epilogue,
+) -> AttemptRunner:
+    return AttemptRunner(
+        store=outside.store,
+        queue=outside.queue,
+        realtime=epilogue.realtime,
+        engine=engine,
+        epilogue=epilogue,
+        clock=outside.clock,
+        settings=settings,
+        tools=tools,
+        owner=owner_name(settings.instance_id),
+    )
+
+
+def _sweeper(settings: Settings, outside: Outside, epilogue: Epilogue) -> RecoverySweeper:
+    return RecoverySweeper(
+        store=outside.store,
+        queue=outside.queue,
+        epilogue=epilogue,
+        clock=outside.clock,
+        instance_id=settings.instance_id,
+        is_alive=is_alive,
+    )
+
+
+def _callbacks(settings: Settings, outside: Outside) -> CallbackService:
+    return CallbackService(
+        store=outside.store,
+        queue=outside.queue,
+        sender=outside.sender,
+        secrets=WebhookSecrets(store=outside.store, clock=outside.clock),
+        clock=outside.clock,
+        max_delivery_count=settings.max_delivery_count,
+    )
+
+
+def _workflows(outside: Outside, catalog: Mapping[str, StepDeclaration]) -> WorkflowService:
+    return WorkflowService(
+        store=WorkflowStore(store=outside.store),
+        audit=AuditTrail(store=outside.store, clock=outside.clock),
+        clock=outside.clock,
+        catalog=catalog,
     )
 
 

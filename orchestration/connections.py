@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from layers.contract import ResearchProvider, Tools
+from layers.contract import LanguageModel, ResearchProvider, Tools
 from orchestration.adapters.clock import SystemClock
+from orchestration.callbacks import CallbackSender
 from orchestration.errors import ConfigurationError
 from orchestration.letters import DeadLetterBox
 from orchestration.ports import Clock, JobStore, MessageQueue, RealtimePublisher
@@ -18,6 +19,7 @@ from orchestration.settings import Settings
 if TYPE_CHECKING:
     from azure.servicebus.aio import ServiceBusClient
 
+    from orchestration.adapters.callback_http import HttpCallbackSender
     from orchestration.adapters.tables import TableJobStore
     from orchestration.adapters.webpubsub import WebPubSubPublisher
 
@@ -25,6 +27,10 @@ PRODUCT = "ContentArchitect"
 USER_AGENT = f"{PRODUCT}/0.1"
 MAX_CONNECTIONS = 16
 """Beyond 16 storage calls in flight a process gains nothing."""
+
+TABLE_TIMEOUTS: dict[str, Any] = {"connection_timeout": 3, "read_timeout": 5}
+TABLE_RETRIES: dict[str, Any] = {"retry_total": 2, "retry_backoff_factor": 0.2}
+"""Seconds and tries that end well within a lease; by default a silent service holds a call for five minutes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +41,7 @@ class Outside:
     queue: MessageQueue
     publisher: RealtimePublisher
     letters: DeadLetterBox
+    sender: CallbackSender
     clock: Clock
     close: Callable[[], Awaitable[None]]
 
@@ -49,26 +56,36 @@ async def connect(settings: Settings) -> Outside:
     from orchestration.adapters.servicebus import ServiceBusQueue
 
     credential = _Credential()
-    store = _tables(settings, credential)
     service_bus = _service_bus(settings, credential)
     queue, letters = ServiceBusQueue(service_bus), ServiceBusDeadLetters(service_bus)
     publisher = _web_pubsub(settings, credential)
+    clock = SystemClock()
+    # Last of all: these open what would have to be closed if another one refused.
+    store = _tables(settings, credential)
+    sender = _callback_sender(settings, clock)
 
     async def close() -> None:
         await queue.close()
         await letters.close()
+        await sender.close()
         await publisher.close()
         await store.close()
         await credential.close()
 
     return Outside(
-        store=store, queue=queue, publisher=publisher, letters=letters, clock=SystemClock(), close=close
+        store=store,
+        queue=queue,
+        publisher=publisher,
+        letters=letters,
+        sender=sender,
+        clock=clock,
+        close=close,
     )
 
 
 def _import_sdks() -> None:
     """In a thread: together they take most of a second, in which the loop has other work."""
-    for module in ("table_batch", "tables", "servicebus", "deadletters", "webpubsub"):
+    for module in ("table_batch", "tables", "servicebus", "deadletters", "webpubsub", "callback_http"):
         import_module(f"orchestration.adapters.{module}")
 
 
@@ -96,6 +113,7 @@ class _Credential:
 def _tables(settings: Settings, credential: _Credential) -> TableJobStore:
     import aiohttp
     from azure.core.credentials import AzureNamedKeyCredential
+    from azure.core.pipeline.transport import AioHttpTransport
     from azure.data.tables.aio import TableServiceClient
 
     from orchestration.adapters.table_auth import (
@@ -105,30 +123,35 @@ def _tables(settings: Settings, credential: _Credential) -> TableJobStore:
         TableAccount,
         TableAuth,
     )
-    from orchestration.adapters.table_batch import BatchWriter
+    from orchestration.adapters.table_link import TableLink
     from orchestration.adapters.tables import TableJobStore
 
     auth: TableAuth
+    client_credential: Any
     if settings.tables_connection:
         account = TableAccount.from_connection_string(settings.tables_connection)
-        key = AzureNamedKeyCredential(account.name, account.key or "")
-        service = TableServiceClient(account.endpoint, credential=key)
+        client_credential = AzureNamedKeyCredential(account.name, account.key or "")
         auth = SharedKeyAuth(account=account)
     elif settings.storage_table_uri:
         name = settings.storage_table_uri.split("//", 1)[-1].split(".", 1)[0]
         account = TableAccount(endpoint=settings.storage_table_uri.rstrip("/"), name=name)
-        service = TableServiceClient(account.endpoint, credential=credential.get())
+        client_credential = credential.get()
         auth = IdentityAuth(token=lambda: credential.token(IDENTITY_SCOPE))
     else:
         raise ConfigurationError(
             "set CONTENT_STORAGE_CONNECTION_STRING, or CONTENT_STORAGE__tableServiceUri for a managed identity"
         )
-    session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=MAX_CONNECTIONS))
-
-    def batches(table: str) -> BatchWriter:
-        return BatchWriter(session=session, endpoint=account.endpoint, table=table, auth=auth)
-
-    return TableJobStore(service, batches, session.close)
+    # One session for the client and the bare calls, so that MAX_CONNECTIONS bounds both. It reads no proxy
+    # settings: with those aiohttp looks for a .netrc in a thread, twice a request, a fifth of the app's CPU.
+    session = aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=MAX_CONNECTIONS), cookie_jar=aiohttp.DummyCookieJar()
+    )
+    transport = AioHttpTransport(session=session, session_owner=False, **TABLE_TIMEOUTS)
+    service = TableServiceClient(
+        account.endpoint, credential=client_credential, transport=transport, **TABLE_RETRIES
+    )
+    link = TableLink(session=session, endpoint=account.endpoint, auth=auth)
+    return TableJobStore(service, link, session.close)
 
 
 def _service_bus(settings: Settings, credential: _Credential) -> Callable[[], ServiceBusClient]:
@@ -137,6 +160,9 @@ def _service_bus(settings: Settings, credential: _Credential) -> Callable[[], Se
     options: dict[str, Any] = {"retry_total": 1, "retry_backoff_factor": 0.2, "retry_backoff_max": 1}
     if settings.service_bus_connection:
         text = settings.service_bus_connection.get_secret_value()
+        _check(
+            "AZURE_SERVICE_BUS_CONNECTION_STRING", text, "Endpoint", "SharedAccessKeyName", "SharedAccessKey"
+        )
         return lambda: ServiceBusClient.from_connection_string(text, **options)
     if settings.service_bus_namespace:
         namespace = settings.service_bus_namespace
@@ -147,14 +173,17 @@ def _service_bus(settings: Settings, credential: _Credential) -> Callable[[], Se
 
 
 def _web_pubsub(settings: Settings, credential: _Credential) -> WebPubSubPublisher:
+    from azure.core.pipeline.transport import AioHttpTransport
     from azure.messaging.webpubsubservice.aio import WebPubSubServiceClient
 
     from orchestration.adapters.webpubsub import WebPubSubPublisher
 
-    options: dict[str, Any] = {"retry_total": 1, "retry_backoff_factor": 0.1}
+    transport = AioHttpTransport(use_env_settings=False)  # see _tables: a proxy look-up for each message
+    options: dict[str, Any] = {"retry_total": 1, "retry_backoff_factor": 0.1, "transport": transport}
     hub = settings.web_pubsub_hub
     if settings.web_pubsub_connection:
         text = settings.web_pubsub_connection.get_secret_value()
+        _check("WEB_PUBSUB_CONNECTION_STRING", text, "Endpoint", "AccessKey")
         return WebPubSubPublisher(WebPubSubServiceClient.from_connection_string(text, hub=hub, **options))
     if settings.web_pubsub_endpoint:
         client = WebPubSubServiceClient(settings.web_pubsub_endpoint, hub, credential.get(), **options)
@@ -162,6 +191,23 @@ def _web_pubsub(settings: Settings, credential: _Credential) -> WebPubSubPublish
     raise ConfigurationError(
         "set WEB_PUBSUB_CONNECTION_STRING, or WEB_PUBSUB__endpoint for a managed identity"
     )
+
+
+def _check(setting: str, text: str, *fields: str) -> None:
+    """Refuse a connection string that the SDK could not read, without repeating it: it holds a key."""
+    pairs = [part.partition("=") for part in text.split(";") if part.strip()]
+    given = {name.strip().lower() for name, _, value in pairs if value.strip()}
+    missing = [name for name in fields if name.lower() not in given]
+    if missing or not all(separator for _, separator, _ in pairs):
+        raise ConfigurationError(f"{setting} should hold {', '.join(f'{name}=...' for name in fields)}")
+
+
+def _callback_sender(settings: Settings, clock: Clock) -> HttpCallbackSender:
+    from orchestration.adapters.callback_http import LIMITS, HttpCallbackSender
+    from orchestration.adapters.guarded_http import GuardedClient
+
+    client = GuardedClient(user_agent=USER_AGENT, limits=LIMITS, loopback=settings.callback_hosts)
+    return HttpCallbackSender(client, clock)
 
 
 def research_tools(settings: Settings) -> Callable[[], Tools]:
@@ -193,4 +239,28 @@ def _make_tools(settings: Settings) -> Tools:
         library=FileLibrary(folder) if folder and "library" in settings.providers else None,
         providers=tuple(makers[name]() for name in settings.providers if name in makers),
         pages=WebPages(client, agent=PRODUCT),
+        llm=_language_model(settings) if settings.has_llm else None,
     )
+
+
+def _language_model(settings: Settings) -> LanguageModel:
+    """The configured model: by key, else on Azure's endpoints by managed identity, else without authorisation."""
+    from orchestration.adapters.llm import ChatEndpoint, ChatTarget
+    from orchestration.adapters.llm_auth import IDENTITY_SCOPE, identity_headers, key_headers
+    from orchestration.adapters.llm_wire import is_azure
+
+    endpoint = settings.llm_endpoint or ""
+    if settings.llm_api_key is None and is_azure(endpoint):
+        credential = _Credential()
+        headers = identity_headers(lambda: credential.token(IDENTITY_SCOPE))
+    else:
+        key = settings.llm_api_key.get_secret_value() if settings.llm_api_key else None
+        headers = key_headers(endpoint, key)
+    target = ChatTarget(
+        endpoint=endpoint,
+        model=settings.llm_model or "",
+        seconds=settings.llm_timeout_seconds,
+        price_in=settings.llm_price_input,
+        price_out=settings.llm_price_output,
+    )
+    return ChatEndpoint(target, headers=headers, clock=SystemClock())

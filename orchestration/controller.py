@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestration.audit import Action, Actor
+from orchestration.callback_service import CallbackService
 from orchestration.checkpoints import result_key
 from orchestration.deadletters import DeadLetterService
 from orchestration.errors import (
@@ -39,6 +40,7 @@ from orchestration.schemas import (
 from orchestration.service import OrchestrationService, Origin
 from orchestration.settings import Settings
 from orchestration.views import Links, entity_tag, job_view, problem
+from orchestration.workflow_service import WorkflowService
 
 PROBLEM = "application/problem+json"
 RETRY_AFTER = "2"
@@ -63,6 +65,8 @@ class ContentArchitectController:
     health: HealthService
     management: JobManagementService
     letters: DeadLetterService
+    callbacks: CallbackService
+    workflows: WorkflowService
     clock: Clock
     settings: Settings
     languages: frozenset[str] = frozenset({"en"})
@@ -140,7 +144,7 @@ class ContentArchitectController:
     async def events(self, call: HttpCall) -> HttpReply:
         """``GET job/{id}/events?after=N``: the durable event log."""
         job = (await self._owned(call)).job
-        after = _whole(call.query.get("after", "0"), "/after")
+        after = whole_number(call.query.get("after", "0"), "/after")
         updates = await self.store.read_events(job.job_id, after=after, limit=MAX_EVENTS)
         body: dict[str, Any] = {"value": [update.to_wire() for update in updates]}
         if len(updates) == MAX_EVENTS:
@@ -251,11 +255,17 @@ class ContentArchitectController:
 ROUTES: dict[str, tuple[str, ...]] = {
     r"generate": ("POST",),
     r"job/[^/]+": ("GET", "DELETE"),
-    r"job/[^/]+/(result|events)": ("GET",),
+    r"job/[^/]+/(result|events|deliveries)": ("GET",),
+    r"job/[^/]+/deliveries/[^/]+/redeliver": ("POST",),
     r"job/[^/]+/(cancel|retry|fork|negotiate)": ("POST",),
     r"jobs(/statistics)?": ("GET",),
     r"deadletters": ("GET",),
     r"deadletters/redrive": ("POST",),
+    r"workflows": ("GET", "POST"),
+    r"workflows/validate": ("POST",),
+    r"workflows/(?!validate$)[^/]+": ("GET", "PUT", "DELETE"),
+    r"workflows/[^/]+/activate": ("POST",),
+    r"webhooks/(test|secret/rotate)": ("POST",),
     r"health(/live|/ready)?": ("GET",),
 }
 """Known paths below /content-architect with their methods; a test compares them with the real bindings."""
@@ -308,14 +318,15 @@ def _matches(if_none_match: str, tag: str) -> bool:
     return tag in given or "*" in given
 
 
-def _whole(text: str, pointer: str) -> int:
+def whole_number(text: str, pointer: str) -> int:
+    """The number of a query parameter. Raises :class:`InvalidRequest` that names it."""
     if not text.isascii() or not text.isdigit() or len(text) > 9:
         raise InvalidRequest([FieldError(pointer=pointer, detail="should be a whole number from 0")])
     return int(text)
 
 
 def _seconds(text: str | None, pointer: str, most: float) -> float:
-    return min(float(_whole(text, pointer)), most) if text else 0.0
+    return min(float(whole_number(text, pointer)), most) if text else 0.0
 
 
 def refusal(error: ContentArchitectError, trace_id: str) -> HttpReply:

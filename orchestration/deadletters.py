@@ -79,6 +79,7 @@ class DeadLetterService:
         Returns what became of them; ``more`` says that there may be letters that were not looked at. Raises
         :class:`QueueUnavailable` and :class:`StorageUnavailable`; repeating the call then is safe.
         """
+        await self.store.prepare()
         redrive = Redrive(
             management=self.management,
             store=self.store,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -49,7 +50,10 @@ class Finished:
 
 @dataclass(kw_only=True)
 class Run:
-    """One run of one job: which steps are through, which are running, which artifacts there are."""
+    """One run of one job: which steps are through, which are running, which artifacts there are.
+
+    ``ends`` is when the job is out of time, in seconds of the monotonic clock.
+    """
 
     workflow: Workflow
     brief: ContentBrief
@@ -60,6 +64,7 @@ class Run:
     artifacts: dict[type[Artifact], Artifact] = field(default_factory=dict)
     through: set[str] = field(default_factory=set)
     tasks: dict[asyncio.Task[None], str] = field(default_factory=dict)
+    ends: float = math.inf
 
 
 class WorkflowEngineService:
@@ -97,6 +102,7 @@ class WorkflowEngineService:
 
     async def _run_steps(self, run: Run) -> None:
         needs = dependencies(run.workflow, self._catalog)
+        run.ends = self._clock.monotonic() + run.writer.job.timeout_seconds
         try:
             async with asyncio.timeout(run.writer.job.timeout_seconds):
                 while len(run.through) < len(run.workflow.steps):
@@ -212,11 +218,13 @@ class WorkflowEngineService:
             self._functions.update(zip(missing, loaded, strict=True))
 
     async def _try(self, run: Run, step: Step) -> Artifact | JobFailed:
+        ends = min(run.ends, self._clock.monotonic() + step.timeout)
         context = StepContext(
             brief=run.brief,
             artifacts=dict(run.artifacts),
             tools=run.tools,
             report=partial(run.progress, step.name),
+            seconds_left=lambda: ends - self._clock.monotonic(),
         )
         function = self._functions[step.service]
         try:
@@ -252,6 +260,7 @@ class WorkflowEngineService:
                 warnings=limited_warnings((*job.warnings, *warnings)),
                 tokens_in=job.tokens_in + getattr(artifact, "tokens_in", 0),
                 tokens_out=job.tokens_out + getattr(artifact, "tokens_out", 0),
+                cost=job.cost + getattr(artifact, "cost", 0.0),
                 result_rows=len(rows) if is_result else job.result_rows,
             )
             return self._completed_if_through(job)
@@ -283,7 +292,7 @@ class WorkflowEngineService:
 
     def _completed_if_through(self, job: Job) -> Job:
         """The last step's commit also completes the job: one write, no state between the two."""
-        if any(s.status is StepStatus.PENDING for s in job.steps):
+        if any(s.status not in (StepStatus.COMPLETED, StepStatus.SKIPPED) for s in job.steps):
             return job
         now = self._clock.now()
         return job.move(JobStatus.COMPLETED, now, completed_at=stamp(now), lease_owner=None, error=None)

@@ -15,7 +15,8 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from orchestration.errors import RowConflict, StorageUnavailable
+from orchestration.callback_dispatch import CallbackDispatcher
+from orchestration.errors import QueueUnavailable, RowConflict, StorageUnavailable
 from orchestration.job_index import JobIndex
 from orchestration.job_statistics import EndedJobs
 from orchestration.jobs import ActiveJob, Job, JobStatus
@@ -31,11 +32,13 @@ class Epilogue:
 
     store: JobStore
     realtime: RealtimeUpdatesService
+    callbacks: CallbackDispatcher
 
     async def run(self, job: Job) -> None:
         """After a terminal commit by this process, whose events are already on their way.
 
-        Storage that is down now changes nothing about the outcome: the active row stays, the sweeper repairs.
+        Storage or a queue that is down now changes nothing about the outcome: the active row stays, the sweeper
+        repairs.
         """
         await self._unless_down(job, self._complete if job.status is JobStatus.COMPLETED else self._finish)
 
@@ -47,24 +50,27 @@ class Epilogue:
         """For a job that the sweep found terminal with its active row: the committer died in between.
 
         The terminal event is published again; watchers drop what they have seen by its sequence. Raises
-        :class:`RowConflict` when the active row changed: the job is somebody's; and :class:`StorageUnavailable`.
+        :class:`RowConflict` when the active row changed: the job is somebody's; and :class:`StorageUnavailable`,
+        :class:`QueueUnavailable`: the row stays due.
         """
         if not job.deleted_at:
-            last = await self.store.read_events(job.job_id, after=job.sequence - 1, limit=1)
-            self.realtime.publish(job, last)
             await asyncio.gather(
                 JobIndex(store=self.store).finish(job), EndedJobs(store=self.store).record_late(job)
             )
+            await self.callbacks.send_owed(job)
+            last = await self.store.read_events(job.job_id, after=job.sequence - 1, limit=1)
+            self.realtime.publish(job, last)
         await self.store.remove_active(job.tenant, job.job_id, etag=row.etag)
 
     async def _unless_down(self, job: Job, work: Callable[[Job], Awaitable[None]]) -> None:
         try:
             await work(job)
-        except StorageUnavailable as error:
+        except (StorageUnavailable, QueueUnavailable) as error:
             _log.warning("epilogue left to the sweeper", extra={"job_id": job.job_id, "reason": str(error)})
 
     async def _complete(self, job: Job) -> None:
         await self._record(job)
+        await self.callbacks.send_owed(job)
         await self.store.remove_active(job.tenant, job.job_id)
 
     async def _finish(self, job: Job) -> None:
@@ -72,6 +78,7 @@ class Epilogue:
         if row is None or row.dispatch > job.dispatch:
             return
         await self._record(job)
+        await self.callbacks.send_owed(job)
         try:
             await self.store.remove_active(job.tenant, job.job_id, etag=row.etag)
         except RowConflict:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from orchestration.checkpoints import Row
@@ -138,16 +139,17 @@ class StatisticsService:
         Raises :class:`StorageUnavailable`.
         """
         part, now = key_part(tenant), self.clock.now()
-        closed, rows = await asyncio.gather(self._closed(), self._closed_rows(part, period))
+        this_hour = hour_of(now)
+        closed, rows, current = await asyncio.gather(
+            self._closed(), self._closed_rows(part, period), self._counted(part, [this_hour], period)
+        )
         open_from = max(closed, hour_of(now - MAX_OPEN_HOURS * _HOUR), period.first)
-        open_hours = _hours(open_from, period.end) if open_from < period.end else []
-        counted = await asyncio.gather(*(self._count(hour, f"{part}|") for hour in open_hours))
-        hours = {row.key: _read(row) for row in rows if row.key not in open_hours}
-        hours |= {
-            hour: part for hour, found in zip(open_hours, counted, strict=True) for part in found.values()
-        }
+        behind = _hours(open_from, this_hour) if open_from < this_hour else []
+        counted = current | await self._counted(part, behind, period)
         days: dict[str, list[Totals]] = {}
-        for hour, totals in hours.items():
+        for day, blobs in _by_day(rows, counted).items():
+            days[day] = [_added_up(tuple(blobs))]
+        for hour, totals in counted.items():
             days.setdefault(hour[:10], []).append(totals)
         by_day = {day: total(parts) for day, parts in days.items()}
         return {
@@ -197,6 +199,12 @@ class StatisticsService:
                 return counted
             after = rows[-1].key
 
+    async def _counted(self, tenant_part: str, hours: Sequence[str], period: Period) -> dict[str, Totals]:
+        """Totals of open hours, as far as they lie in the period."""
+        asked = [hour for hour in hours if period.first <= hour < period.end]
+        found = await asyncio.gather(*(self._count(hour, f"{tenant_part}|") for hour in asked))
+        return {hour: total(parts.values()) for hour, parts in zip(asked, found, strict=True)}
+
     async def _closed_rows(self, tenant_part: str, period: Period) -> Sequence[Row]:
         before_first = hour_of(_start(period.first) - _HOUR)
         limit = (MAX_DAYS + 1) * 24
@@ -226,8 +234,17 @@ class StatisticsService:
         return self.store.table(STATE)
 
 
-def _read(row: Row) -> Totals:
-    data = row.values["totals"]
-    if not isinstance(data, bytes):
-        raise TypeError("the totals of an hour are stored as bytes")
-    return Totals.from_bytes(zlib.decompress(data))
+def _by_day(rows: Sequence[Row], open_hours: Container[str]) -> dict[str, list[bytes]]:
+    """Stored totals of closed hours, by day."""
+    days: dict[str, list[bytes]] = {}
+    for row in rows:
+        data = row.values["totals"]
+        if row.key not in open_hours and isinstance(data, bytes):
+            days.setdefault(row.key[:10], []).append(data)
+    return days
+
+
+@lru_cache(maxsize=MAX_DAYS + 1)
+def _added_up(hours: tuple[bytes, ...]) -> Totals:
+    """The totals of a day's hours. Kept by content: closed hours hardly change, and decoding them costs most."""
+    return total(Totals.from_bytes(zlib.decompress(data)) for data in hours)

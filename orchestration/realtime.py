@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from orchestration.errors import DependencyUnavailable
@@ -22,7 +22,13 @@ PAUSE_AFTER_FAILURE = 5.0
 PROGRESS_INTERVAL = 0.5
 TOKEN_MINUTES = 60
 
+Listener = Callable[[Job, Sequence[JobUpdate]], None]
+
 _log = logging.getLogger(__name__)
+
+
+def _nobody(job: Job, updates: Sequence[JobUpdate]) -> None:
+    del job, updates  # nobody else listens
 
 
 def job_group(job_id: str) -> str:
@@ -40,11 +46,13 @@ class RealtimeUpdatesService:
     """Publishes job updates and hands out sockets.
 
     One task per process sends what waits, in order. After a failure it pauses and drops instead of piling up.
+    ``also`` is told of the same durable events; it must not wait or raise.
     """
 
-    def __init__(self, publisher: RealtimePublisher, clock: Clock) -> None:
+    def __init__(self, publisher: RealtimePublisher, clock: Clock, *, also: Listener = _nobody) -> None:
         self._publisher = publisher
         self._clock = clock
+        self._also = also
         self._waiting: deque[_Outgoing] = deque()
         self._task: asyncio.Task[None] | None = None
         self._closed_until = 0.0
@@ -55,6 +63,7 @@ class RealtimeUpdatesService:
         """Queue the durable events of one commit for the job's watchers. Never waits, never raises."""
         for update in updates:
             self._enqueue(_Outgoing(group=job_group(job.job_id), message=update.to_json()))
+        self._also(job, updates)
         if job.status.terminal:
             self._last_progress.pop(job.job_id, None)
 

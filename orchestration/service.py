@@ -15,10 +15,12 @@ from datetime import datetime, timedelta
 
 from layers.catalog import CATALOG
 from orchestration.audit import Action, Actor, AuditTrail
+from orchestration.callbacks import Callback, CallbackSender, is_owed
 from orchestration.checkpoints import INPUT_KEY, Row, event_key, pack
 from orchestration.commits import Change, commit_once
 from orchestration.epilogue import Epilogue
 from orchestration.errors import (
+    AddressRefused,
     FieldError,
     InvalidRequest,
     QueueUnavailable,
@@ -37,7 +39,8 @@ from orchestration.realtime import RealtimeUpdatesService
 from orchestration.retry import SUBMIT_RETRY
 from orchestration.schemas import GenerateRequest
 from orchestration.settings import Settings
-from orchestration.workflows import Workflow, in_order, workflow_for
+from orchestration.workflow_service import WorkflowService
+from orchestration.workflows import BUILT_IN, Workflow, in_order
 
 QUEUED_SILENT_SECONDS = 60
 _EMBEDDED_ESTIMATE = 10.0
@@ -79,6 +82,9 @@ class OrchestrationService:
         clock: Clock,
         settings: Settings,
         *,
+        epilogue: Epilogue,
+        sender: CallbackSender,
+        workflows: WorkflowService,
         has_llm: bool = False,
     ) -> None:
         self._store = store
@@ -87,7 +93,9 @@ class OrchestrationService:
         self._clock = clock
         self._settings = settings
         self._has_llm = has_llm
-        self._epilogue = Epilogue(store=store, realtime=realtime)
+        self._epilogue = epilogue
+        self._sender = sender
+        self._workflows = workflows
         self._index = JobIndex(store=store)
         self._audit = AuditTrail(store=store, clock=clock)
 
@@ -97,8 +105,8 @@ class OrchestrationService:
         Raises :class:`InvalidRequest` (also for a key that was used with another request), and
         :class:`StorageUnavailable` when the rows could not be written: nothing was accepted then.
         """
-        workflow = workflow_for(request.type, request.workflow_type, request.flags)
         await self._store.prepare()
+        workflow = await self._workflows.chosen(request, origin.tenant)
         job = self.new_job(request, workflow, origin)
         try:
             job = await self.accept(job, self.new_input(request, workflow))
@@ -114,16 +122,27 @@ class OrchestrationService:
     async def accept(self, job: Job, job_input: JobInput) -> Job:
         """Write the rows that make a job durable: the active row, then the job with its input and first event.
 
-        Raises :class:`RowExists` when there is a job of this id, :class:`StorageUnavailable`.
+        Raises :class:`RowExists` when there is a job of this id, :class:`InvalidRequest` when its callback's
+        address may not be called, :class:`StorageUnavailable`.
         """
+        await self._check_callback(job)
         packed = pack(INPUT_KEY, job_input.to_bytes())
         job = replace(job, input_rows=len(packed))
         first = _first_event(job)
         event_row = Row(key=event_key(1), values={"body": first.to_json()})
+        owed = [Callback.of(job, first).to_row()] if is_owed(job, first) else []
         await self._store.put_active(self.active_row(job))
-        await self._insert(job, [*packed, event_row])
+        await self._insert(job, [*packed, event_row, *owed])
         self._realtime.publish(job, [first])
         return job
+
+    async def _check_callback(self, job: Job) -> None:
+        if job.callback_url is None:
+            return
+        try:
+            await self._sender.check(job.callback_url)
+        except AddressRefused as error:
+            raise InvalidRequest([FieldError(pointer="/callbackUrl", detail=str(error))]) from error
 
     async def _insert(self, job: Job, rows: Sequence[Row]) -> None:
         """Insert, and try again when the answer was lost: an insert that landed then shows as existing."""
@@ -147,6 +166,7 @@ class OrchestrationService:
         priority = Priority.HIGH if urgent else request.priority
         budget = self._settings.job_timeout_minutes * 60
         scheduled = request.scheduled_for
+        custom = workflow.id not in BUILT_IN
         return Job(
             job_id=_job_id(origin, now),
             tenant=origin.tenant,
@@ -155,7 +175,11 @@ class OrchestrationService:
             status=JobStatus.QUEUED,
             priority=priority,
             queue=origin.queue or priority.queue,
-            workflow_type=workflow.id,
+            workflow_type="custom" if custom else workflow.id,
+            workflow_id=workflow.id if custom else None,
+            workflow_version=workflow.version if custom else None,
+            callback_url=request.callback_url,
+            callback_events=request.webhook_events,
             created_at=stamp(now),
             updated_at=stamp(now),
             fingerprint=request.fingerprint(),

@@ -9,6 +9,7 @@ import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
@@ -19,8 +20,13 @@ AuthMode = Literal["entra", "apikey", "off"]
 TENANT = re.compile(r"^[A-Za-z0-9_-]{1,64}$")
 """Tenants become partition keys, so they are made of characters that need no care there."""
 
+_THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
+
 _AZURE_MARKER = "WEBSITE_SITE_NAME"
 """Set by the platform for every app; a local host sets names of instance and host only."""
+
+
+_LOOPBACK = r"(localhost|127(\.\d{1,3}){3})(:\d{1,5})?"
 
 
 class Settings(BaseModel):
@@ -56,12 +62,31 @@ class Settings(BaseModel):
         alias="RESEARCH_PROVIDERS",
         pattern=r"^\s*((library|wikipedia|crossref)\s*(,\s*(library|wikipedia|crossref)\s*)*)?$",
     )
+    llm_endpoint: str | None = Field(None, alias="LLM_ENDPOINT", pattern=r"^https?://[^\s/?#]+[^\s?#]*$")
+    llm_model: str | None = Field(None, alias="LLM_MODEL")
+    llm_api_key: SecretStr | None = Field(None, alias="LLM_API_KEY")
+    llm_timeout_seconds: float = Field(90, alias="LLM_TIMEOUT_SECONDS", ge=1, le=600)
+    llm_price_input: float = Field(0, alias="LLM_PRICE_INPUT", ge=0)
+    llm_price_output: float = Field(0, alias="LLM_PRICE_OUTPUT", ge=0)
+    callback_allowed_hosts: str = Field(
+        "", alias="CALLBACK_ALLOWED_HOSTS", pattern=rf"^\s*({_LOOPBACK}\s*(,\s*{_LOOPBACK}\s*)*)?$"
+    )
     instance_id: str = Field(default_factory=socket.gethostname, alias="WEBSITE_INSTANCE_ID")
 
     @property
     def providers(self) -> tuple[str, ...]:
         """The names in ``RESEARCH_PROVIDERS``, in order."""
         return tuple(name.strip() for name in self.research_providers.split(",") if name.strip())
+
+    @property
+    def has_llm(self) -> bool:
+        """Whether a language model is configured."""
+        return self.llm_endpoint is not None
+
+    @property
+    def callback_hosts(self) -> frozenset[str]:
+        """Hosts of this machine (``host`` or ``host:port``) that callbacks may reach over http."""
+        return frozenset(name.strip() for name in self.callback_allowed_hosts.split(",") if name.strip())
 
     @property
     def tables_connection(self) -> str | None:
@@ -100,4 +125,20 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         raise ConfigurationError(f"Wrong settings: {names}") from error
     if settings.auth_mode == "off" and _AZURE_MARKER in present:
         raise ConfigurationError("AUTH_MODE=off is for one machine; in Azure use entra or apikey")
+    if settings.callback_hosts and _AZURE_MARKER in present:
+        raise ConfigurationError("CALLBACK_ALLOWED_HOSTS is for one machine; in Azure leave it out")
+    _check_llm(settings)
     return settings
+
+
+def _check_llm(settings: Settings) -> None:
+    """An endpoint needs a model, and a key travels encrypted or not beyond this machine."""
+    if settings.llm_endpoint is None:
+        return
+    if settings.llm_model is None:
+        raise ConfigurationError("LLM_ENDPOINT is set: LLM_MODEL must name the model to ask there")
+    parts = urlsplit(settings.llm_endpoint)
+    if parts.username or parts.password:
+        raise ConfigurationError("LLM_ENDPOINT must not contain credentials; use LLM_API_KEY")
+    if settings.llm_api_key and parts.scheme == "http" and parts.hostname not in _THIS_MACHINE:
+        raise ConfigurationError("LLM_API_KEY is set: LLM_ENDPOINT must be https")

@@ -176,6 +176,9 @@ RESEARCH_GENERATION = _workflow(
     ),
 )
 
+BUILT_IN = frozenset({*PREDEFINED, CITATION_VERIFICATION.id, RESEARCH_GENERATION.id})
+"""Ids that no custom workflow may have."""
+
 INCLUDE_STEPS: dict[str, tuple[str, ...]] = {
     "includeResearch": ("generate_research", "check_facts"),
     "includeCitations": ("verify_citations",),
@@ -187,27 +190,38 @@ INCLUDE_STEPS: dict[str, tuple[str, ...]] = {
 
 
 def workflow_for(job_type: JobType, workflow_type: str, flags: Mapping[str, bool | None]) -> Workflow:
-    """The workflow that a request asks for, with its ``include...`` flags applied.
+    """The predefined workflow that a request asks for, with its ``include...`` flags applied.
 
-    Raises :class:`InvalidRequest` when a flag leaves out a step that another one needs.
+    Raises :class:`InvalidRequest` when a flag leaves out a step that another one needs, and for a workflow type
+    that is not predefined.
     """
     if job_type is JobType.CITATION_VERIFICATION:
         return CITATION_VERIFICATION
     if job_type is JobType.RESEARCH_GENERATION:
         return RESEARCH_GENERATION
-    workflow = PREDEFINED[workflow_type]
-    names = [step.name for step in workflow.steps]
+    if workflow_type not in PREDEFINED:
+        detail = f"should be one of: {', '.join(PREDEFINED)}"
+        raise InvalidRequest([FieldError(pointer="/workflowType", detail=detail)])
+    return with_flags(PREDEFINED[workflow_type], flags)
+
+
+def with_flags(workflow: Workflow, flags: Mapping[str, bool | None]) -> Workflow:
+    """The workflow with steps added and left out as the ``include...`` flags say; steps are told by their service.
+
+    Raises :class:`InvalidRequest` when what comes out cannot run.
+    """
+    steps = list(workflow.steps)
     for flag, wanted in flags.items():
+        concerned = {_STEPS[name].service: _STEPS[name] for name in INCLUDE_STEPS[flag]}
         if wanted is True:
-            names += [name for name in INCLUDE_STEPS[flag] if name not in names]
+            there = {step.service for step in steps}
+            steps += [step for service, step in concerned.items() if service not in there]
         elif wanted is False:
-            names = [name for name in names if name not in INCLUDE_STEPS[flag]]
-    kept = {step.name: step for step in workflow.steps}
-    chosen = replace(workflow, steps=tuple(kept.get(name, _STEPS[name]) for name in names))
+            steps = [step for step in steps if step.service not in concerned]
+    chosen = replace(workflow, steps=tuple(steps))
     if problems := find_problems(chosen):
-        raise InvalidRequest(
-            [FieldError(pointer=_flag_pointer(flags), detail=problem) for problem in problems]
-        )
+        pointer = _flag_pointer(flags)
+        raise InvalidRequest([FieldError(pointer=pointer, detail=problem.detail) for problem in problems])
     return chosen
 
 
@@ -215,51 +229,68 @@ def _flag_pointer(flags: Mapping[str, bool | None]) -> str:
     return next((f"/{name}" for name, value in flags.items() if value is False), "/workflowType")
 
 
-def find_problems(workflow: Workflow, catalog: Mapping[str, StepDeclaration] = CATALOG) -> list[str]:
-    """What is wrong with a workflow, each naming the step and the cure; empty when it can run."""
-    problems = _name_problems(workflow, catalog)
-    if problems:
-        return problems
-    provided = {catalog[s.service].provides: s.name for s in workflow.steps}
-    for step in workflow.steps:
-        for artifact in catalog[step.service].requires:
-            if artifact not in provided:
-                makers = sorted(d.service for d in catalog.values() if d.provides == artifact)
-                problems.append(f"step {step.name} needs {artifact}: add a step with {' or '.join(makers)}")
-    if RESULT_ARTIFACT not in provided:
-        problems.append("no step makes the package: add a step with contentAssembler")
-    return problems or _order_problems(workflow, catalog)
+def find_problems(workflow: Workflow, catalog: Mapping[str, StepDeclaration] = CATALOG) -> list[FieldError]:
+    """What is wrong with a workflow, each naming place, step and cure; empty when it can run."""
+    if not 1 <= len(workflow.steps) <= MAX_STEPS:
+        detail = f"a workflow has 1 to {MAX_STEPS} steps, not {len(workflow.steps)}"
+        return [FieldError(pointer="/steps", detail=detail)]
+    for find in (_name_problems, _artifact_problems, _order_problems, _useless_steps):
+        if problems := find(workflow, catalog):
+            return problems
+    return []
 
 
-def _name_problems(workflow: Workflow, catalog: Mapping[str, StepDeclaration]) -> list[str]:
+def _name_problems(workflow: Workflow, catalog: Mapping[str, StepDeclaration]) -> list[FieldError]:
     problems = []
     names = [step.name for step in workflow.steps]
-    if not 1 <= len(names) <= MAX_STEPS:
-        return [f"a workflow has 1 to {MAX_STEPS} steps, not {len(names)}"]
-    problems += [
-        f"step name {name} is used twice: rename one"
-        for name in sorted({n for n in names if names.count(n) > 1})
-    ]
-    for step in workflow.steps:
+    for number, step in enumerate(workflow.steps):
+        at = f"/steps/{number}"
+        if step.name in names[:number]:
+            problems.append(_problem(f"{at}/name", f"step name {step.name} is used twice: rename one"))
         if step.service not in catalog:
+            known = ", ".join(sorted(catalog))
             problems.append(
-                f"step {step.name}: unknown service {step.service}; known: {', '.join(sorted(catalog))}"
+                _problem(f"{at}/service", f"step {step.name}: unknown service {step.service}; known: {known}")
             )
         problems += [
-            f"step {step.name} depends on {other}, which is not a step"
-            for other in step.depends_on
+            _problem(
+                f"{at}/dependsOn/{place}",
+                f"step {step.name} depends on {other}, which is not a step: add it, or remove the name",
+            )
+            for place, other in enumerate(step.depends_on)
             if other not in names
-        ]
-    if not problems:
-        artifacts = [catalog[s.service].provides for s in workflow.steps]
-        problems += [
-            f"two steps provide {a}: keep one"
-            for a in sorted({a for a in artifacts if artifacts.count(a) > 1})
         ]
     return problems
 
 
-def _order_problems(workflow: Workflow, catalog: Mapping[str, StepDeclaration]) -> list[str]:
+def _artifact_problems(workflow: Workflow, catalog: Mapping[str, StepDeclaration]) -> list[FieldError]:
+    problems = []
+    makers: dict[str, str] = {}
+    for number, step in enumerate(workflow.steps):
+        artifact = catalog[step.service].provides
+        if artifact in makers:
+            problems.append(
+                _problem(
+                    f"/steps/{number}/service",
+                    f"two steps provide {artifact}: keep one of {makers[artifact]} and {step.name}",
+                )
+            )
+        makers.setdefault(artifact, step.name)
+    for number, step in enumerate(workflow.steps):
+        for artifact in catalog[step.service].requires:
+            if artifact not in makers:
+                services = " or ".join(sorted(d.service for d in catalog.values() if d.provides == artifact))
+                problems.append(
+                    _problem(
+                        f"/steps/{number}", f"step {step.name} needs {artifact}: add a step with {services}"
+                    )
+                )
+    if RESULT_ARTIFACT not in makers:
+        problems.append(_problem("/steps", "no step makes the package: add a step with contentAssembler"))
+    return problems
+
+
+def _order_problems(workflow: Workflow, catalog: Mapping[str, StepDeclaration]) -> list[FieldError]:
     placed: set[str] = set()
     waiting = dependencies(workflow, catalog)
     while ready := [name for name, needs in waiting.items() if needs <= placed]:
@@ -267,7 +298,53 @@ def _order_problems(workflow: Workflow, catalog: Mapping[str, StepDeclaration]) 
         waiting = {name: needs for name, needs in waiting.items() if name not in placed}
     if not waiting:
         return []
-    return [f"steps {', '.join(sorted(waiting))} wait for each other: remove one dependsOn of this cycle"]
+    return [_circle_problem(workflow, _circle(waiting))]
+
+
+def _circle_problem(workflow: Workflow, circle: Sequence[str]) -> FieldError:
+    """Artifacts alone make no cycle, so that one of its steps names the next one in its ``dependsOn``."""
+    path = " -> ".join([*circle, circle[0]])
+    following = dict(zip(circle, [*circle[1:], circle[0]], strict=True))
+    for number, step in enumerate(workflow.steps):
+        other = following.get(step.name)
+        if other in step.depends_on:
+            pointer = f"/steps/{number}/dependsOn/{step.depends_on.index(other)}"
+            cure = f"remove {other} from the dependsOn of {step.name}"
+            return _problem(pointer, f"steps wait for each other: {path}; {cure}")
+    return _problem("/steps", f"steps wait for each other: {path}; leave one out")
+
+
+def _circle(waiting: Mapping[str, set[str]]) -> list[str]:
+    """One cycle among steps that all wait: whoever follows what a step waits for comes back to a step."""
+    path: list[str] = []
+    name = min(waiting)
+    while name not in path:
+        path.append(name)
+        name = min(waiting[name] & waiting.keys())
+    return path[path.index(name) :]
+
+
+def _useless_steps(workflow: Workflow, catalog: Mapping[str, StepDeclaration]) -> list[FieldError]:
+    """Steps from which no way leads to the package: nobody takes what they make."""
+    graph = dependencies(workflow, catalog)
+    reached = {step.name for step in workflow.steps if catalog[step.service].provides == RESULT_ARTIFACT}
+    border = set(reached)
+    while border:
+        border = {other for name in border for other in graph[name]} - reached
+        reached |= border
+    return [
+        _problem(
+            f"/steps/{number}",
+            f"step {step.name} cannot be reached from the package, nobody takes its "
+            f"{catalog[step.service].provides}: leave it out, or let a step that leads there depend on it",
+        )
+        for number, step in enumerate(workflow.steps)
+        if step.name not in reached
+    ]
+
+
+def _problem(pointer: str, detail: str) -> FieldError:
+    return FieldError(pointer=pointer, detail=detail)
 
 
 def dependencies(workflow: Workflow, catalog: Mapping[str, StepDeclaration] = CATALOG) -> dict[str, set[str]]:

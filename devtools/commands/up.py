@@ -22,7 +22,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--detach", action="store_true", help="return once it is ready; ./dev down stops it")
     add_data_folder(parser)
     parser.add_argument(
-        "--instances", type=_instances, default=1, metavar="N", help="Functions runners on one broker (1-9)"
+        "--instances", type=instances, default=1, metavar="N", help="Functions runners on one broker (1-9)"
     )
     parser.add_argument("--port", type=int, metavar="P", help="port of the API (default: 7071 or a free one)")
     parser.add_argument("--web", action="store_true", help="research on Wikipedia and Crossref too (no key)")
@@ -75,7 +75,8 @@ def _introduce(endpoints: dict[str, Any], folder: DataFolder, *, detached: bool)
     print(f"  stop                {f'./dev down{elsewhere}' if detached else 'Ctrl-C'}", flush=True)
 
 
-def _instances(text: str) -> int:
+def instances(text: str) -> int:
+    """The value of ``--instances``. Raises argparse.ArgumentTypeError outside 1 to 9."""
     count = int(text)
     if not 1 <= count <= _MOST_INSTANCES:
         raise argparse.ArgumentTypeError(f"1 to {_MOST_INSTANCES} runners, not {count}")

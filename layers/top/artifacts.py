@@ -87,7 +87,10 @@ class FaqEntry(Wire):
 
 
 class Article(Artifact):
-    """The written article. ``writer`` says who wrote it; ``fallback_reason`` why it was not the model."""
+    """The written article. ``writer`` says who wrote it; ``fallback_reason`` why it was not the model, or not all.
+
+    ``prompts`` is the version of the prompts that a model wrote from, ``cost`` is in US dollars.
+    """
 
     title: str
     meta_description: str
@@ -104,6 +107,8 @@ class Article(Artifact):
     word_count: int
     tokens_in: int = 0
     tokens_out: int = 0
+    cost: float = 0.0
+    prompts: str | None = None
 
     def all_sentences(self) -> tuple[Sentence, ...]:
         """Every sentence in reading order: answer, introduction, sections, FAQ."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from layers.bottom.artifacts import KeywordPlan, PassageIndex, SourceSet
-from layers.contract import ContentBrief, ContentType, ContentWarning
+from layers.contract import ContentBrief, ContentType
 from layers.middle.artifacts import Outline, QueryPlan, SectionForm, SectionPlan
 from layers.middle.facets import FACETS
 from layers.top.answering import Asked, choose_answer
@@ -23,6 +23,7 @@ from layers.top.evidence import EvidenceTable
 from layers.top.faq import answers, faq_questions, is_printable, stands_alone
 from layers.top.figures import salient_figure, telling_figure
 from layers.top.headings import meta_description, slug
+from layers.top.length_warnings import length_warnings
 from layers.top.ordering import reading_order
 from layers.top.selection import Ledger, Question, ask, relevance, select
 from layers.top.subject import Subject
@@ -338,7 +339,7 @@ class EmbeddedWriter:
             word_count=0,
         )
         words = sum(len(sentence.text.split()) for sentence in article.all_sentences())
-        warnings = _length_warnings(outline, words, answer)
+        warnings = length_warnings(outline, words, sum(found.words for found in answer))
         return article.model_copy(update={"word_count": words, "warnings": warnings})
 
     def _sections(
@@ -389,26 +390,3 @@ def _settled(form: SectionForm, chosen: Sequence[Candidate]) -> SectionForm:
     if form == "prose" and instructions >= max(_FEWEST_ITEMS, 0.7 * len(chosen)):
         return "list"
     return form
-
-
-def _length_warnings(outline: Outline, words: int, answer: Sequence[Candidate]) -> tuple[ContentWarning, ...]:
-    warnings = []
-    if words < outline.min_words:
-        warnings.append(
-            ContentWarning(
-                severity="warning",
-                code="short_of_target",
-                where=f"article: {words} of at least {outline.min_words} words",
-                fix="Give more or longer sources on the topic; nothing is padded beyond the evidence.",
-            )
-        )
-    if sum(found.words for found in answer) < outline.answer_words[0]:
-        warnings.append(
-            ContentWarning(
-                severity="warning",
-                code="short_answer",
-                where="article.answer",
-                fix="Give a source that answers the topic's question in plain sentences.",
-            )
-        )
-    return tuple(warnings)

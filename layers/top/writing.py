@@ -1,6 +1,7 @@
 """llmContentOptimizer: writes the article from outline and evidence.
 
-The embedded writer composes it from verbatim evidence. With fewer than two usable sources there is no article.
+The embedded writer composes it from verbatim evidence; a language model, where there is one, words it anew under
+verification (:mod:`layers.top.llm_writer`). With fewer than two usable sources there is no article.
 """
 
 from __future__ import annotations
@@ -31,6 +32,10 @@ async def optimize_content(context: StepContext) -> Article:
     )
     context.report(0.1, "choosing evidence")
     article = await asyncio.to_thread(lambda: EmbeddedWriter(material).write())
+    if context.tools.llm is not None and article.all_sentences():
+        from layers.top.llm_writer import write_with_model
+
+        article = await write_with_model(article, context.tools.llm, context)
     context.report(1.0, f"{article.word_count} words from {len(article.evidence)} quoted passages")
     return article
 

@@ -33,6 +33,7 @@ async def started(tmp_path, api, *arguments, web=False):
                 *arguments,
                 cwd=tmp_path,
                 env={**os.environ, "PYTHONPATH": str(ROOT)},
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's & ignores it
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
             )

@@ -15,6 +15,7 @@ from pydantic import create_model
 from layers.catalog import CATALOG, StepDeclaration, StepFunction
 from layers.contract import Artifact, StepContext, Tools
 from orchestration.adapters.memory import MemoryJobStore, MemoryPublisher, MemoryQueue
+from orchestration.adapters.memory_callbacks import MemoryCallbackSender
 from orchestration.adapters.memory_deadletters import MemoryDeadLetters
 from orchestration.bootstrap import App, wire
 from orchestration.connections import Outside
@@ -106,6 +107,7 @@ class FakeArtifact(Artifact):
     text: str
     tokens_in: int = 0
     tokens_out: int = 0
+    cost: float = 0.0
     article: dict[str, str] | None = None
     sources: tuple[dict[str, str], ...] = ()
 
@@ -199,6 +201,7 @@ class World:
     publisher: MemoryPublisher = field(default_factory=MemoryPublisher)
     queue: Queue = field(default_factory=Queue)
     letters: MemoryDeadLetters = field(default_factory=MemoryDeadLetters)
+    sender: MemoryCallbackSender = field(default_factory=MemoryCallbackSender)
     environment: dict[str, str] = field(default_factory=dict)
     dead: list[Delivery] = field(default_factory=list)
 
@@ -213,6 +216,7 @@ class World:
             queue=queue or self.queue,
             publisher=self.publisher,
             letters=self.letters,
+            sender=self.sender,
             clock=self.clock,
             close=_nothing,
         )
@@ -231,7 +235,13 @@ class World:
         return found.job
 
     async def deliver(self, message: OutgoingMessage, app: App | None = None, count: int = 1) -> Outcome:
-        return await (app or self.app).processor.process(delivery_of(message, count=count))
+        return await self.process(delivery_of(message, count=count), app or self.app)
+
+    async def process(self, delivery: Delivery, app: App) -> Outcome:
+        """Hand a delivery to the function that its queue triggers."""
+        if delivery.queue == "content-callbacks":
+            return await app.callbacks.deliver(delivery)
+        return await app.processor.process(delivery)
 
     async def work(self, app: App | None = None) -> list[Outcome]:
         """Deliver all messages that are due until none is left, as the broker would."""

@@ -60,7 +60,7 @@ def test_the_catch_all_sorts_last_because_the_host_tries_functions_by_name() -> 
 def test_each_queue_has_its_trigger() -> None:
     triggers: list[Any] = [function.get_trigger() for function in functions()]
     queues = {t.queue_name for t in triggers if t.type == "serviceBusTrigger"}
-    assert queues == {"content-jobs", "content-jobs-high", "content-jobs-low"}
+    assert queues == {"content-jobs", "content-jobs-high", "content-jobs-low", "content-callbacks"}
     assert {t.connection for t in triggers if t.type == "serviceBusTrigger"} == {function_app.CONNECTION}
 
 

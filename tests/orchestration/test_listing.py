@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestration import controller_jobs
@@ -87,6 +87,7 @@ async def follow(world: World, query: dict[str, str]) -> list[list[str]]:
         query = dict(parse_qsl(urlsplit(body["nextLink"]).query))
 
 
+@settings(max_examples=30)
 @given(made=jobs(), question=QUESTIONS, size=st.integers(1, 9))
 def test_following_the_links_gives_every_wanted_job_once_and_newest_first(
     made: list[Job], question: dict[str, str], size: int

@@ -10,7 +10,7 @@ import pytest
 
 from layers.contract import StepContext, StepError
 from orchestration.errors import PoisonMessage, QueueUnavailable, StorageUnavailable
-from orchestration.jobs import Job, JobStatus, moment
+from orchestration.jobs import Job, JobStatus, StepStatus, moment
 from orchestration.messages import ORIGINAL_ID
 from orchestration.outcomes import Completed, DeadLetter, RetryLater
 from orchestration.ports import Commit
@@ -125,6 +125,7 @@ async def test_an_error_that_no_attempt_can_mend_fails_at_once() -> None:
     assert (await world.work())[0] == DeadLetter("no luck")
     done = await world.job(job.job_id)
     assert (done.attempt, done.error and done.error.step) == (1, "gather_sources")
+    assert [s.name for s in done.steps if s.status is StepStatus.FAILED] == ["gather_sources"]
 
 
 async def test_a_very_long_error_message_still_fits_the_row() -> None:

@@ -49,7 +49,6 @@ def refused(value: object) -> dict[str, str]:
         ({"priority": "now"}, "/priority"),
         ({"workflowType": "nope"}, "/workflowType"),
         ({"workflowType": "custom"}, "/workflowId"),
-        ({"workflowType": "custom", "workflowId": "mine"}, "/workflowId"),
         ({"workflowId": "mine"}, "/workflowId"),
         ({"callbackUrl": "http://example.org/hook"}, "/callbackUrl"),
         ({"callbackUrl": "ftp://example.org"}, "/callbackUrl"),

@@ -115,7 +115,7 @@ def test_job_types_without_an_article_have_their_own_workflows() -> None:
     ],
 )
 def test_what_cannot_run_is_named_with_its_cure(workflow: Workflow, message: str) -> None:
-    assert any(message in problem for problem in find_problems(workflow))
+    assert any(message in problem.detail for problem in find_problems(workflow))
 
 
 def test_a_cycle_names_the_steps_that_wait_for_each_other() -> None:
@@ -123,9 +123,9 @@ def test_a_cycle_names_the_steps_that_wait_for_each_other() -> None:
     first = replace(standard.steps[0], depends_on=("assemble_package",))
     cyclic = replace(standard, steps=(first, *standard.steps[1:]))
     (problem,) = find_problems(cyclic)
-    assert "analyze_intent" in problem
-    assert "assemble_package" in problem
-    assert "wait for each other" in problem
+    assert "analyze_intent" in problem.detail
+    assert "assemble_package" in problem.detail
+    assert "wait for each other" in problem.detail
     with pytest.raises(ValueError, match="wait for each other"):
         in_order(cyclic)
 

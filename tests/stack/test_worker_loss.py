@@ -23,7 +23,7 @@ def test_jobs_survive_the_death_of_a_runner_and_then_of_the_broker(stack: Stack)
     until(lambda: True if stack.endpoints["processes"]["functions-2"] != processes["functions-2"] else None)
     os.kill(processes["servicebus"], signal.SIGKILL)
 
-    ended = [stack.ended(job, 120) for job in jobs]
+    ended = [stack.ended(job, 240) for job in jobs]
     assert [job["status"] for job in ended] == ["completed"] * JOBS
     for job in ended:
         events = stack.events(job["jobId"])

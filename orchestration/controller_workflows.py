@@ -1,0 +1,177 @@
+"""Handlers of workflows: list, show, create, update, activate, delete, validate.
+
+Part of the HTTP face: each takes the controller and a call, as the controller's own methods do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from layers.catalog import StepDeclaration
+from orchestration.controller import ContentArchitectController, read_json, whole_number
+from orchestration.errors import FieldError, InvalidRequest
+from orchestration.http import HttpCall, HttpReply, json_reply
+from orchestration.schemas import field_errors
+from orchestration.workflow_definitions import WorkflowDefinition, parse_definition
+from orchestration.workflow_plan import plan
+from orchestration.workflow_service import WorkflowVersion
+from orchestration.workflow_store import WorkflowHead
+from orchestration.workflows import PREDEFINED, Step, Workflow
+
+
+class _Activation(BaseModel):
+    """The body of ``POST workflows/{id}/activate``; the latest version where none is named."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    version: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+
+
+async def list_workflows(controller: ContentArchitectController, call: HttpCall) -> HttpReply:
+    """``GET workflows``: the predefined ones, then the tenant's own, by id."""
+    heads = await controller.workflows.of_tenant(controller.tenant(call))
+    value = [_predefined_item(controller, workflow) for workflow in PREDEFINED.values()]
+    return json_reply(200, {"value": value + [_item(controller, head) for head in heads]})
+
+
+async def get_workflow(controller: ContentArchitectController, call: HttpCall) -> HttpReply:
+    """``GET workflows/{id}?version=``: with steps and plan."""
+    tenant, workflow_id = controller.tenant(call), _id(call)
+    if (workflow := PREDEFINED.get(workflow_id)) is not None:
+        seconds = workflow.estimated_seconds
+        body = {
+            **_predefined_item(controller, workflow),
+            "steps": [_step_view(step) for step in workflow.steps],
+            "plan": {**_plan_view(workflow, controller.workflows.catalog), "estimatedSeconds": seconds},
+        }
+        return json_reply(200, body)
+    given = call.query.get("version")
+    version = whole_number(given, "/version") if given is not None else None
+    return json_reply(200, _view(controller, await controller.workflows.get(tenant, workflow_id, version)))
+
+
+async def create_workflow(controller: ContentArchitectController, call: HttpCall) -> HttpReply:
+    """``POST workflows``: 201; its first version is active."""
+    actor = controller.actor(call)
+    created = await controller.workflows.create(actor, read_json(call))
+    view = _view(controller, created)
+    return json_reply(201, view, {"Location": view["links"]["self"]})
+
+
+async def update_workflow(controller: ContentArchitectController, call: HttpCall) -> HttpReply:
+    """``PUT workflows/{id}``: a new version, which waits to be activated."""
+    actor = controller.actor(call)
+    updated = await controller.workflows.update(actor, _id(call), read_json(call))
+    return json_reply(200, _view(controller, updated))
+
+
+async def activate_workflow(controller: ContentArchitectController, call: HttpCall) -> HttpReply:
+    """``POST workflows/{id}/activate``: new jobs run this version from now on."""
+    actor = controller.actor(call)
+    try:
+        wanted = _Activation.model_validate(read_json(call) if call.body else {})
+    except ValidationError as error:
+        raise InvalidRequest(field_errors(error)) from error
+    activated = await controller.workflows.activate(actor, _id(call), wanted.version)
+    return json_reply(200, _view(controller, activated))
+
+
+async def delete_workflow(controller: ContentArchitectController, call: HttpCall) -> HttpReply:
+    """``DELETE workflows/{id}``: 204; jobs that run it go on."""
+    await controller.workflows.delete(controller.actor(call), _id(call))
+    return HttpReply(status=204)
+
+
+async def validate_workflow(controller: ContentArchitectController, call: HttpCall) -> HttpReply:
+    """``POST workflows/validate``: 200 with what is wrong, or with the plan when nothing is."""
+    controller.tenant(call)
+    catalog = controller.workflows.catalog
+    try:
+        definition = parse_definition(read_json(call), catalog)
+    except InvalidRequest as error:
+        return json_reply(200, {"valid": False, "errors": [_error(each) for each in error.errors]})
+    workflow = definition.to_workflow(definition.id or "", 0, catalog)
+    return json_reply(200, {"valid": True, "errors": [], "plan": _plan_view(workflow, catalog)})
+
+
+def _id(call: HttpCall) -> str:
+    return call.route.get("workflowId", "")
+
+
+def _error(error: FieldError) -> dict[str, str]:
+    return {"pointer": error.pointer, "detail": error.detail}
+
+
+def _links(controller: ContentArchitectController, workflow_id: str) -> dict[str, str]:
+    base = f"{controller.settings.api_url.rstrip('/')}/content-architect/workflows/{workflow_id}"
+    return {"self": base} if workflow_id in PREDEFINED else {"self": base, "activate": f"{base}/activate"}
+
+
+def _predefined_item(controller: ContentArchitectController, workflow: Workflow) -> dict[str, Any]:
+    return {
+        "id": workflow.id,
+        "name": workflow.id,
+        "description": workflow.description,
+        "predefined": True,
+        "activeVersion": workflow.version,
+        "latestVersion": workflow.version,
+        "links": _links(controller, workflow.id),
+    }
+
+
+def _item(controller: ContentArchitectController, head: WorkflowHead) -> dict[str, Any]:
+    return {
+        "id": head.id,
+        "name": head.name,
+        "description": head.description,
+        "predefined": False,
+        "activeVersion": head.active,
+        "latestVersion": head.latest,
+        "createdAt": head.created_at,
+        "updatedAt": head.updated_at,
+        "links": _links(controller, head.id),
+    }
+
+
+def _view(controller: ContentArchitectController, found: WorkflowVersion) -> dict[str, Any]:
+    catalog = controller.workflows.catalog
+    definition: WorkflowDefinition = found.definition
+    workflow = definition.to_workflow(found.head.id, found.version, catalog)
+    return {
+        **_item(controller, found.head),
+        "name": definition.name,
+        "description": definition.description,
+        "version": found.version,
+        "steps": [_step_view(step) for step in workflow.steps],
+        "plan": _plan_view(workflow, catalog),
+    }
+
+
+def _step_view(step: Step) -> dict[str, Any]:
+    """A step in the very shape that is sent in."""
+    return {
+        "name": step.name,
+        "service": step.service,
+        "optional": step.optional,
+        "dependsOn": list(step.depends_on),
+        "timeoutSeconds": step.timeout,
+        "retry": {
+            "maxTries": step.retry.max_tries,
+            "baseSeconds": step.retry.base,
+            "factor": step.retry.factor,
+            "capSeconds": step.retry.cap,
+        },
+    }
+
+
+def _plan_view(workflow: Workflow, catalog: Mapping[str, StepDeclaration]) -> dict[str, Any]:
+    planned = plan(workflow, catalog)
+    return {
+        "order": list(planned.order),
+        "waves": [list(wave) for wave in planned.waves],
+        "criticalPath": list(planned.critical_path),
+        "estimatedSeconds": planned.estimated_seconds,
+    }

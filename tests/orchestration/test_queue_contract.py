@@ -1,0 +1,142 @@
+"""One contract, two queues: the memory twin and Service Bus (on the local broker)."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from azure.servicebus import ServiceBusReceivedMessage
+from azure.servicebus.aio import ServiceBusClient
+
+from orchestration.adapters import servicebus
+from orchestration.adapters.memory import MemoryQueue
+from orchestration.adapters.servicebus import ServiceBusQueue
+from orchestration.errors import QueueUnavailable
+from orchestration.ports import MessageQueue, OutgoingMessage
+
+USES_SERVICES = True
+QUEUE = "content-jobs-low"
+LIMIT = 20.0
+Arrived = tuple[str, str, dict[str, object]]
+
+
+@dataclass
+class Subject:
+    queue: MessageQueue
+    arrived: Callable[[int], Awaitable[list[Arrived]]]
+
+
+def plain(message: ServiceBusReceivedMessage) -> Arrived:
+    properties = {
+        (k.decode() if isinstance(k, bytes) else k): (v.decode() if isinstance(v, bytes) else v)
+        for k, v in (message.application_properties or {}).items()
+    }
+    return str(message.message_id), b"".join(message.body).decode(), properties
+
+
+@pytest.fixture(params=["memory", "azure"])
+async def subject(request: pytest.FixtureRequest) -> AsyncIterator[Subject]:
+    if request.param == "memory":
+        memory = MemoryQueue()
+
+        async def taken(count: int) -> list[Arrived]:
+            found = []
+            while message := memory.take():
+                if message.not_before is None or message.not_before <= datetime.now(UTC):
+                    found.append((message.message_id, message.body, dict(message.properties)))
+            assert len(found) == count
+            return found
+
+        yield Subject(memory, taken)
+        return
+    connection = request.getfixturevalue("broker")
+    queue = ServiceBusQueue(lambda: ServiceBusClient.from_connection_string(connection, retry_total=0))
+
+    async def received(count: int) -> list[Arrived]:
+        client = ServiceBusClient.from_connection_string(connection)
+        found: list[Arrived] = []
+        async with asyncio.timeout(LIMIT), client, client.get_queue_receiver(QUEUE) as receiver:
+            while len(found) < count:
+                for message in await receiver.receive_messages(max_message_count=1, max_wait_time=1):
+                    found.append(plain(message))
+                    await receiver.complete_message(message)
+        return found
+
+    yield Subject(queue, received)
+    await queue.close()
+
+
+def outgoing(message_id: str | None = None, **changes: object) -> OutgoingMessage:
+    values = {
+        "queue": QUEUE,
+        "message_id": message_id or str(uuid.uuid4()),
+        "body": '{"jobId":"grün"}',
+        **changes,
+    }
+    return OutgoingMessage(**values)  # type: ignore[arg-type]
+
+
+async def test_a_message_arrives_as_it_was_sent(subject: Subject) -> None:
+    message = outgoing(properties={"tenantId": "a", "attempt": 3})
+    await subject.queue.send(message)
+    assert await subject.arrived(1) == [(message.message_id, message.body, {"tenantId": "a", "attempt": 3})]
+
+
+async def test_a_repeated_id_is_dropped_without_a_word(subject: Subject) -> None:
+    first = outgoing()
+    await subject.queue.send(first)
+    await subject.queue.send(outgoing(first.message_id, body="{}"))
+    await subject.queue.send(second := outgoing())
+    assert [(i, b) for i, b, _ in await subject.arrived(2)] == [
+        (first.message_id, first.body),
+        (second.message_id, second.body),
+    ]
+
+
+async def test_a_scheduled_message_is_not_there_yet_and_one_for_the_past_is(subject: Subject) -> None:
+    now = datetime.now(UTC)
+    await subject.queue.send(outgoing("later-" + str(uuid.uuid4()), not_before=now + timedelta(hours=1)))
+    past = outgoing(not_before=now - timedelta(hours=1))
+    await subject.queue.send(past)
+    assert [i for i, _, _ in await subject.arrived(1)] == [past.message_id]
+
+
+async def test_an_unknown_queue_is_unavailable_and_the_known_ones_stay_usable(broker: str) -> None:
+    queue = ServiceBusQueue(lambda: ServiceBusClient.from_connection_string(broker, retry_total=0))
+    try:
+        await queue.warm("content-jobs")
+        for use in (lambda: queue.send(outgoing(queue="nowhere")), lambda: queue.warm("nowhere")):
+            with pytest.raises(QueueUnavailable, match="nowhere takes no message"):
+                await use()
+        await queue.send(outgoing(queue="content-jobs"))
+    finally:
+        await queue.close()
+
+
+async def test_a_broker_that_is_not_there_is_unavailable_within_bounded_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(servicebus, "SEND_TIMEOUT", 0.5)
+    text = "Endpoint=sb://127.0.0.1:1;SharedAccessKeyName=n;SharedAccessKey=k;UseDevelopmentEmulator=true"
+    queue = ServiceBusQueue(lambda: ServiceBusClient.from_connection_string(text, retry_total=0))
+    with pytest.raises(QueueUnavailable):
+        await queue.send(outgoing())
+    await queue.close()
+
+
+async def test_waiting_too_long_for_ones_turn_does_not_close_the_sender_that_another_uses(
+    broker: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue = ServiceBusQueue(lambda: ServiceBusClient.from_connection_string(broker, retry_total=0))
+    try:
+        await queue.warm(QUEUE)
+        sender = queue._senders[QUEUE]
+        monkeypatch.setattr(servicebus, "SEND_TIMEOUT", 0.05)
+        async with queue._locks[QUEUE]:
+            with pytest.raises(QueueUnavailable, match="TimeoutError"):
+                await queue.send(outgoing())
+        assert queue._senders[QUEUE] is sender
+    finally:
+        await queue.close()
