@@ -52,7 +52,7 @@ _INTRODUCTIONS: Final[Mapping[Tone, Mapping[Audience, str]]] = {
         Audience.B2C: "Here is what the sources say, with a link behind every statement so you can check it yourself.",
     },
     Tone.TECHNICAL: {
-        Audience.B2B: "This {noun} is for the teams that have to make it work; statements are quoted from the sources listed at the end.",
+        Audience.B2B: "This {noun} is for the teams that have to make it work; statements are taken from the sources listed at the end.",
         Audience.B2C: "This {noun} keeps to what the sources document; each statement is linked to the passage it comes from.",
     },
     Tone.FRIENDLY: {
