@@ -16,13 +16,13 @@ LIBRARY = Path(__file__).resolve().parents[2] / "samples" / "library"
 TODAY = date(2026, 11, 22)
 TOPICS = (
     "AI in hospitals",
-    "How to protect a small company from phishing",
+    "AI in drug discovery",
+    "Phishing",
     "Electric cars",
-    "Working from home and productivity",
-    "Insomnia and sleep habits",
-    "Grid storage for solar and wind power",
-    "Message queues in the cloud",
-    "Web accessibility for online shops",
+    "Remote work and productivity",
+    "Insomnia",
+    "Solar and wind power costs",
+    "Web accessibility",
 )
 """Subjects that the library covers."""
 

@@ -1,7 +1,7 @@
 """Does the fit of a claim tell its own source from another one: AUC against random and against hard distractors.
 
-Random: the evidence of another claim (held-out half of AttributionBench). Hard: on SciFact the sentence that people
-marked as evidence against the best sentence of the abstract that BM25 ranks highest among those not cited.
+Random: the evidence of another claim (held-out half of AttributionBench). Hard: on SciFact an abstract in which people
+marked evidence against the abstract that BM25 ranks highest among those that the claim does not cite.
 
 python -m benchmarks.content.right_source [path of the data folder]
 """
@@ -38,26 +38,25 @@ def random_distractors(cases: list[attribution.Case]) -> float:
 
 
 def hard_distractors(corpus: list[scifact.Row], claims: list[scifact.Row]) -> float:
-    """The marked sentences of a claim's abstract against the best sentence of the wrong abstract nearest to it."""
-    abstracts = {row["doc_id"]: scifact.sentences_of(row) for row in corpus}
-    ids = list(abstracts)
-    ranking = Bm25([stems(" ".join(abstracts[name])) for name in ids])
-    marked = scifact.marked_sentences(claims)
+    """The abstracts with marked sentences against the wrong abstract that BM25 ranks highest for the same claim."""
+    texts = {row["doc_id"]: f"{row['title']}. {' '.join(scifact.sentences_of(row))}" for row in corpus}
+    ids = list(texts)
+    ranking = Bm25([stems(text) for text in texts.values()])
     cited: dict[str, set[str]] = {}
-    for claim, document in marked:
+    for claim, document in scifact.marked_sentences(claims):
         cited.setdefault(claim, set()).add(document)
     own, other = [], []
-    for (claim, document), places in marked.items():
+    for claim, documents in cited.items():
         nearest = next(
-            ids[place] for place, _ in ranking.top(stems(claim), 10) if ids[place] not in cited[claim]
+            ids[place] for place, _ in ranking.top(stems(claim), 10) if ids[place] not in documents
         )
-        own.append(max(fit(claim, abstracts[document][place], ranking) for place in sorted(places)))
-        other.append(max(fit(claim, sentence, ranking) for sentence in abstracts[nearest]))
+        own += [fit(claim, texts[document], ranking) for document in sorted(documents)]
+        other += [fit(claim, texts[nearest], ranking)] * len(documents)
     return auc(own, other)
 
 
-def fit(claim: str, sentence: str, ranking: Bm25) -> float:
-    return support_score(claim, EvidenceText(sentence), ranking.idf).fit
+def fit(claim: str, text: str, ranking: Bm25) -> float:
+    return support_score(claim, EvidenceText(text), ranking.idf).fit
 
 
 if __name__ == "__main__":
