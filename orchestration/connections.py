@@ -150,7 +150,8 @@ def _tables(settings: Settings, credential: _Credential) -> TableJobStore:
     service = TableServiceClient(
         account.endpoint, credential=client_credential, transport=transport, **TABLE_RETRIES
     )
-    link = TableLink(session=session, endpoint=account.endpoint, auth=auth)
+    timeout = aiohttp.ClientTimeout(total=sum(TABLE_TIMEOUTS.values()))
+    link = TableLink(session=session, endpoint=account.endpoint, auth=auth, timeout=timeout)
     return TableJobStore(service, link, session.close)
 
 

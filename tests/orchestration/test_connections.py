@@ -49,8 +49,7 @@ async def test_with_all_connections_named_nothing_is_contacted_before_the_first_
 async def test_a_managed_identity_stands_in_for_every_key() -> None:
     outside = await connect(load_settings(IDENTITY))
     assert isinstance(outside.store, TableJobStore)
-    writer = outside.store._batch
-    assert writer.endpoint == "https://account.table.core.windows.net"
+    assert outside.store._batch.link.endpoint == "https://account.table.core.windows.net"
     queue = outside.queue
     queue._sender("content-jobs")  # type: ignore[attr-defined]
     await outside.close()
@@ -114,7 +113,6 @@ async def test_storage_that_does_not_answer_is_unavailable_whatever_is_asked(
     assert sum(connections.TABLE_TIMEOUTS.values()) * (1 + connections.TABLE_RETRIES["retry_total"]) < 30
     monkeypatch.setattr(connections, "TABLE_TIMEOUTS", dict.fromkeys(connections.TABLE_TIMEOUTS, 0.3))
     monkeypatch.setitem(connections.TABLE_RETRIES, "retry_total", 0)
-    monkeypatch.setattr("orchestration.adapters.table_batch.REQUEST_TIMEOUT", 0.3)
     async with silent_server() as port:
         place = f"AccountName=a;AccountKey=c2VjcmV0;TableEndpoint=http://127.0.0.1:{port if silent else 1}/a"
         outside = await connect(load_settings({**GOOD, STORAGE: place}))
