@@ -71,34 +71,16 @@ def wire(
     epilogue = Epilogue(store=outside.store, realtime=realtime, callbacks=dispatcher)
     callbacks = _callbacks(settings, outside)
     workflows = _workflows(outside, catalog)
-    service = OrchestrationService(
-        outside.store,
-        outside.queue,
-        realtime,
-        clock,
-        settings,
-        epilogue=epilogue,
-        sender=outside.sender,
-        workflows=workflows,
-        has_llm=settings.has_llm,
-    )
-    runner = AttemptRunner(
-        store=outside.store,
-        queue=outside.queue,
-        realtime=realtime,
-        engine=WorkflowEngineService(outside.store, clock, catalog=catalog, artifacts=artifacts),
-        epilogue=epilogue,
-        clock=clock,
-        settings=settings,
-        tools=tools,
-        owner=owner_name(settings.instance_id),
-    )
+    service = _service(settings, outside, epilogue, workflows)
+    engine = WorkflowEngineService(outside.store, clock, catalog=catalog, artifacts=artifacts)
+    runner = _runner(settings, outside, tools, engine=engine, epilogue=epilogue)
     jobs = wire_jobs(
         store=outside.store,
         box=outside.letters,
         service=service,
         realtime=realtime,
         epilogue=epilogue,
+        callbacks=callbacks,
         clock=clock,
         settings=settings,
     )
@@ -125,6 +107,43 @@ def wire(
         dispatcher=dispatcher,
         realtime=realtime,
         outside=outside,
+    )
+
+
+def _service(
+    settings: Settings, outside: Outside, epilogue: Epilogue, workflows: WorkflowService
+) -> OrchestrationService:
+    return OrchestrationService(
+        outside.store,
+        outside.queue,
+        epilogue.realtime,
+        outside.clock,
+        settings,
+        epilogue=epilogue,
+        sender=outside.sender,
+        workflows=workflows,
+        has_llm=settings.has_llm,
+    )
+
+
+def _runner(
+    settings: Settings,
+    outside: Outside,
+    tools: Callable[[], Tools],
+    *,
+    engine: WorkflowEngineService,
+    epilogue: Epilogue,
+) -> AttemptRunner:
+    return AttemptRunner(
+        store=outside.store,
+        queue=outside.queue,
+        realtime=epilogue.realtime,
+        engine=engine,
+        epilogue=epilogue,
+        clock=outside.clock,
+        settings=settings,
+        tools=tools,
+        owner=owner_name(settings.instance_id),
     )
 
 

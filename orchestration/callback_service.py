@@ -12,6 +12,7 @@ import json
 import logging
 import secrets
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
 from orchestration.callback_secrets import WebhookSecrets
@@ -113,6 +114,8 @@ class CallbackService:
 
         Deliveries look at the job themselves, so that nothing depends on this but what is shown meanwhile.
         """
+        if job.callback_url is None:
+            return 0
         cancelled = 0
         for callback, _ in await self.deliveries(job):
             if callback.pending and callback.outdated(job):
@@ -149,6 +152,8 @@ class CallbackService:
         if delivery.delivery_count >= self.max_delivery_count - 1:
             return await self._send_on(delivery, callback.message(job), fresh=True)
         answer = await self._post(job.tenant, job.callback_url, webhook_id(job_id, sequence), callback.body)
+        if answer.deferred is not None:
+            return await self._defer(delivery, callback.message(job), answer.deferred)
         return await self._settle(job, await self._record(job, tagged, answer))
 
     async def _post(self, tenant: str, url: str, identity: str, body: str) -> CallbackAnswer:
@@ -205,6 +210,13 @@ class CallbackService:
             message = replace(message, message_id=f"{message.message_id}:{suffix}")
         await send_patiently(self.queue, self.clock, message)
         return Completed("sent again")
+
+    async def _defer(self, delivery: Delivery, message: OutgoingMessage, seconds: float) -> Outcome:
+        """No call was made: the same try again a little later, which costs none of the schedule."""
+        delay = seconds * (1 + self.clock.chance())
+        not_before = self.clock.now() + timedelta(seconds=delay)
+        await self._send_on(delivery, replace(message, not_before=not_before), fresh=True)
+        return RetryLater(delay)
 
     async def _cancel(self, job: Job, sequence: int) -> bool:
         tagged = await self._rows.read_tagged(job.job_id, callback_key(sequence))

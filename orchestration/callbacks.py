@@ -38,11 +38,15 @@ class CallbackStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallbackAnswer:
-    """What came of a call: the HTTP status, or None and why there is none. ``retry_after`` is in seconds."""
+    """What came of a call: the HTTP status, or None and why there is none. ``retry_after`` is in seconds.
+
+    ``deferred``: the call was not made, since its host fails all the time; seconds until it may be.
+    """
 
     status: int | None = None
     error: str = ""
     retry_after: float | None = None
+    deferred: float | None = None
     duration_ms: int = 0
 
     @property

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from orchestration.audit import Action, Actor, AuditTrail
+from orchestration.callback_service import CallbackService
 from orchestration.checkpoints import INPUT_KEY, pack, step_key
 from orchestration.commits import MAX_BATCH_BYTES, MAX_BATCH_ROWS, Change, commit_once
 from orchestration.errors import RequestRefused, RowConflict, StorageUnavailable
@@ -44,6 +45,7 @@ class JobManagementService:
     lister: JobLister
     statistics: StatisticsService
     audit: AuditTrail
+    callbacks: CallbackService
     clock: Clock
     settings: Settings
     languages: frozenset[str] = frozenset({"en"})
@@ -78,6 +80,7 @@ class JobManagementService:
                 self.index.requeue(job),
                 EndedJobs(store=self.store).forget(stored.job),
                 self.audit.record(actor, action, job_id),
+                self.callbacks.cancel_undelivered(job),
             )
             await self.service.send(job)
             return job
@@ -183,7 +186,7 @@ class JobManagementService:
         await self.store.delete_rows(job.job_id)
         await EndedJobs(store=self.store).forget(job)  # last: by this row retention finds what was cut off
 
-    async def _derive(self, *writes: Awaitable[None]) -> None:
+    async def _derive(self, *writes: Awaitable[object]) -> None:
         """Write rows that follow from the job row, which stands. What fails is mended by the job's epilogue."""
         for result in await asyncio.gather(*writes, return_exceptions=True):
             if isinstance(result, StorageUnavailable):

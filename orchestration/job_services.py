@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from orchestration.audit import AuditTrail
+from orchestration.callback_service import CallbackService
 from orchestration.deadletters import DeadLetterService
 from orchestration.epilogue import Epilogue
 from orchestration.job_index import JobIndex
@@ -36,6 +37,7 @@ def wire_jobs(
     service: OrchestrationService,
     realtime: RealtimeUpdatesService,
     epilogue: Epilogue,
+    callbacks: CallbackService,
     clock: Clock,
     settings: Settings,
 ) -> JobServices:
@@ -51,6 +53,7 @@ def wire_jobs(
         lister=JobLister(store=store, index=index),
         statistics=statistics,
         audit=audit,
+        callbacks=callbacks,
         clock=clock,
         settings=settings,
     )

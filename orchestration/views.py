@@ -59,6 +59,8 @@ def job_view(job: Job, links: Links) -> dict[str, Any]:
         "nextAttemptAt": job.next_attempt_at,
         "priority": job.priority.value,
         "workflowType": job.workflow_type,
+        "workflowId": job.workflow_id,
+        "workflowVersion": job.workflow_version,
         "sequence": job.sequence,
         "warnings": list(job.warnings),
         "usage": {"tokensIn": job.tokens_in, "tokensOut": job.tokens_out, "cost": job.cost},

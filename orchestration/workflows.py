@@ -298,15 +298,20 @@ def _order_problems(workflow: Workflow, catalog: Mapping[str, StepDeclaration]) 
         waiting = {name: needs for name, needs in waiting.items() if name not in placed}
     if not waiting:
         return []
-    circle = _circle(waiting)
-    number = next(n for n, step in enumerate(workflow.steps) if step.name == circle[0])
+    return [_circle_problem(workflow, _circle(waiting))]
+
+
+def _circle_problem(workflow: Workflow, circle: Sequence[str]) -> FieldError:
+    """Artifacts alone make no cycle, so that one of its steps names the next one in its ``dependsOn``."""
     path = " -> ".join([*circle, circle[0]])
-    return [
-        _problem(
-            f"/steps/{number}/dependsOn",
-            f"steps wait for each other: {path}; remove one dependsOn of this cycle",
-        )
-    ]
+    following = dict(zip(circle, [*circle[1:], circle[0]], strict=True))
+    for number, step in enumerate(workflow.steps):
+        other = following.get(step.name)
+        if other in step.depends_on:
+            pointer = f"/steps/{number}/dependsOn/{step.depends_on.index(other)}"
+            cure = f"remove {other} from the dependsOn of {step.name}"
+            return _problem(pointer, f"steps wait for each other: {path}; {cure}")
+    return _problem("/steps", f"steps wait for each other: {path}; leave one out")
 
 
 def _circle(waiting: Mapping[str, set[str]]) -> list[str]:

@@ -83,9 +83,10 @@ _ALL = (
     ),
     _facet(
         "why", "Why {does} {short} matter?", "Why {does} {it} matter?", "Why {it} {matters}",
-        cue=r"important|matters?\b|the (?:main|leading) (?:cause|reason)|crucial|essential|most (?:common|frequent\w*)|reasons? (?:for|why)"
-            r"|driv(?:en|ers?|es|ing)\b|due to|owing to|result of",
+        cue=r"important|matters?\b|the (?:main|leading) (?:cause|reason|driver)|crucial|essential|reasons? (?:for|why)|that is why"
+            r"|the problem is|driv(?:es|ers|ing)\b",
         heading=r"why\b|importance|reasons?\b|motivation|the case for",
+        naming="before",
     ),
     _facet(
         "uses", "Where {is} {short} used{place}?", "Where {is} {it} used?", "Applications",
@@ -195,6 +196,7 @@ _ALL = (
         cue=r"market\w*|grew|growth|billions?\b|millions?\b|sales|demand|industry|revenue|shipments?|share of|capacity of|per ?cent|%",
         heading=r"market|growth|figures|numbers|demand|sales|industry|statistics|adoption|scale",
         form="table",
+        naming="anywhere",
     ),
     _facet(
         "choice", "When is {short} the right choice?", "When does each make sense?", "Choosing between the options",

@@ -28,6 +28,7 @@ class StubWeb(httpcore.AsyncNetworkBackend):
         self.connected = []
         self.asked = []
         self.agents = []
+        self.requests = []
 
     async def resolve(self, host, port):
         found = self.names.get(host, [PUBLIC])
@@ -67,6 +68,7 @@ class _Stream(httpcore.AsyncNetworkStream):
         return None
 
     def _find(self):
+        self._web.requests.append(self._sent)
         lines = self._sent.decode().split("\r\n")
         headers = dict(line.lower().split(": ", 1) for line in lines[1:] if ": " in line)
         asked = headers["host"] + lines[0].split(" ")[1]

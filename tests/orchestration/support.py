@@ -107,6 +107,7 @@ class FakeArtifact(Artifact):
     text: str
     tokens_in: int = 0
     tokens_out: int = 0
+    cost: float = 0.0
     article: dict[str, str] | None = None
     sources: tuple[dict[str, str], ...] = ()
 
@@ -234,8 +235,11 @@ class World:
         return found.job
 
     async def deliver(self, message: OutgoingMessage, app: App | None = None, count: int = 1) -> Outcome:
-        app, delivery = app or self.app, delivery_of(message, count=count)
-        if message.queue == "content-callbacks":
+        return await self.process(delivery_of(message, count=count), app or self.app)
+
+    async def process(self, delivery: Delivery, app: App) -> Outcome:
+        """Hand a delivery to the function that its queue triggers."""
+        if delivery.queue == "content-callbacks":
             return await app.callbacks.deliver(delivery)
         return await app.processor.process(delivery)
 

@@ -13,10 +13,18 @@ from orchestration.audit import Actor
 from orchestration.callback_secrets import OVERLAP, WebhookSecrets
 from orchestration.callbacks import Callback, CallbackAnswer, CallbackStatus
 from orchestration.controller import Handler
-from orchestration.errors import InvalidRequest, QueueUnavailable, RequestRefused, StorageUnavailable
+from orchestration.errors import (
+    InvalidRequest,
+    QueueUnavailable,
+    RequestRefused,
+    RowConflict,
+    RowExists,
+    StorageUnavailable,
+)
 from orchestration.jobs import Job
 from orchestration.outcomes import Completed, DeadLetter, RetryLater
 from orchestration.ports import OutgoingMessage
+from orchestration.service import Origin
 from tests.orchestration.support import World, body_of, delivery_of, message
 from tests.orchestration.test_webhooks import accepts
 
@@ -147,6 +155,18 @@ async def test_a_receiver_may_ask_for_more_time_and_may_say_that_it_is_gone() ->
     await world.work()
     assert (await only(world, job)).status is CallbackStatus.FAILED
     assert world.queue.sent == []
+
+
+async def test_a_call_that_was_not_made_costs_no_try() -> None:
+    world = World()
+    world.sender.answers = deque([CallbackAnswer(error="the breaker is open", deferred=20.0)] * 2)
+    job = await called_back(world)
+    for _ in range(2):
+        assert await world.work() == [RetryLater(30.0)]
+        world.clock.advance(30)
+    await world.work()
+    ((callback, tries),) = await world.app.callbacks.deliveries(job)
+    assert (callback.status, len(tries)) == (CallbackStatus.DELIVERED, 1)
 
 
 async def test_a_receiver_that_never_answers_is_given_up_after_ten_tries() -> None:
@@ -462,3 +482,59 @@ async def test_secrets_and_addresses_stay_out_of_messages() -> None:
     (wake,) = world.queue.sent
     assert URL not in wake.body + str(wake.properties)
     assert "whsec_" not in str(delivery_of(wake))
+
+
+# ---------------------------------------------------------------- rows that change under one's hands
+
+
+async def test_a_row_that_never_keeps_still_is_left_for_later() -> None:
+    world, faults = faulty_world()
+    job = await called_back(world)
+    wake = world.due()
+    assert wake is not None
+    faults["replace"] = RowConflict("somebody was faster")
+    assert await world.deliver(wake) == RetryLater(15.0)
+    with pytest.raises(RequestRefused, match="being delivered just now"):
+        await world.app.callbacks.redeliver(job, job.sequence)
+    assert await world.app.callbacks.cancel_undelivered(replace(job, retries=1)) == 0
+
+
+@pytest.mark.parametrize("gone", [True, False])
+async def test_a_callback_that_is_void_when_the_call_returns_stays_so(gone: bool) -> None:
+    world = World()
+    job = await called_back(world)
+    wake = world.due()
+    assert wake is not None
+    inner = world.sender.post
+
+    async def slow(url: str, body: bytes, headers: dict[str, str]) -> CallbackAnswer:
+        if gone:
+            await world.store.delete_rows(job.job_id)
+        else:
+            await world.app.callbacks.cancel_undelivered(replace(job, retries=1))
+        return await inner(url, body, headers)
+
+    world.sender.post = slow  # type: ignore[method-assign, assignment]
+    assert await world.deliver(wake) == Completed("the callback is cancelled")
+    assert [callback.status for callback in await callbacks(world, job)] == (
+        [] if gone else [CallbackStatus.CANCELLED]
+    )
+
+
+async def test_a_secret_that_others_replace_all_the_time_is_said_so() -> None:
+    world, faults = faulty_world()
+    faults["insert"] = RowExists("somebody was faster")
+    for use in (world.app.callbacks.secrets.in_use, world.app.callbacks.secrets.rotate):
+        with pytest.raises(RequestRefused) as refused:
+            await use("local")
+        assert (refused.value.status, refused.value.code) == (409, "conflict")
+
+
+async def test_messages_carry_the_trace_of_their_job() -> None:
+    world = World()
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    await world.submit(origin=Origin(tenant="local", traceparent=trace), callbackUrl=URL)
+    (first,) = world.queue.sent
+    world.queue.sent.clear()
+    await world.deliver(first)
+    assert [sent.properties["traceparent"] for sent in world.queue.sent] == [trace]

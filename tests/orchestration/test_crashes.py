@@ -44,6 +44,7 @@ class Simulation:
 
     plan: Iterable[int] = ()
     world: World = field(default_factory=World)
+    request: dict[str, Any] = field(default_factory=lambda: REQUEST)
 
     def __post_init__(self) -> None:
         self.points = 0
@@ -78,7 +79,7 @@ class Simulation:
 
     async def submit(self) -> None:
         """As a caller does: again with the same key until there is an answer."""
-        request = parse_request(REQUEST, now=self.world.clock.now(), can_write=frozenset({"en"}))
+        request = parse_request(self.request, now=self.world.clock.now(), can_write=frozenset({"en"}))
         while True:
             try:
                 await self.app.service.submit(request, ORIGIN)
@@ -115,7 +116,7 @@ class Simulation:
             properties=delivery.properties,
         )
         try:
-            outcome = await self.app.processor.process(counted)
+            outcome = await self.world.process(counted, self.app)
         except SimulatedCrash:
             self.app = self._process()
         else:

@@ -239,9 +239,15 @@ async def test_an_identity_signs_with_its_token() -> None:
 @pytest.mark.parametrize(
     ("text", "endpoint"),
     [
-        ("AccountName=a;AccountKey=k==;EndpointSuffix=core.windows.net", "https://a.table.core.windows.net"),
-        ("DefaultEndpointsProtocol=http;AccountName=a;AccountKey=k", "http://a.table.core.windows.net"),
-        ("AccountName=a;AccountKey=k;TableEndpoint=http://127.0.0.1:1/a/;", "http://127.0.0.1:1/a"),
+        (
+            "AccountName=a;AccountKey=c2VjcmV0;EndpointSuffix=core.windows.net",
+            "https://a.table.core.windows.net",
+        ),
+        (
+            "DefaultEndpointsProtocol=http;AccountName=a;AccountKey=c2VjcmV0",
+            "http://a.table.core.windows.net",
+        ),
+        ("AccountName=a;AccountKey=c2VjcmV0;TableEndpoint=http://127.0.0.1:1/a/;", "http://127.0.0.1:1/a"),
     ],
 )
 def test_an_account_is_read_from_its_connection_string(text: str, endpoint: str) -> None:
@@ -249,7 +255,10 @@ def test_an_account_is_read_from_its_connection_string(text: str, endpoint: str)
     assert (account.endpoint, account.name) == (endpoint, "a")
 
 
-@pytest.mark.parametrize("text", ["", "AccountName=a", "UseDevelopmentStorage=true", "nonsense s3cret"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "AccountName=a", "UseDevelopmentStorage=true", "nonsense s3cret", "AccountName=a;AccountKey=s3cret"],
+)
 def test_an_account_that_cannot_be_read_is_named_without_its_text(text: str) -> None:
     with pytest.raises(ConfigurationError, match="CONTENT_STORAGE_CONNECTION_STRING") as caught:
         TableAccount.from_connection_string(text)

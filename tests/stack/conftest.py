@@ -109,6 +109,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         repository=ROOT, data=tmp_path_factory.mktemp("stack"), instances=2, in_memory=True
     )
     os.environ.setdefault("LEASE_SECONDS", "4")
+    os.environ.setdefault("CALLBACK_ALLOWED_HOSTS", "127.0.0.1")
     os.environ.setdefault("SWEEP_SCHEDULE", "*/2 * * * * *")
     running = start(options, tied=True)
     yield Stack(running=running)

@@ -28,6 +28,9 @@ def _reach(text, *before, earlier="", topic=()):
         ("They promise finished compost in 18 days.", "Books describe a quick method."),
         ("Each is 42 metres long and has space for bikes.", "The operator ordered 22 trams."),
         ("Track laying follows in 2027 and in 2028.", "Utility works start in March 2026."),
+        ("One year later half of the users were well.", "A trial tested an internet programme."),
+        ("Office work took 44 percent of that time.", "Doctors were watched for a month."),
+        ("Its role is therefore disputed by experts.", "Two studies of sleep differ."),
         ("Smaller heaps take a lot more time.", "One cubic metre heats up well."),
     ],
 )
