@@ -24,6 +24,11 @@ class MeasuredStore:
         self._store = store
         self._log = log.open("a", buffering=1)
         self._notes: dict[str, dict[str, Any]] = {}
+        self.derived_calls = 0
+
+    def table(self, name: str) -> Any:
+        """A table of derived rows, whose calls are counted for the process: they name no job."""
+        return _CountedRows(self._store.table(name), self)
 
     def __getattr__(self, name: str) -> Any:
         return partial(self._call, name, getattr(self._store, name))
@@ -48,8 +53,18 @@ class MeasuredStore:
                 note["done"] = time.perf_counter()
                 note["topic"] = job.topic
         if name == "remove_active" and "done" in note:
+            note["derived_calls_so_far"] = self.derived_calls
             note["first_step"] = first_steps.pop(note["topic"], None)
             self._log.write(json.dumps(self._notes.pop(job_id)) + "\n")
+
+
+class _CountedRows:
+    def __init__(self, rows: Any, store: MeasuredStore) -> None:
+        self._rows, self._store = rows, store
+
+    def __getattr__(self, name: str) -> Any:
+        self._store.derived_calls += 1
+        return getattr(self._rows, name)
 
 
 def _job_id(given: tuple[Any, ...]) -> str | None:

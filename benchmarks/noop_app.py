@@ -1,13 +1,16 @@
 """The product's own function app, with the workflow that does nothing and a store that takes notes.
 
-``BENCH_LOG`` names the file for the notes; ``BENCH_PEERS`` the folder whose ``common.astep`` every step calls.
+``BENCH_LOG`` names the file for the notes; ``BENCH_PEERS`` the folder whose ``common.astep`` every step calls;
+``BENCH_STEPS`` a file that gets a line for each step that begins, which then takes ``BENCH_STEP_SECONDS``.
 """
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import os
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -36,7 +39,15 @@ def _product() -> Any:
     return module
 
 
+async def _slow_step(topic: str, step: str) -> None:
+    log.write(f"{os.getpid()}|{topic}|{step}|{time.time()}\n")
+    await asyncio.sleep(float(os.environ["BENCH_STEP_SECONDS"]))
+
+
 install()
+if steps := os.environ.get("BENCH_STEPS"):
+    log = Path(steps).open("a", buffering=1)  # noqa: SIM115 - as long as the process
+    Hook.call = _slow_step
 bootstrap.wire = _wire_measured
 if peers := os.environ.get("BENCH_PEERS"):
     sys.path.insert(0, peers)

@@ -79,20 +79,25 @@ class Rig:
         return [self._notes[topic] for topic in topics]
 
 
+def app_folder(folder: Path, app: Path | str) -> Path:
+    """Make a folder that a runner takes for the repository, with another ``function_app.py``."""
+    folder.mkdir()
+    for name in _LINKED:
+        (folder / name).symlink_to(ROOT / name)
+    if isinstance(app, Path):
+        (folder / "function_app.py").symlink_to(app)
+    else:
+        (folder / "function_app.py").write_text(app)
+    return folder
+
+
 @contextmanager
 def stack_with(
     app: Path | str, *, instances: int = 1, settings: Mapping[str, str] | None = None
 ) -> Iterator[Rig]:
     """Start a stack that runs ``app``: a file that takes the place of ``function_app.py``, or its text."""
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        repository = Path(folder) / "repository"
-        repository.mkdir()
-        for name in _LINKED:
-            (repository / name).symlink_to(ROOT / name)
-        if isinstance(app, Path):
-            (repository / "function_app.py").symlink_to(app)
-        else:
-            (repository / "function_app.py").write_text(app)
+        repository = app_folder(Path(folder) / "repository", app)
         log = Path(folder) / "bench.log"
         options = StackOptions(
             repository=repository, data=Path(folder) / "data", instances=instances, in_memory=True

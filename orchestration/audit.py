@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from orchestration.checkpoints import Row
-from orchestration.errors import RowExists, StorageUnavailable
+from orchestration.errors import StorageUnavailable
 from orchestration.ids import key_part
 from orchestration.job_index import position
 from orchestration.jobs import RowValue, stamp
@@ -67,6 +67,6 @@ class AuditTrail:
         }
         row = Row(key=f"{position(at)}{secrets.token_hex(8)}", values=values)
         try:
-            await self.store.table(AUDIT).insert(key_part(actor.tenant), [row])
-        except (StorageUnavailable, RowExists) as error:
+            await self.store.table(AUDIT).put(key_part(actor.tenant), [row])
+        except StorageUnavailable as error:
             _log.warning("audit row lost", extra={"job_id": job_id, "action": action, "reason": str(error)})

@@ -71,9 +71,9 @@ def wire(
     epilogue = Epilogue(store=outside.store, realtime=realtime, callbacks=dispatcher)
     callbacks = _callbacks(settings, outside)
     workflows = _workflows(outside, catalog)
-    service = _service(settings, outside, realtime=realtime, epilogue=epilogue, workflows=workflows)
+    service = _service(settings, outside, epilogue, workflows)
     engine = WorkflowEngineService(outside.store, clock, catalog=catalog, artifacts=artifacts)
-    runner = _runner(settings, outside, realtime=realtime, epilogue=epilogue, engine=engine, tools=tools)
+    runner = _runner(settings, outside, tools, engine=engine, epilogue=epilogue)
     jobs = wire_jobs(
         store=outside.store,
         box=outside.letters,
@@ -84,21 +84,22 @@ def wire(
         clock=clock,
         settings=settings,
     )
+    controller = ContentArchitectController(
+        service=service,
+        store=outside.store,
+        realtime=realtime,
+        health=HealthService({"storage": lambda: outside.store.read_job("health")}, clock),
+        management=jobs.management,
+        letters=jobs.letters,
+        callbacks=callbacks,
+        workflows=workflows,
+        clock=clock,
+        settings=settings,
+    )
     return App(
         settings=settings,
         service=service,
-        controller=ContentArchitectController(
-            service=service,
-            store=outside.store,
-            realtime=realtime,
-            health=HealthService({"storage": lambda: outside.store.read_job("health")}, clock),
-            management=jobs.management,
-            letters=jobs.letters,
-            callbacks=callbacks,
-            workflows=workflows,
-            clock=clock,
-            settings=settings,
-        ),
+        controller=controller,
         processor=ContentJobProcessor(runner=runner, service=service),
         sweeper=_sweeper(settings, outside, epilogue),
         jobs=jobs,
@@ -110,17 +111,12 @@ def wire(
 
 
 def _service(
-    settings: Settings,
-    outside: Outside,
-    *,
-    realtime: RealtimeUpdatesService,
-    epilogue: Epilogue,
-    workflows: WorkflowService,
+    settings: Settings, outside: Outside, epilogue: Epilogue, workflows: WorkflowService
 ) -> OrchestrationService:
     return OrchestrationService(
         outside.store,
         outside.queue,
-        realtime,
+        epilogue.realtime,
         outside.clock,
         settings,
         epilogue=epilogue,
@@ -133,16 +129,15 @@ def _service(
 def _runner(
     settings: Settings,
     outside: Outside,
-    *,
-    realtime: RealtimeUpdatesService,
-    epilogue: Epilogue,
-    engine: WorkflowEngineService,
     tools: Callable[[], Tools],
+    *,
+    engine: WorkflowEngineService,
+    epilogue: Epilogue,
 ) -> AttemptRunner:
     return AttemptRunner(
         store=outside.store,
         queue=outside.queue,
-        realtime=realtime,
+        realtime=epilogue.realtime,
         engine=engine,
         epilogue=epilogue,
         clock=outside.clock,

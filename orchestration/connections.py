@@ -28,6 +28,10 @@ USER_AGENT = f"{PRODUCT}/0.1"
 MAX_CONNECTIONS = 16
 """Beyond 16 storage calls in flight a process gains nothing."""
 
+TABLE_TIMEOUTS: dict[str, Any] = {"connection_timeout": 3, "read_timeout": 5}
+TABLE_RETRIES: dict[str, Any] = {"retry_total": 2, "retry_backoff_factor": 0.2}
+"""Seconds and tries that end well within a lease; by default a silent service holds a call for five minutes."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outside:
@@ -52,11 +56,12 @@ async def connect(settings: Settings) -> Outside:
     from orchestration.adapters.servicebus import ServiceBusQueue
 
     credential = _Credential()
-    store = _tables(settings, credential)
     service_bus = _service_bus(settings, credential)
     queue, letters = ServiceBusQueue(service_bus), ServiceBusDeadLetters(service_bus)
     publisher = _web_pubsub(settings, credential)
     clock = SystemClock()
+    # Last of all: these open what would have to be closed if another one refused.
+    store = _tables(settings, credential)
     sender = _callback_sender(settings, clock)
 
     async def close() -> None:
@@ -118,36 +123,35 @@ def _tables(settings: Settings, credential: _Credential) -> TableJobStore:
         TableAccount,
         TableAuth,
     )
-    from orchestration.adapters.table_batch import BatchWriter
+    from orchestration.adapters.table_link import TableLink
     from orchestration.adapters.tables import TableJobStore
 
-    if not settings.tables_connection and not settings.storage_table_uri:
+    auth: TableAuth
+    client_credential: Any
+    if settings.tables_connection:
+        account = TableAccount.from_connection_string(settings.tables_connection)
+        client_credential = AzureNamedKeyCredential(account.name, account.key or "")
+        auth = SharedKeyAuth(account=account)
+    elif settings.storage_table_uri:
+        name = settings.storage_table_uri.split("//", 1)[-1].split(".", 1)[0]
+        account = TableAccount(endpoint=settings.storage_table_uri.rstrip("/"), name=name)
+        client_credential = credential.get()
+        auth = IdentityAuth(token=lambda: credential.token(IDENTITY_SCOPE))
+    else:
         raise ConfigurationError(
             "set CONTENT_STORAGE_CONNECTION_STRING, or CONTENT_STORAGE__tableServiceUri for a managed identity"
         )
-    # One session for the client and the batch writer, so that MAX_CONNECTIONS bounds both. It reads no proxy
+    # One session for the client and the bare calls, so that MAX_CONNECTIONS bounds both. It reads no proxy
     # settings: with those aiohttp looks for a .netrc in a thread, twice a request, a fifth of the app's CPU.
     session = aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=MAX_CONNECTIONS), cookie_jar=aiohttp.DummyCookieJar()
     )
-    transport = AioHttpTransport(session=session, session_owner=False)
-    auth: TableAuth
-    if settings.tables_connection:
-        account = TableAccount.from_connection_string(settings.tables_connection)
-        key = AzureNamedKeyCredential(account.name, account.key or "")
-        service = TableServiceClient(account.endpoint, credential=key, transport=transport)
-        auth = SharedKeyAuth(account=account)
-    else:
-        uri = settings.storage_table_uri or ""
-        name = uri.split("//", 1)[-1].split(".", 1)[0]
-        account = TableAccount(endpoint=uri.rstrip("/"), name=name)
-        service = TableServiceClient(account.endpoint, credential=credential.get(), transport=transport)
-        auth = IdentityAuth(token=lambda: credential.token(IDENTITY_SCOPE))
-
-    def batches(table: str) -> BatchWriter:
-        return BatchWriter(session=session, endpoint=account.endpoint, table=table, auth=auth)
-
-    return TableJobStore(service, batches, session.close)
+    transport = AioHttpTransport(session=session, session_owner=False, **TABLE_TIMEOUTS)
+    service = TableServiceClient(
+        account.endpoint, credential=client_credential, transport=transport, **TABLE_RETRIES
+    )
+    link = TableLink(session=session, endpoint=account.endpoint, auth=auth)
+    return TableJobStore(service, link, session.close)
 
 
 def _service_bus(settings: Settings, credential: _Credential) -> Callable[[], ServiceBusClient]:
@@ -156,6 +160,9 @@ def _service_bus(settings: Settings, credential: _Credential) -> Callable[[], Se
     options: dict[str, Any] = {"retry_total": 1, "retry_backoff_factor": 0.2, "retry_backoff_max": 1}
     if settings.service_bus_connection:
         text = settings.service_bus_connection.get_secret_value()
+        _check(
+            "AZURE_SERVICE_BUS_CONNECTION_STRING", text, "Endpoint", "SharedAccessKeyName", "SharedAccessKey"
+        )
         return lambda: ServiceBusClient.from_connection_string(text, **options)
     if settings.service_bus_namespace:
         namespace = settings.service_bus_namespace
@@ -176,6 +183,7 @@ def _web_pubsub(settings: Settings, credential: _Credential) -> WebPubSubPublish
     hub = settings.web_pubsub_hub
     if settings.web_pubsub_connection:
         text = settings.web_pubsub_connection.get_secret_value()
+        _check("WEB_PUBSUB_CONNECTION_STRING", text, "Endpoint", "AccessKey")
         return WebPubSubPublisher(WebPubSubServiceClient.from_connection_string(text, hub=hub, **options))
     if settings.web_pubsub_endpoint:
         client = WebPubSubServiceClient(settings.web_pubsub_endpoint, hub, credential.get(), **options)
@@ -183,6 +191,15 @@ def _web_pubsub(settings: Settings, credential: _Credential) -> WebPubSubPublish
     raise ConfigurationError(
         "set WEB_PUBSUB_CONNECTION_STRING, or WEB_PUBSUB__endpoint for a managed identity"
     )
+
+
+def _check(setting: str, text: str, *fields: str) -> None:
+    """Refuse a connection string that the SDK could not read, without repeating it: it holds a key."""
+    pairs = [part.partition("=") for part in text.split(";") if part.strip()]
+    given = {name.strip().lower() for name, _, value in pairs if value.strip()}
+    missing = [name for name in fields if name.lower() not in given]
+    if missing or not all(separator for _, separator, _ in pairs):
+        raise ConfigurationError(f"{setting} should hold {', '.join(f'{name}=...' for name in fields)}")
 
 
 def _callback_sender(settings: Settings, clock: Clock) -> HttpCallbackSender:

@@ -106,6 +106,10 @@ class RowConflict(ContentArchitectError):
     status = 409
 
 
+class RowGone(RowConflict):
+    """The row is not there (any more) (HTTP 404)."""
+
+
 class RowExists(ContentArchitectError):
     """The row to insert exists (HTTP 409)."""
 

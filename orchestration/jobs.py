@@ -7,8 +7,8 @@ changes a job in any other way.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -215,7 +215,7 @@ class Job:
         return row
 
     @classmethod
-    def from_row(cls, row: dict[str, Any]) -> Job:
+    def from_row(cls, row: Mapping[str, Any]) -> Job:
         """The job of a table row. Unknown columns are ignored, so that a newer row still reads."""
         values: dict[str, Any] = {}
         for name, column in _COLUMNS.items():
@@ -326,7 +326,8 @@ class JobInput:
 
     def to_bytes(self) -> bytes:
         """Canonical JSON."""
-        return json.dumps(asdict(self), separators=(",", ":"), sort_keys=True, ensure_ascii=False).encode()
+        whole = {"brief": self.brief, "workflow": self.workflow, "request": self.request}
+        return json.dumps(whole, separators=(",", ":"), sort_keys=True, ensure_ascii=False).encode()
 
     @classmethod
     def from_bytes(cls, data: bytes) -> JobInput:

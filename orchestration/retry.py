@@ -48,3 +48,6 @@ STORAGE_RETRY = RetryPolicy(max_tries=6, base=0.1, cap=4.0)
 
 SUBMIT_RETRY = RetryPolicy(max_tries=3, base=0.1, cap=0.5)
 """While a caller waits for 202: short, since the caller can repeat with the same Idempotency-Key."""
+
+CALL_RETRY = RetryPolicy(max_tries=3, base=0.1, cap=0.5)
+"""For one storage call that may be repeated without a look, as the official client does for its own."""

@@ -1,9 +1,10 @@
-"""What the content benchmarks share: where the data lies, and how a figure is printed."""
+"""What the content benchmarks share: where the data lies, and the AUC by which scores are judged."""
 
 from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "content"
@@ -19,9 +20,7 @@ def data_file(name: str) -> Path | None:
     return None
 
 
-def report(
-    case: str, value: float, unit: str, *, floor: float | None = None, goal: float | None = None
-) -> None:
-    """One figure as one JSON line."""
-    bounds = {name: bound for name, bound in (("floor", floor), ("goal", goal)) if bound is not None}
-    print(json.dumps({"case": case, "value": round(value, 3), "unit": unit, **bounds}))
+def auc(better: Sequence[float], worse: Sequence[float]) -> float:
+    """The chance that a score of ``better`` lies above one of ``worse``; ties count half."""
+    wins = sum((high > low) + 0.5 * (high == low) for high in better for low in worse)
+    return wins / (len(better) * len(worse))

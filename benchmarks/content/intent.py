@@ -1,18 +1,16 @@
 """Query intent against a half of the manual ORCAS-I labels: accuracy and macro-F1, three and five labels.
 
-python benchmarks/content/intent.py [path of the data folder]
+python -m benchmarks.content.intent [path of the data folder]
 """
 
 from __future__ import annotations
 
 import csv
-import sys
+import hashlib
 from collections.abc import Sequence
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-
-from benchmarks.content.common import data_file, report
+from benchmarks.content.common import data_file
+from benchmarks.report import report
 from layers.bottom.artifacts import Intent
 from layers.bottom.intent import intent_of
 
@@ -26,6 +24,18 @@ def main() -> None:
         return
     with path.open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream, delimiter="\t"))
+    measure("all", rows)
+    for number, half in enumerate("ab"):
+        measure(f"half-{half}", [row for row in rows if half_of(row["query"]) == number])
+
+
+def half_of(query: str) -> int:
+    """0 or 1, by the hash of the query. The rules were written with all rows in view: neither half was held out."""
+    return hashlib.sha256(query.encode()).digest()[0] % 2
+
+
+def measure(part: str, rows: Sequence[dict[str, str]]) -> None:
+    """The figures over some of the queries."""
     labels = [row["label_manual"] for row in rows]
     found = [intent_of(row["query"]) for row in rows]
     three = [
@@ -33,9 +43,10 @@ def main() -> None:
         for label, intent in zip(labels, found, strict=True)
     ]
     five = [(label, five_of(intent)) for label, intent in zip(labels, found, strict=True)]
-    report("intent.orcas-i.3-label.accuracy", accuracy(three), "ratio", goal=0.85)
-    report("intent.orcas-i.3-label.macro-f1", macro_f1(three), "ratio", floor=0.63, goal=0.70)
-    report("intent.orcas-i.5-label.macro-f1", macro_f1(five), "ratio", goal=0.62)
+    case, count = f"intent.orcas-i.not-held-out.{part}", len(rows)
+    report(f"{case}.3-label.accuracy", accuracy(three), "ratio", floor=0.828, goal=0.85, queries=count)
+    report(f"{case}.3-label.macro-f1", macro_f1(three), "ratio", floor=0.63, goal=0.70, queries=count)
+    report(f"{case}.5-label.macro-f1", macro_f1(five), "ratio", floor=0.518, goal=0.62, queries=count)
 
 
 def three_of(intent: Intent) -> str:

@@ -1,17 +1,15 @@
 """Key phrases against Inspec-500 (uncontrolled keys): micro-averaged F1 at 5 and 10, stems compared.
 
-python benchmarks/content/keywords.py [path of the data folder]
+python -m benchmarks.content.keywords [path of the data folder]
 """
 
 from __future__ import annotations
 
-import sys
 import tarfile
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-
-from benchmarks.content.common import data_file, report
+from benchmarks.content.common import data_file
+from benchmarks.report import report
 from layers.text.phrases import key_phrases
 from layers.text.words import stem
 

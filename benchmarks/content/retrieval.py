@@ -1,37 +1,26 @@
 """Retrieval on SciFact: nDCG@10 and milliseconds per query over all abstracts, and evidence sentences (hit@3).
 
-python benchmarks/content/retrieval.py [path of the data folder]
+python -m benchmarks.content.retrieval [path of the data folder]
 """
 
 from __future__ import annotations
 
-import ast
-import csv
-import io
 import math
 import re
-import sys
 import time
-import zipfile
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-
-from benchmarks.content.common import data_file, report
+from benchmarks.content.scifact import load, marked_sentences, sentences_of
+from benchmarks.report import report
 from layers.bottom.passage_search import score_sentences
 from layers.text.bm25 import Bm25
 from layers.text.words import stems
 
 
 def main() -> None:
-    path = data_file("scifact-csv.zip")
-    if path is None:
-        return
-    csv.field_size_limit(10_000_000)
-    with zipfile.ZipFile(path) as archive:
-        corpus, claims = rows(archive, "corpus_train.csv"), rows(archive, "claims_validation.csv")
-    rank_abstracts(corpus, claims)
-    rank_sentences(corpus, claims)
+    data = load()
+    if data is not None:
+        rank_abstracts(*data)
+        rank_sentences(*data)
 
 
 def rank_abstracts(corpus: list[dict[str, str]], claims: list[dict[str, str]]) -> None:
@@ -51,11 +40,7 @@ def rank_sentences(corpus: list[dict[str, str]], claims: list[dict[str, str]]) -
     """Is a sentence that annotators marked as evidence among the three best of its abstract."""
     abstracts = {row["doc_id"]: sentences_of(row) for row in corpus}
     weights = Bm25([stems(" ".join(sentences)) for sentences in abstracts.values()])
-    evidence: dict[tuple[str, str], set[int]] = {}
-    for row in claims:
-        if row["evidence_label"]:
-            marked = evidence.setdefault((row["claim"], row["evidence_doc_id"]), set())
-            marked.update(int(number) for number in re.findall(r"\d+", row["evidence_sentences"]))
+    evidence = marked_sentences(claims)
     hits = 0
     for (claim, doc), marked in evidence.items():
         wanted = {stem: weights.idf(stem) for stem in stems(claim)}
@@ -68,19 +53,6 @@ def rank_sentences(corpus: list[dict[str, str]], claims: list[dict[str, str]]) -
 def ndcg(ranked: list[str], relevant: set[str]) -> float:
     gain = sum(1 / math.log2(rank + 2) for rank, doc in enumerate(ranked) if doc in relevant)
     return gain / sum(1 / math.log2(rank + 2) for rank in range(min(10, len(relevant))))
-
-
-def sentences_of(row: dict[str, str]) -> list[str]:
-    """The abstract's sentences: the export prints them as a numpy array of strings."""
-    return [
-        str(ast.literal_eval(part))
-        for part in re.findall(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"", row["abstract"])
-    ]
-
-
-def rows(archive: zipfile.ZipFile, name: str) -> list[dict[str, str]]:
-    with archive.open(name) as stream:
-        return list(csv.DictReader(io.TextIOWrapper(stream, "utf-8")))
 
 
 if __name__ == "__main__":

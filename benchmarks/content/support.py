@@ -1,46 +1,22 @@
-"""Measure the support score on the development part of AttributionBench.
+"""The support score on the development part of AttributionBench, its held-out half.
 
-``python -m benchmarks.content.support DATA`` prints JSON lines with ``case``, ``value``, ``floor`` and ``goal``;
-DATA is the folder with ``attributionbench-dev.jsonl.gz``. Even claims tune, odd ones are held out. ``--tune``
-shows which thresholds the tuning half would choose.
+``--tune`` (after the data folder) shows which thresholds the tuning half would choose.
+
+python -m benchmarks.content.support [path of the data folder]
 """
 
 from __future__ import annotations
 
-import gzip
 import json
-import re
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
+from benchmarks.content.attribution import Case, held_out, load, tuning
+from benchmarks.content.common import auc
+from benchmarks.report import report
 from layers.text.bm25 import Bm25
 from layers.text.words import stems
 from layers.top.support import EVEN_ODDS, EvidenceText, SupportScore, support_score
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
-    """One claim, its references as one text, and whether people found it attributable."""
-
-    claim: str
-    evidence: str
-    attributable: bool
-
-
-def load(folder: Path) -> list[Case]:
-    """All claims of the development set, in its order."""
-    with gzip.open(folder / "attributionbench-dev.jsonl.gz", "rt", encoding="utf-8") as lines:
-        rows = [json.loads(line) for line in lines]
-    return [
-        Case(
-            claim=row["claim"],
-            evidence="\n\n".join(row["references"]),
-            attributable=row["attribution_label"] == "attributable",
-        )
-        for row in rows
-    ]
 
 
 def scored(cases: Sequence[Case]) -> list[SupportScore]:
@@ -62,78 +38,25 @@ def macro_f1(labels: Sequence[bool], found: Sequence[bool]) -> float:
     return sum(parts) / 2
 
 
-def auc(labels: Sequence[bool], scores: Sequence[float]) -> float:
-    """The chance that an attributable claim scores above one that is not; ties count half."""
-    good = [score for score, label in zip(scores, labels, strict=True) if label]
-    bad = [score for score, label in zip(scores, labels, strict=True) if not label]
-    return sum((g > b) + 0.5 * (g == b) for g in good for b in bad) / (len(good) * len(bad))
-
-
-def altered(claim: str) -> str | None:
-    """The claim with its first figure changed, or None where it has none."""
-    found = re.search(r"(?<![\w.-])\d+", claim)
-    return claim[: found.start()] + str(int(found[0]) + 3) + claim[found.end() :] if found else None
-
-
-def numbers_guard(cases: Sequence[Case]) -> tuple[float, float]:
-    """Share of altered figures that are caught, and of attributable claims with a false alarm."""
-    caught = changed = alarms = plain = 0
-    for case in cases:
-        wrong = altered(case.claim)
-        if not case.attributable or wrong is None:
-            continue
-        evidence = EvidenceText(case.evidence)
-        alarm = bool(support_score(case.claim, evidence).missing_figures)
-        alarms, plain = alarms + alarm, plain + 1
-        if not alarm:
-            changed += 1
-            caught += bool(support_score(wrong, evidence).missing_figures)
-    return caught / changed, alarms / plain
-
-
-def right_source(cases: Sequence[Case]) -> float:
-    """AUC of a claim's own evidence against the evidence of another claim."""
-    weight = Bm25([stems(case.evidence) for case in cases]).idf
-    prepared = [EvidenceText(case.evidence) for case in cases]
-    good = [(case, prepared[place]) for place, case in enumerate(cases) if case.attributable]
-    wrong = [
-        (case, prepared[(place + len(cases) // 2) % len(cases)])
-        for place, case in enumerate(cases)
-        if case.attributable
-    ]
-    scores = [support_score(case.claim, evidence, weight).fit for case, evidence in (*good, *wrong)]
-    return auc([True] * len(good) + [False] * len(wrong), scores)
-
-
-def report(cases: Sequence[Case]) -> list[dict[str, object]]:
+def measure(cases: Sequence[Case]) -> None:
     """The figures of the gate over the held-out half."""
-    held = cases[1::2]
-    scores = scored(held)
-    labels = [case.attributable for case in held]
+    scores = scored(cases)
+    labels = [case.attributable for case in cases]
+    verdicts = [score.score >= EVEN_ODDS for score in scores]
     supported = [label for label, score in zip(labels, scores, strict=True) if score.band == "supported"]
-    caught, alarms = numbers_guard(held)
-    return [
-        _line(
-            "support_macro_f1", macro_f1(labels, [score.score >= EVEN_ODDS for score in scores]), 0.65, 0.68
-        ),
-        _line("support_auc", auc(labels, [score.score for score in scores]), 0.72, 0.75),
-        _line("supported_precision", sum(supported) / max(1, len(supported)), 0.80, 0.85),
-        _line("supported_share", len(supported) / len(held), 0.10, 0.25),
-        _line("right_source_auc", right_source(held), 0.99, 0.995),
-        _line("altered_numbers_caught", caught, 0.92, 0.95),
-        _line("numbers_false_alarms", alarms, 0.058, 0.06),
-    ]
-
-
-def _line(case: str, value: float, floor: float, goal: float) -> dict[str, object]:
-    return {"case": case, "value": round(value, 4), "unit": "ratio", "floor": floor, "goal": goal}
+    good = [score.score for score, label in zip(scores, labels, strict=True) if label]
+    bad = [score.score for score, label in zip(scores, labels, strict=True) if not label]
+    precision, share = sum(supported) / max(1, len(supported)), len(supported) / len(cases)
+    report("support.held-out.macro-f1", macro_f1(labels, verdicts), "ratio", floor=0.65, goal=0.68)
+    report("support.held-out.auc", auc(good, bad), "ratio", floor=0.72, goal=0.75)
+    report("support.held-out.supported-precision", precision, "ratio", floor=0.80, goal=0.85)
+    report("support.held-out.supported-share", share, "ratio", floor=0.10, goal=0.25)
 
 
 def tune(cases: Sequence[Case]) -> dict[str, float]:
     """The thresholds that the tuning half chooses: precision 0.85 of either verdict at the widest coverage."""
-    half = cases[::2]
-    scores = scored(half)
-    labels = [case.attributable for case in half]
+    scores = scored(cases)
+    labels = [case.attributable for case in cases]
     steps = [step / 100 for step in range(5, 100)]
     upper = [
         t
@@ -156,12 +79,11 @@ def _precision(labels: Sequence[bool], chosen: Sequence[bool], side: bool) -> fl
 
 def main(arguments: Sequence[str]) -> None:
     """Print the report, or what tuning chooses."""
-    cases = load(Path(arguments[0]))
-    if "--tune" in arguments:
-        print(json.dumps(tune(cases)))
-        return
-    for line in report(cases):
-        print(json.dumps(line))
+    cases = load()
+    if cases and "--tune" in arguments:
+        print(json.dumps(tune(tuning(cases))))
+    elif cases:
+        measure(held_out(cases))
 
 
 if __name__ == "__main__":

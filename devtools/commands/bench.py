@@ -11,23 +11,27 @@ from pathlib import Path
 from devtools.paths import ROOT
 
 _MAIN = 'if __name__ == "__main__":'
-_FOLDERS = (ROOT / "benchmarks", ROOT / "benchmarks" / "content")
+_FOLDER = ROOT / "benchmarks"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Which benchmark."""
-    parser.add_argument("name", nargs="?", metavar="NAME", help="one benchmark instead of all")
+    parser.add_argument(
+        "name", nargs="?", metavar="NAME", help="one benchmark, or all of a folder, instead of all"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
     """Exit code 0 when all ran, 1 when one failed, 2 when there is none of that name."""
     programs = benchmarks()
     if options.name is not None:
-        if options.name not in programs:
-            known = ", ".join(programs) or "none yet"
+        known = ", ".join([*programs, *groups()]) or "none yet"
+        programs = {
+            name: program for name, program in programs.items() if options.name in (name, _group(program))
+        }
+        if not programs:
             print(f"No benchmark {options.name}; there are: {known}", file=sys.stderr)
             return 2
-        programs = {options.name: programs[options.name]}
     failed = [name for name, program in programs.items() if not _run_one(program)]
     for name in failed:
         print(f"benchmark {name} failed", file=sys.stderr)
@@ -36,8 +40,21 @@ def run(options: argparse.Namespace) -> int:
 
 def benchmarks() -> dict[str, Path]:
     """Every benchmark by name: the files that can be run; the others are their helpers."""
-    files = (file for folder in _FOLDERS for file in sorted(folder.glob("*.py")))
+    files = [file for folder in (_FOLDER, *_subfolders()) for file in sorted(folder.glob("*.py"))]
     return {file.stem: file for file in files if _MAIN in file.read_text(encoding="utf-8")}
+
+
+def groups() -> list[str]:
+    """The folders whose benchmarks run under one name."""
+    return [folder.name for folder in _subfolders()]
+
+
+def _subfolders() -> list[Path]:
+    return sorted({file.parent for file in _FOLDER.glob("*/*.py")})
+
+
+def _group(program: Path) -> str | None:
+    return program.parent.name if program.parent != _FOLDER else None
 
 
 def _run_one(program: Path) -> bool:

@@ -25,7 +25,11 @@ _URL = re.compile(r"https?://[^\s<>\"\]]+")
 _YEAR = re.compile(r"(?<![\d./-])(?:19|20)\d{2}(?![\d/-])")
 _YEAR_IN_PARENTHESES = re.compile(r"\(((?:19|20)\d{2})[a-z]?(?:,\s[A-Z][^)]{2,16})?\)")
 _QUOTED = re.compile(r"[“\"]([^”\"]{8,300})[”\"]")
-_PIECE = re.compile(r"(?<=[^\W\d_]{2}[.?!])\s+(?=[^\W_])|(?<=[\d)][.])\s+(?=[^\W\d_])")
+_PIECE = re.compile(r"(?<=[^\W\d_]{2}[.?!])\s+(?=#?[^\W_])|(?<=[\d)][.])\s+(?=#?[^\W\d_])")
+_ORGANISATION = re.compile(
+    r"\b(?:Administration|Agency|Association|Authority|Bureau|Cent(?:er|re)|Commission|Committee|Council|Department|Federation"
+    r"|Foundation|Government|Group|Institutes?|Laborator(?:y|ies)|Ministry|Office|Organi[sz]ation|Service|Society|Union|University)$"
+)
 _AUTHORS_AND_INITIALS = re.compile(
     r"(?:(?:[^\W\d_]|['’ -])+?\s[A-Z]{1,3}(?:,\s+|\.\s+(?=[A-Z])))+(?:and\sothers\.\s+|et\sal\.\s+)?"
 )
@@ -146,7 +150,7 @@ def _title(plain: str) -> str | None:
 
 def _looks_like_authors(piece: str) -> bool:
     """Initials, "and others", or a short name without any small word but a connecting one (an institution)."""
-    if _INITIALS.search(piece):
+    if _INITIALS.search(piece) or _ORGANISATION.search(piece):
         return True
     small = {word for word in piece.split() if word[0].islower()}
     longest = max(len(part.split()) for part in piece.split(","))

@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 from layers.text.words import stems, word_set
@@ -156,12 +157,17 @@ def _akin(root: str, word: str, vocabulary: Collection[str]) -> bool:
     )
 
 
+@lru_cache(maxsize=256)
+def _plain_concepts(topic: str) -> tuple[Concept, ...]:
+    return concepts(topic)
+
+
 def treats(topic: str, document: Searchable) -> bool:
     """Whether a document of the caller treats the topic at least weakly, in related words.
 
     One concept that is not an everyday word must stand in its title or headings, or twice in its text.
     """
-    wanted = concepts(topic)
+    wanted = _plain_concepts(topic)
     hard = [concept for concept in wanted if not concept.vague] or list(wanted)
     vocabulary = {*document.lead.split(), *document.body.split()}
     return any(concept.related(vocabulary).prominence(document) >= _CLEAR for concept in hard)

@@ -84,6 +84,8 @@ def select_sources(
                 used=len(selection.sources) - before, problem=batch.problem,
             )
         )  # fmt: skip
+    if not concepts(brief.topic):
+        selection.warn("topic_without_content", brief.topic, "Name a subject in words.")
     enough = 1 if brief.job_type is JobType.CITATION_VERIFICATION else 2
     return SourceSet(
         sources=tuple(selection.sources),
@@ -101,12 +103,9 @@ def _consider(selection: _Selection, candidate: Candidate, batch: Batch, judge: 
     if not own and not batch.judged and not _is_relevant(judge, source):
         return
     problem = _problem(source, selection.brief)
-    astray = own and problem is None and _astray(source, selection.brief)
-    if astray and not source.must_use:
-        problem = (
-            "source_off_topic",
-            "It does not treat the topic: word the topic as the source does, or drop it.",
-        )
+    doubt = _doubt(source, selection.brief, own=own) if problem is None else None
+    if not source.must_use:
+        problem = problem or doubt
     if problem is not None:
         if own:
             selection.warn(problem[0], source.title, problem[1])
@@ -119,12 +118,10 @@ def _consider(selection: _Selection, candidate: Candidate, batch: Batch, judge: 
                 "source_duplicate", source.title, f"It repeats {selection.sources[twin].id}, which is used."
             )
         return
-    if astray:
+    if doubt is not None:
         selection.beside += 1
         selection.warn(
-            "source_off_topic",
-            source.title,
-            "It is kept because it must be used, but is no evidence on the topic.",
+            doubt[0], source.title, f"{doubt[1]} It is kept because it must be used, but does not count."
         )
     if extracted.cut:
         selection.warn("source_cut", source.title, f"Only its first {LONGEST_TEXT} characters were read.")
@@ -141,8 +138,6 @@ def _problem(source: Source, brief: ContentBrief) -> tuple[str, str] | None:
             return "source_too_old", f"It was published before {brief.since}: mark it mustUse, or move since."
         if source.published is None and source.origin != "given":
             return "source_undated", "Its date is not known."
-    if source.language != brief.language and source.origin != "given":
-        return "source_language", f"It is not in the language of the article ({brief.language})."
     return None
 
 
@@ -180,6 +175,18 @@ def _title(given: GivenSource | None, stated: str | None, locator: str) -> str:
 
 def _is_relevant(judge: Relevance, source: Source) -> bool:
     return judge.is_relevant(_searchable(source))
+
+
+def _doubt(source: Source, brief: ContentBrief, *, own: bool) -> tuple[str, str] | None:
+    """(code, fix) of what makes a source no evidence for this article, although the caller may insist on it."""
+    if source.language != brief.language:
+        return "source_language", f"It is not in the language of the article ({brief.language})."
+    if own and _astray(source, brief):
+        return (
+            "source_off_topic",
+            "It does not treat the topic: word the topic as the source does, or drop it.",
+        )
+    return None
 
 
 def _astray(source: Source, brief: ContentBrief) -> bool:

@@ -11,7 +11,10 @@ SectionForm = Literal["prose", "list", "steps", "table"]
 
 
 class SectionPlan(Wire):
-    """One section: a heading (a question or a plain title), the passages that carry it, best first."""
+    """One section: a heading (a question or a plain title), the passages that carry it, best first.
+
+    ``facet`` names the side of the topic that it treats, where it is one of the template's.
+    """
 
     id: str
     heading: str
@@ -20,6 +23,7 @@ class SectionPlan(Wire):
     passages: tuple[str, ...]
     target_words: int
     form: SectionForm = "prose"
+    facet: str | None = None
 
 
 class DroppedSection(Wire):

@@ -83,8 +83,8 @@ _ALL = (
     ),
     _facet(
         "why", "Why {does} {short} matter?", "Why {does} {it} matter?", "Why {it} {matters}",
-        cue=r"important|matters?\b|the (?:main|leading) (?:cause|reason)|crucial|essential|most (?:common|frequent\w*)|reasons? (?:for|why)"
-            r"|driv(?:en|ers?|es|ing)\b|due to|owing to|result of",
+        cue=r"important|matters?\b|the (?:main|leading) (?:cause|reason|driver)|crucial|essential|reasons? (?:for|why)|that is why"
+            r"|the problem is|driv(?:es|ers|ing)\b",
         heading=r"why\b|importance|reasons?\b|motivation|the case for",
     ),
     _facet(

@@ -19,7 +19,7 @@ _FURNITURE = re.compile(
     re.IGNORECASE,
 )
 _FIRST_PERSON = re.compile(
-    r"(?<!\w)(?:I|I'\w+|[Mm]y|[Ww]e|[Ww]e'\w+|[Oo]urs?)(?!\w)(?!\.)"
+    r"(?<!\w)(?:I|I'\w+|[Mm]y|me|[Ww]e|[Ww]e'\w+|[Oo]urs?)(?!\w)(?!\.)"
 )  # not the article's author
 _MYTH = re.compile(r"\b(?:myths?|misconceptions?|debunk\w*|lies|fact or fiction)\b", re.IGNORECASE)
 _SHORTEST_SENTENCE = 5  # words; less is a label, not a statement

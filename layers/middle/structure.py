@@ -13,7 +13,7 @@ from layers.contract import ContentBrief, ContentWarning, StepContext
 from layers.middle.allocation import NEEDED_SENTENCES
 from layers.middle.answers import choose_answer
 from layers.middle.artifacts import DroppedSection, Outline, QueryPlan
-from layers.middle.calls_to_action import call_to_action
+from layers.middle.calls_to_action import closing
 from layers.middle.candidates import facet_candidate
 from layers.middle.desk import Desk, lay_out
 from layers.middle.facets import FACETS, Facet
@@ -71,7 +71,7 @@ def build_outline(
         dropped=tuple(DroppedSection(heading=r.candidate.heading, reason=r.reason) for r in sections.refused),
         min_words=desk.budget.min_words,
         max_words=desk.budget.max_words,
-        call_to_action=call_to_action(brief.purpose, brief.audience, brief.tone),
+        call_to_action=closing(brief, desk.topic),
         warnings=_warnings(desk, points, sections),
     )
 
@@ -103,4 +103,25 @@ def _warnings(desk: Desk, points: KeyPointReading, sections: Sections) -> tuple[
                 fix="Add sources, or ask for a shorter article.",
             )
         )
-    return (*points.warnings, *lost, *unserved, *thin)
+    return (*points.warnings, *lost, *unserved, *_uncompared(desk), *thin)
+
+
+def _uncompared(desk: Desk) -> tuple[ContentWarning, ...]:
+    """A comparison whose sources never hold the sides against each other: the reader has to do it."""
+    sides = desk.topic.names if desk.topic.sides else ()
+    named = [sum(name.issubset(row.stems) for name in sides) for row in desk.material.rows]
+    if not sides or max(named, default=0) > 1:
+        return ()
+    silent = [
+        side
+        for side, name in zip(desk.topic.sides, sides, strict=False)
+        if not any(name.issubset(row.stems) for row in desk.material.rows)
+    ]
+    return (
+        ContentWarning(
+            severity="warning",
+            code="comparison_without_evidence",
+            where=f"nothing on {' and '.join(silent)}" if silent else "no passage names both sides",
+            fix="Add a source that compares them; until then the article only sets statements about each side by side.",
+        ),
+    )

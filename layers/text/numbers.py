@@ -15,7 +15,7 @@ _PER_CENT = r"\s?%|[\s-](?:percent|per\scent|pct)\b"
 _SCALE = r"[\s-](?:hundred|thousand|million|billion|trillion)\b|\s?(?:bn|mn)\b|(?<=\d)[kKmMB]\b"
 _NUMBER = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?"
 _FIGURE = re.compile(
-    rf"(?<![\w.])(?<![^\W\d_]-)(?P<sign>(?:[Uu][Ss])?\$|[€£¥]|\b(?:USD|EUR|GBP|JPY)\s)?\s?"
+    rf"(?:(?<![\w.])|(?<=[a-z]{{2}}\.))(?<![^\W\d_]-)(?P<sign>(?:[Uu][Ss])?\$|[€£¥]|\b(?:USD|EUR|GBP|JPY)\s)?\s?"
     rf"(?P<low>{_NUMBER})(?P<lowscale>{_SCALE})?"
     rf"(?:(?P<range>\s?[-–—]\s?|\sto\s)(?:[$€£¥])?(?P<high>{_NUMBER})(?P<highscale>{_SCALE})?(?![\d.]*\d))?"
     rf"(?:(?P<percent>{_PER_CENT})|(?P<times>-fold\b|\s?x\b|[\s-]times\b)|(?P<decade>s\b)"
@@ -37,6 +37,10 @@ _WORD_NUMBER = re.compile(
     rf"(?P<scale>(?:[\s-](?:hundred|thousand|million|billion|trillion)\b)*)(?P<percent>{_PER_CENT})?(?P<fold>-?fold\b)?",
     re.IGNORECASE,
 )  # fmt: skip
+_MARK = re.compile(r"\[(\d{1,3}(?:\s?[,;–-]\s?\d{1,3})*)\]")
+_LABEL = re.compile(r"^\[(\d{1,3})\]\s", re.MULTILINE)
+_LIST_MARK = re.compile(r"(?m)^[ \t]*\(?\d{1,2}[.)](?=[ \t]+[^\W\d_])")
+_CODE = re.compile(r"(?<![\w.-])\d+[A-Z]{1,4}\b")
 _NAME = re.compile(
     r"\b[A-Z][\w’'&.]*(?<![.])(?:(?:[\s-]+(?:of|the|for|and|de|van|von|der|la|le|on|du|di)){0,2}[\s-]+(?!(?:Dr|Mr|Mrs|Ms|Prof)\b)[A-Z0-9][\w’'&]*)+"
 )  # fmt: skip
@@ -51,14 +55,25 @@ def figures(text: str) -> tuple[str, ...]:
     """Every figure once, in order of appearance: ``42``, ``3.5%``, ``$3200000000``, ``1990s``, ``2x``.
 
     Number words count as their digits and scales are multiplied out, so that "twenty-five percent" is "25%".
-    Digits inside names ("COVID-19", "5G", "B12") are not figures, nor is a lone "one".
+    Digits inside names ("COVID-19", "5G", "B12") are not figures, nor is a lone "one", nor the mark of a
+    reference ("[3]") or of a list item ("3. ").
     """
     found: list[tuple[int, str]] = []
+    text = _blank(_LIST_MARK, _blank(_MARK, text))
     for match in _FIGURE.finditer(text):
         found += [(match.start(), figure) for figure in _written(match)]
     for match in _WORD_NUMBER.finditer(text):
         found.append((match.start(), _spoken(match)))
     return tuple(dict.fromkeys(figure for _, figure in sorted(found, key=lambda item: item[0])))
+
+
+def codes(text: str) -> tuple[str, ...]:
+    """Names that begin with a number, as they are written, each once: ``5G``, ``4IR``; no figure with its unit."""
+    return tuple(dict.fromkeys(code for code in _CODE.findall(text) if not figures(code)))
+
+
+def _blank(pattern: re.Pattern[str], text: str) -> str:
+    return pattern.sub(lambda found: " " * len(found[0]), text)
 
 
 def _written(match: re.Match[str]) -> list[str]:
@@ -92,6 +107,18 @@ def _spoken(match: re.Match[str]) -> str:
         value = _UNITS.get(word) or _TENS[word]
     scales = re.findall(r"[a-z]+", part["scale"].lower())
     return _scaled(str(value), *scales) + ("%" if part["percent"] else "x" if part["fold"] else "")
+
+
+def reference_marks(text: str) -> tuple[str, ...]:
+    """The numbers of the reference marks ``[3]`` and ``[4, 7]``, each once, in order; a range gives its ends."""
+    return tuple(
+        dict.fromkeys(number for mark in _MARK.finditer(text) for number in re.findall(r"\d+", mark[1]))
+    )
+
+
+def reference_labels(text: str) -> frozenset[str]:
+    """The numbers under which a list of references files its entries: ``[3]`` at the start of a line."""
+    return frozenset(_LABEL.findall(text))
 
 
 def names(text: str) -> tuple[str, ...]:

@@ -19,8 +19,12 @@ _SUBJECT_WORDS: Final = 7
 _ABOUT_IT: Final = 0.5
 _CONSIDERED: Final = 30
 _DEFINES_IT: Final = 0.35
-_OTHER_THING: Final = -0.25
+_OTHER_THING: Final = -0.4
+_REPLIES: Final = 0.5
 _ELSEWHERE: Final = 0.25
+_REPLY: Final = re.compile(
+    r"^(?:the|in) (?:short|simple|brief|honest|plain)(?:est)?(?: answer)?(?: is|,|:)", re.IGNORECASE
+)
 _EMPTY: Final = re.compile(
     r"^(?:every(?:one|body)|hardly any\w*|any(?:one|body)|no(?:body| one)|people|many people|lots of) ",
     re.IGNORECASE,
@@ -89,14 +93,17 @@ def _scored(pool: CandidatePool, asked: Asked, candidate: Candidate) -> _Scored:
     opening = _subject_of(candidate.text)
     subject = asked.subject.share(opening)
     title = asked.subject.share(pool.title_of(candidate))
-    score = relevance(pool, asked.question, candidate) + 0.45 * subject - 0.15 * candidate.procedure
+    purity = asked.subject.purity(opening)
+    score = relevance(pool, asked.question, candidate) - 0.15 * candidate.procedure
+    score += 0.45 * subject * (0.5 + 0.5 * purity)
     score += (0.05 + 0.25 * title) * pool.opens_source(candidate) - 0.3 * (
         _EMPTY.match(candidate.text) is not None
     )
+    score += _REPLIES * (_REPLY.match(candidate.text) is not None)
     if asked.advice:
-        score += 0.25 * is_practice(candidate.text)
+        score += 0.3 * is_practice(candidate.text)
     if candidate.defined:
-        score += _OTHER_THING + (_DEFINES_IT - _OTHER_THING) * asked.subject.purity(opening)
+        score += _OTHER_THING + (_DEFINES_IT - _OTHER_THING) * purity
     return _Scored(candidate=candidate, score=score, subject=subject)
 
 

@@ -26,6 +26,10 @@ _INDEFINITE: Final = re.compile(r"\b(?:[Aa]n?|[Oo]ne|[Aa]nother)\s(?P<rest>(?:[\
 _POST_MODIFIED: Final = word_set(
     "of that who which whose for to between where when whether with without against behind"
 )
+_NAMED_BY: Final = word_set("of that who which whose")
+_AFTER_PREPOSITION: Final = re.compile(
+    r"\b(?:of|in|by|for|with|from|under|at|after|before|since|during|on)\s$", re.IGNORECASE
+)
 # Known to every reader without an introduction.
 _UNIQUE: Final = word_set(
     """
@@ -33,7 +37,7 @@ _UNIQUE: Final = word_set(
     industry us uk eu un usa day night morning evening week month year years winter summer spring autumn past future
     present end beginning time way number amount share rest same case point fact case ground air sea coast country city
     home house street environment average median mean total people reader user first second last next only main most
-    least best worst right left top bottom middle inside outside front back whole best-known
+    least best worst right left top bottom middle inside outside front back whole best-known answer
     """
 )
 # A definite noun of this kind always stands for one that was introduced before.
@@ -129,14 +133,25 @@ def _definite_phrases(text: str) -> Iterator[_Phrase]:
             continue
         opens = found.start() == 0
         if not demonstrative and (
-            following in _POST_MODIFIED or words[0] in _UNIQUE or words[0].endswith("est")
+            _identified(words, following) or words[0] in _UNIQUE or words[0].endswith("est")
         ):
             continue
-        if demonstrative and words[-1] not in _INTRODUCED:
+        if (
+            demonstrative
+            and words[-1] not in _INTRODUCED
+            and not _AFTER_PREPOSITION.search(text[: found.start()])
+        ):
             continue  # "that" may join clauses here; where it leads a phrase the other rules know it
         heads = _heads(words)
         if heads and not heads & set(stems(text[: found.start()])):
             yield _Phrase(words=words, heads=heads, opens=opens, demonstrative=demonstrative)
+
+
+def _identified(words: Sequence[str], following: str) -> bool:
+    """Whether what follows tells which one is meant; of a group or a device only "of" and a clause do."""
+    if words[-1] in _INTRODUCED:
+        return following in _NAMED_BY
+    return following in _POST_MODIFIED
 
 
 def _nouns(rest: str) -> tuple[tuple[str, ...], str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -18,11 +18,19 @@ from layers.text.similarity import jaccard
 from layers.text.words import stems
 from layers.top.antecedents import LOOK_BACK, Surroundings, introductions, reach
 from layers.top.cleaning import collapse, standing_alone, without_marks
-from layers.top.suitability import is_aside, is_denied, is_procedure, is_usable
+from layers.top.suitability import (
+    addresses_a_model,
+    is_aside,
+    is_denied,
+    is_procedure,
+    is_usable,
+    tells_myths,
+)
 
 Vector = Mapping[str, float]
 
 _SAME_HEADING: Final = 0.6
+_SHORT_REPLY: Final = 12  # characters of "Not always."
 _DEFINITION: Final = re.compile(
     r"^(?P<subject>(?:(?:an?|the)\s)?(?:[\w’'/()-]+\s){1,7}?)(?:is|are|refers?\sto|means?|describes?|involves?|consists?\sof|denotes?)\s"
     r"(?:an?\s|the\s(?:use|process|practice|study|branch|ability|act)|any\s|when\s|software|systems?|technolog|methods?|programs?|attempts?|messages?)",
@@ -74,6 +82,9 @@ class CandidatePool:
         self.candidates: list[Candidate] = []
         firsts = {passage.source: passage.id for passage in reversed(index.passages)}
         self._openings = frozenset(firsts.values())
+        self._heads: dict[tuple[str, str], Passage] = {}
+        for passage in index.passages:
+            self._heads.setdefault((passage.source, passage.heading), passage)
         self._by_passage: dict[str, list[Candidate]] = {}
         self._company: dict[int, tuple[Candidate, ...]] = {}
         self._beside: dict[int, Candidate] = {}
@@ -81,7 +92,10 @@ class CandidatePool:
         for place, ((passage, start, end), bag) in enumerate(zip(spans, tokens, strict=True)):
             text = texts[passage.source]
             page.turn_to(passage.source, text, start)
-            found = None if is_denied(text[end : end + 40]) else self._quotable(text[start:end])
+            if page.paragraph_end <= start:
+                page.open_paragraph(text, start)
+            refuted = is_denied(text[end : end + 40]) or self._repeats_myths(passage) or page.distrusted
+            found = None if refuted else self._quotable(text[start:end])
             needed = reach(standing_alone(found), page.around()) if found else None
             company = page.company(needed)
             candidate = None
@@ -100,6 +114,9 @@ class CandidatePool:
         self._company[candidate.place] = company
         if previous is not None:
             self._beside[candidate.place] = previous
+
+    def _repeats_myths(self, passage: Passage) -> bool:
+        return tells_myths(passage.heading) or tells_myths(self._titles[passage.source])
 
     @staticmethod
     def _quotable(quote: str) -> str | None:
@@ -165,6 +182,18 @@ class CandidatePool:
         """The title of the source that says it."""
         return self._titles[candidate.source]
 
+    def under(self, headings: Collection[str]) -> list[Candidate]:
+        """The candidates under these headings, in reading order."""
+        return [found for found in self.candidates if found.passage.heading in headings]
+
+    def begins_heading(self, candidate: Candidate) -> bool:
+        """Whether it is the first sentence under its heading, or the second behind a mere "Yes" or "No"."""
+        first = self._heads[candidate.source, candidate.passage.heading]
+        starts = [start for start, _ in first.sentences[:2]]
+        if candidate.start not in starts:
+            return False
+        return candidate.start == starts[0] or first.sentences[0][1] - starts[0] <= _SHORT_REPLY
+
     def opens_source(self, candidate: Candidate) -> bool:
         """Whether it stands in the first passage of its source, where documents say what they are about."""
         return candidate.passage.id in self._openings
@@ -190,6 +219,8 @@ class _Page:
     topic: frozenset[str]
     source: str = ""
     end: int = 0
+    paragraph_end: int = 0
+    distrusted: bool = False
     introduced: set[str] = field(default_factory=set)
     paragraph: list[tuple[str, Candidate | None, tuple[Candidate, ...]]] = field(default_factory=list)
 
@@ -202,9 +233,16 @@ class _Page:
         """Go to the sentence that begins at ``start``; only blanks part it from one in the same paragraph."""
         if source != self.source:
             self.introduced = set()
+            self.paragraph_end = 0
         if source != self.source or text[self.end : start].strip(" "):
             self.paragraph = []
         self.source = source
+
+    def open_paragraph(self, text: str, start: int) -> None:
+        """Look over the paragraph that begins here as a whole, before any sentence of it is trusted."""
+        blank = text.find("\n\n", start)
+        self.paragraph_end = len(text) if blank < 0 else blank
+        self.distrusted = addresses_a_model(text[start : self.paragraph_end])
 
     def around(self) -> Surroundings:
         """What the sentence at hand may lean on."""

@@ -6,19 +6,21 @@ in the article can go beyond the sources; where the evidence ends, the article e
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 from layers.bottom.artifacts import KeywordPlan, PassageIndex, SourceSet
 from layers.contract import ContentBrief, ContentType
 from layers.middle.artifacts import Outline, QueryPlan, SectionForm, SectionPlan
+from layers.middle.facets import FACETS
 from layers.top.answering import Asked, choose_answer
 from layers.top.artifacts import Article, FaqEntry, Section
 from layers.top.candidates import Candidate, CandidatePool
 from layers.top.drafting import Line, Numbering, editorial, quoted_lines, with_join
 from layers.top.evidence import EvidenceTable
-from layers.top.faq import faq_questions
+from layers.top.faq import answers, faq_questions, is_printable, stands_alone
 from layers.top.figures import salient_figure, telling_figure
 from layers.top.headings import meta_description, slug
 from layers.top.length_warnings import length_warnings
@@ -27,11 +29,11 @@ from layers.top.selection import Ledger, Question, ask, relevance, select
 from layers.top.subject import Subject
 from layers.top.voice import (
     Cue,
-    call_to_action,
     form_lead,
     introduction,
     is_instruction,
     is_practice,
+    more_heading,
     taste_of,
 )
 
@@ -44,6 +46,10 @@ _FIGURE_FLOOR: Final = 0.03
 _FEWEST_ITEMS: Final = 3
 _ENOUGH_WORDS: Final = 30
 _MOST_ROWS: Final = 6
+_FAQ_WORDS: Final = 40
+_NEAR_TOPIC: Final = 0.5
+_MORE_WORDS: Final = 260
+_ADVICE: Final = re.compile(r"\b(?:beginners?|how to|how do|tips|guide|first steps)\b", re.IGNORECASE)
 _PLAIN_TYPES: Final = (ContentType.SOCIAL_MEDIA, ContentType.EMAIL_CAMPAIGN)
 
 
@@ -93,6 +99,7 @@ class EmbeddedWriter:
         figures = self._figures(parts)
         faq = self._faq(self._room(answer, parts, figures))
         self._widen(answer, parts, figures, faq)
+        parts += self._more(answer, parts, figures, faq)
         return self._assembled(answer, parts, figures, faq)
 
     def _ask(self, *texts: str, passages: Sequence[str] = (), floor: float = SECTION_FLOOR) -> Question:
@@ -103,14 +110,17 @@ class EmbeddedWriter:
         question = self._ask(
             outline.answer_question, self._brief.topic, passages=outline.answer_passages, floor=_ANSWER_FLOOR
         )
-        asked = Asked(question=question, subject=self._subject, advice=outline.template == "how_to")
+        asked = Asked(question=question, subject=self._subject, advice=self._asks_advice())
         return choose_answer(self._pool, asked, self._ledger, outline.answer_words)
+
+    def _asks_advice(self) -> bool:
+        return self._outline.template == "how_to" or _ADVICE.search(self._brief.topic) is not None
 
     def _part(self, plan: SectionPlan) -> _Part:
         question = self._ask(plan.question, plan.heading, passages=plan.passages)
-        candidates = self._fitting(plan.form, self._planned(plan, question))
+        form, candidates = self._fitting(plan, self._planned(plan, question))
         chosen = select(self._pool, question, candidates, self._ledger, plan.target_words)
-        return _Part(plan=plan, question=question, form=_settled(plan.form, chosen), chosen=chosen)
+        return _Part(plan=plan, question=question, form=_settled(form, chosen), chosen=chosen)
 
     def _planned(self, plan: SectionPlan, question: Question) -> list[Candidate]:
         """The candidates of a section; where a source treats it under its own heading, only what stands there."""
@@ -118,14 +128,42 @@ class EmbeddedWriter:
         under = [found for found in every if found.passage.heading in question.headings]
         return under if sum(found.words for found in under) >= _ENOUGH_WORDS else every
 
-    def _fitting(self, form: SectionForm, candidates: list[Candidate]) -> list[Candidate]:
-        """Steps are instructions and tables hold figures, as long as there are enough of them."""
-        if form not in {"steps", "table"}:
-            return candidates
-        wanted = is_practice if form == "steps" else salient_figure
+    def _fitting(self, plan: SectionPlan, candidates: list[Candidate]) -> tuple[SectionForm, list[Candidate]]:
+        """Steps are instructions, tables hold figures and lists answer their heading; prose where too few do."""
+        if plan.form == "prose":
+            return plan.form, self._speaking(plan, candidates)
         alone = [found for found in candidates if found.alone is not None]
-        fitting = [found for found in alone if wanted(found.text)]
-        return fitting if len(fitting) >= _FEWEST_ITEMS else candidates
+        fitting = [found for found in alone if self._fits(plan, found)]
+        if len(fitting) >= _FEWEST_ITEMS:
+            items = {found.place for found in fitting}
+            led = [found for found in candidates if found.alone is None and self._led_by(found, items)]
+            return plan.form, fitting + (led if plan.form == "list" else [])
+        return ("prose" if plan.form == "list" else plan.form), candidates
+
+    def _speaking(self, plan: SectionPlan, candidates: list[Candidate]) -> list[Candidate]:
+        """In a section on one side of the topic, the sentences that speak of it and those that lean on them, if enough."""
+        facet = FACETS.get(plan.facet or "")
+        if facet is None:
+            return candidates
+        spoken = {found.place for found in candidates if facet.cue.search(found.text)}
+        kept = [
+            found
+            for found in candidates
+            if found.place in spoken or (found.alone is None and self._led_by(found, spoken))
+        ]
+        return kept if sum(found.words for found in kept) >= _ENOUGH_WORDS else candidates
+
+    def _led_by(self, candidate: Candidate, items: Collection[int]) -> bool:
+        """Whether what a leaning sentence leans on is one of these items."""
+        return all(found.place in items or found.alone is None for found in self._pool.company(candidate))
+
+    def _fits(self, plan: SectionPlan, candidate: Candidate) -> bool:
+        if plan.form == "steps":
+            return is_practice(candidate.text)
+        if plan.form == "table":
+            return salient_figure(candidate.text) is not None
+        facet = FACETS.get(plan.facet or "")
+        return not candidate.defined and (facet is None or facet.cue.search(candidate.text) is not None)
 
     def _figures(self, parts: Sequence[_Part]) -> list[Candidate]:
         """Rows of a closing table of figures, where the outline has none and the evidence has enough."""
@@ -163,13 +201,43 @@ class EmbeddedWriter:
                 or self._brief.content_type in _PLAIN_TYPES
             ):
                 break
-            asked = self._ask(question, passages=passages, floor=_FAQ_FLOOR)
-            near = [found for found in self._pool.of_passages(passages) if found.alone is not None]
-            chosen = select(self._pool, asked, near, self._ledger, 40)[:2]
+            chosen = self._reply(question, passages)
             if chosen:
                 entries.append((question, chosen))
                 room -= sum(found.words for found in chosen)
         return entries
+
+    def _reply(self, question: str, passages: Sequence[str]) -> list[Candidate]:
+        """What answers a question of the FAQ: the text under a source's own question, else sentences that fit it."""
+        asked = self._ask(question, passages=passages, floor=_FAQ_FLOOR)
+        if own := self._pool.under([heading for heading in asked.headings if heading.endswith("?")]):
+            return self._told_under(own) if stands_alone(question, self._subject) else []
+        if not is_printable(question, self._subject):
+            return []
+        near = [
+            found
+            for found in self._pool.of_passages(passages)
+            if found.alone is not None and answers(question, asked, found)
+        ]
+        return select(self._pool, asked, near, self._ledger, _FAQ_WORDS)[:2]
+
+    def _told_under(self, own: Sequence[Candidate]) -> list[Candidate]:
+        """The first sentences under a question, as far as they are new and stand; its reply may be a mere "Yes"."""
+        chosen: list[Candidate] = []
+        if not self._pool.begins_heading(own[0]):
+            return chosen
+        for found in own:
+            if (
+                sum(said.words for said in chosen) + found.words > _FAQ_WORDS + 10
+                or found.source != own[0].source
+            ):
+                break
+            if all(other in chosen for other in self._pool.company(found)) and not self._ledger.refuses(
+                found
+            ):
+                chosen.append(found)
+                self._ledger.take([found])
+        return chosen
 
     def _widen(
         self,
@@ -187,9 +255,42 @@ class EmbeddedWriter:
                     return
                 question, found = candidates(part, parts)
                 room = min(missing, 2 * part.plan.target_words - part.words)
-                more = select(self._pool, question, self._fitting(part.form, found), self._ledger, room)
+                fitting = (
+                    self._speaking(part.plan, found)
+                    if part.form == "prose"
+                    else [one for one in found if self._fits(part.plan, one)]
+                )
+                more = select(self._pool, question, fitting, self._ledger, room)
                 part.chosen += more
                 missing -= sum(candidate.words for candidate in more)
+
+    def _more(
+        self,
+        answer: list[Candidate],
+        parts: Sequence[_Part],
+        figures: list[Candidate],
+        faq: Sequence[tuple[str, list[Candidate]]],
+    ) -> list[_Part]:
+        """Where the article is still short, a last section of what else documents about the topic say."""
+        said = self._outline.max_words - self._room(answer, parts, figures)
+        missing = self._outline.min_words - said - sum(found.words for _, chosen in faq for found in chosen)
+        if missing < _ENOUGH_WORDS or self._brief.content_type in _PLAIN_TYPES:
+            return []
+        question = self._ask(self._brief.topic, floor=0.0)
+        share = self._subject.share
+        near = [
+            found
+            for found in self._pool.candidates
+            if not found.aside and max(share(found.text), share(self._pool.title_of(found))) >= _NEAR_TOPIC
+        ]
+        chosen = select(self._pool, question, near, self._ledger, min(missing, _MORE_WORDS))
+        if sum(found.words for found in chosen) < _ENOUGH_WORDS:
+            return []
+        heading = more_heading(self._brief)
+        plan = SectionPlan(
+            id="more", heading=heading, level=2, question=heading, passages=(), target_words=missing
+        )
+        return [_Part(plan=plan, question=question, form="prose", chosen=chosen)]
 
     def _own_passages(self, part: _Part, _: Sequence[_Part]) -> tuple[Question, list[Candidate]]:
         return replace(part.question, floor=_WIDER_FLOOR), self._planned(part.plan, part.question)
@@ -233,7 +334,7 @@ class EmbeddedWriter:
             introduction=opened,
             sections=sections,
             faq=entries,
-            call_to_action=outline.call_to_action or call_to_action(brief),
+            call_to_action=outline.call_to_action,
             evidence=table.as_tuple(),
             word_count=0,
         )

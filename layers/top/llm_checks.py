@@ -78,13 +78,11 @@ class DraftChecker:
         """The sentences one by one; ``said`` is what other parts of the article say already."""
         memory = Memory(said)
         checked: list[CheckedSentence] = []
-        for place, sentence in enumerate(_single(draft)):
+        for sentence in _single(draft[:_MOST_SENTENCES]):
             found = self._checked(sentence, pack, memory)
-            if place >= _MOST_SENTENCES:
-                found = _with(found, Defect(code="loop", reason="is beyond any length asked for"))
             checked.append(found)
             memory.add(found.text, found.evidence)
-        return tuple(checked)
+        return (*checked, *_endless(draft[_MOST_SENTENCES:]))
 
     def _checked(
         self, sentence: DraftSentence, pack: Mapping[str, Evidence], memory: Memory
@@ -174,10 +172,10 @@ def _editorial(text: str) -> list[Defect]:
     ]
 
 
-def _with(sentence: CheckedSentence, defect: Defect) -> CheckedSentence:
-    return CheckedSentence(
-        text=sentence.text,
-        evidence=sentence.evidence,
-        editorial=sentence.editorial,
-        defects=(*sentence.defects, defect),
-    )
+def _endless(rest: Sequence[DraftSentence]) -> list[CheckedSentence]:
+    """What comes after any length that could have been asked for: one defect, whatever it says."""
+    loop = (Defect(code="loop", reason="and all after it go beyond the length asked for"),)
+    return [
+        CheckedSentence(text=collapse(sentence.text), evidence=(), editorial=False, defects=loop)
+        for sentence in rest[:1]
+    ]

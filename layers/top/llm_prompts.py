@@ -12,7 +12,7 @@ from typing import Final
 
 from layers.contract import ContentBrief
 from layers.top.artifacts import Evidence
-from layers.top.llm_parts import Part
+from layers.top.llm_parts import Part, speaks_to_writers
 from layers.top.voice import tone_of
 
 PROMPT_VERSION: Final = "1"
@@ -58,8 +58,8 @@ def _values(brief: ContentBrief, part: Part) -> dict[str, str]:
         "audience": brief.audience.value,
         "tone": tone_of(brief).value,
         "language": brief.language,
-        "heading": _one_line(part.heading),
-        "question": _one_line(part.question),
+        "heading": _harmless(part.heading, brief.topic),
+        "question": _harmless(part.question, brief.topic),
         "layout": _LAYOUTS[part.form],
         "words": str(part.words),
         "opening": f"<<<EVIDENCE {mark}",
@@ -71,6 +71,11 @@ def _values(brief: ContentBrief, part: Part) -> dict[str, str]:
 def evidence_lines(pack: Sequence[Evidence]) -> str:
     """One JSON object a line, so that no quotation can end its line or its string."""
     return "\n".join(_row(item) for item in pack)
+
+
+def _harmless(heading: str, topic: str) -> str:
+    """A heading may come from a source: one that speaks to writers is not passed on."""
+    return _one_line(topic if speaks_to_writers(heading) else heading)
 
 
 def _row(item: Evidence) -> str:

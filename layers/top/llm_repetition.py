@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
 
-from layers.text.similarity import cosine
 from layers.text.words import stems
 
 SAME_WORDS: Final = 0.8
@@ -33,10 +34,16 @@ class Memory:
 
 
 def alike(one: str, other: str) -> float:
-    """Cosine of the stems of two sentences; 1 for the same text."""
-    return 1.0 if one.lower() == other.lower() else cosine(_stems(one), _stems(other))
+    """Cosine of the stem counts of two sentences; 1 for the same text."""
+    if one.lower() == other.lower():
+        return 1.0
+    (mine, my_norm), (theirs, their_norm) = _counted(one), _counted(other)
+    shared = sum(times * theirs[stem] for stem, times in mine.items() if stem in theirs)
+    return shared / (my_norm * their_norm) if shared else 0.0
 
 
 @lru_cache(maxsize=4096)
-def _stems(text: str) -> tuple[str, ...]:
-    return tuple(stems(text))
+def _counted(text: str) -> tuple[Counter[str], float]:
+    """Counted once, since each sentence of a draft is held against all others."""
+    counts = Counter(stems(text))
+    return counts, math.sqrt(sum(times * times for times in counts.values()))

@@ -30,6 +30,7 @@ from layers.top.llm_settling import Settled, settle, sound
 
 _ENDS_IT: Final = frozenset({"llm_unavailable", "llm_misconfigured", "llm_out_of_time", "budget_spent"})
 _HOPELESS: Final = 3
+_MOST_SHOWN: Final = 16
 _TOKENS_PER_WORD: Final = 6
 _FRAME_TOKENS: Final = 600
 
@@ -73,14 +74,19 @@ class _ModelWriter:
 
     async def _write(self, part: Part) -> None:
         progress = self._progress
+        useless = ChatFailed("nothing that it wrote was supported by the evidence", code="llm_unsupported")
         try:
-            progress.settled[part.id] = await self._worded(part)
-            progress.in_a_row = 0
+            settled = await self._worded(part)
+            progress.settled[part.id] = settled
+            if settled.by_model:
+                progress.in_a_row = 0
+                return
         except ChatFailed as failed:
             progress.failed[part.id] = failed.code
-            progress.in_a_row += 1
-            if failed.code in _ENDS_IT or progress.in_a_row >= _HOPELESS:
-                progress.stopped = failed
+            useless = failed
+        progress.in_a_row += 1
+        if useless.code in _ENDS_IT or progress.in_a_row >= _HOPELESS:
+            progress.stopped = progress.stopped or useless
 
     async def _worded(self, part: Part) -> Settled:
         """One draft and at most one more; raises when neither could be read."""
@@ -101,12 +107,13 @@ class _ModelWriter:
 
     async def _repaired(self, part: Part, draft: Sequence[CheckedSentence]) -> Sequence[CheckedSentence]:
         """The better one of the draft and its repair. That there is no repair is no reason to lose the draft."""
+        shown = draft[:_MOST_SHOWN]
         named = [
             f"sentence {place} {defect.reason}"
-            for place, sentence in enumerate(draft, 1)
+            for place, sentence in enumerate(shown, 1)
             for defect in sentence.defects
         ]
-        prompt = repair_prompt(self._context.brief, part, [sentence.text for sentence in draft], named)
+        prompt = repair_prompt(self._context.brief, part, [sentence.text for sentence in shown], named)
         try:
             repaired = await self._draft(part, "repair_section", prompt)
         except ChatFailed as failed:

@@ -13,14 +13,14 @@ from typing import Literal
 
 from layers.bottom.artifacts import FreshnessReport, KeywordPlan, Passage, PassageIndex, SourceSet
 from layers.bottom.passage_search import FoundSentence, PassageSearch
-from layers.contract import ContentBrief, StepContext
+from layers.contract import ContentBrief, ContentWarning, StepContext
 from layers.middle.artifacts import TopicGraph
 from layers.text.similarity import cosine
 from layers.text.words import stems, words
 from layers.top.artifacts import Disagreement, Evidence, ResearchBrief, ResearchFinding
 from layers.top.evidence import EvidenceTable
 from layers.top.quantities import quantities
-from layers.top.suitability import is_usable, needs_antecedent
+from layers.top.suitability import addresses_a_model, is_usable, needs_antecedent
 
 FindingKind = Literal["claim", "statistic", "quote"]
 
@@ -72,12 +72,22 @@ def build_research(
         if not rows:
             unanswered.append(question.text)
     evidence = table.as_tuple()
+    disagreements = _disagreements(evidence, findings, search)
     return ResearchBrief(
         evidence=evidence,
         findings=tuple(findings),
         agreements=_agreements(evidence, search),
-        disagreements=_disagreements(evidence, findings, search),
+        disagreements=disagreements,
         gaps=_gaps(brief, unanswered, search, freshness, graph),
+        warnings=tuple(
+            ContentWarning(
+                severity="warning",
+                code="sources_disagree",
+                where=found.detail,
+                fix="Read both passages and decide which one applies; neither is preferred here.",
+            )
+            for found in disagreements
+        ),
     )
 
 
@@ -110,13 +120,15 @@ def _evidence_for(question: _Asked, search: PassageSearch, table: EvidenceTable)
     rows: list[Evidence] = []
     fresh = 0
     for sentence in found:
-        if fresh < _SENTENCES and _stands(sentence):
+        if fresh < _SENTENCES and _stands(sentence, search):
             rows.append(table.add(sentence.passage, sentence.start, sentence.end))
             fresh += rows[-1].id not in known
     return rows
 
 
-def _stands(sentence: FoundSentence) -> bool:
+def _stands(sentence: FoundSentence, search: PassageSearch) -> bool:
+    if addresses_a_model(search.text_of(sentence.passage)):
+        return False
     text = " ".join(sentence.text.split())
     return is_usable(text, len(words(text))) and not needs_antecedent(text)
 

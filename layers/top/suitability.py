@@ -50,6 +50,14 @@ _ADDRESSES_A_MODEL: Final = re.compile(
     )""",
     re.VERBOSE | re.IGNORECASE,
 )
+_ROW: Final = re.compile(r"^[^.:;]{1,40}:\s[^;]*;\s[^.:;]{1,40}:\s")
+_SUBORDINATE: Final = re.compile(r",\s(?:when|where|which|who|because|if|since|although|as)\s")
+_ADVERBIAL: Final = re.compile(
+    r"^(?:once|twice|after|before|in|at|on|from|every|during|usually|only)\s", re.IGNORECASE
+)
+_CHANGELOG: Final = re.compile(
+    r"^(?:Fixed|Added|Changed|Removed|Deprecated|Updated|Improved|Bumped|Renamed)\b:?\s(?!by\b|to\b|in\b)|^(?:Looks|Seems|Makes|Takes|Works|Keeps|Needs|Comes|Tastes|Feels|Smells)\s"
+)
 _ABSTRACT_PART: Final = re.compile(
     r"^(?:Objectives?|Aims?|Setting|Participants|Design|(?:Materials and )?Methods?|Interventions?|Eligibility|Funding|Purpose|Study (?:selection|design)|"
     r"Data (?:sources|abstraction|extraction|synthesis|collection)|(?:Main )?Outcomes?(?: measures?)?|Context|Patients)(?::\s|\s(?=[A-Z0-9]))"
@@ -61,9 +69,10 @@ _WHEN_IT_WAS_WRITTEN: Final = re.compile(
 )
 _DENIED: Final = re.compile(
     r"^\s*(?:no|nope|wrong|false|not\s(?:true|really|quite|so|at\sall)|myth|nonsense|partly|sometimes|rarely|it['’]?s\s(?:complicated|a\smyth|not\strue)|"
-    r"it\s(?:does|is|doesn['’]t|isn['’]t|does\snot|is\snot|did|was)(?:\sthe\sopposite|\snot|,|\.)|they\s(?:do|don['’]t|are|aren['’]t)(?:\snot)?[,.]|busted|that['’]?s\s(?:wrong|false|a\smyth|not\strue))(?![\w’'])",
+    r"it\s(?:does|is|doesn['’]t|isn['’]t|does\snot|is\snot|did|was)(?:\sthe\sopposite|\snot|,|\.)|they\s(?:do|don['’]t|are|aren['’]t)(?:\snot)?[,.]|busted|(?:that|this)(?:['’]s|\sis)\s(?:what|how)\s(?:the\s|some\s|many\s|most\s)?\w+\s(?:says?|claims?|believes?|thinks?|promises?)|that['’]?s\s(?:wrong|false|a\smyth|not\strue))(?![\w’'])",
     re.IGNORECASE,
 )
+_MYTHS: Final = re.compile(r"\b(?:myths?|misconceptions?|debunk\w*|lies|fact or fiction)\b", re.IGNORECASE)
 _ADDRESS: Final = re.compile(
     r"https?:|www\.|\b[\w.+-]+@[\w-]+\.\w|\b[\w-]+\.(?:com|org|net|io|gov|edu)/|(?:^|\s)[@#]\w"
 )
@@ -162,7 +171,9 @@ def is_usable(text: str, word_count: int) -> bool:
         return False
     if _BOILERPLATE.search(text) or _POINTS_ELSEWHERE.search(text) or _WHEN_IT_WAS_WRITTEN.search(text):
         return False
-    if _FIRST_PERSON.search(text) or _ABSTRACT_PART.match(text):
+    if _ROW.match(text) or _is_adverbial(text):
+        return False
+    if _FIRST_PERSON.search(text) or _ABSTRACT_PART.match(text) or _CHANGELOG.match(text):
         return False
     return not (_ADDRESSES_A_MODEL.search(text) or _ADDRESS.search(text) or _MARKUP.search(text))
 
@@ -194,9 +205,19 @@ def looks_like_verb(word: str) -> bool:
     return _VERB.fullmatch(word) is not None
 
 
+def addresses_a_model(text: str) -> bool:
+    """Whether a text speaks to a language model; nothing around such a sentence is trusted either."""
+    return _ADDRESSES_A_MODEL.search(text) is not None
+
+
 def is_denied(following: str) -> bool:
     """Whether the text right after a sentence takes it back ("You need a starter. No.")."""
     return _DENIED.match(following) is not None
+
+
+def tells_myths(title: str) -> bool:
+    """Whether what stands under this title or heading may be stated only to be refuted."""
+    return _MYTHS.search(title) is not None
 
 
 def is_aside(text: str) -> bool:
@@ -225,6 +246,12 @@ def _looks_like_prose(text: str) -> bool:
     if _ENDED.search(text) and len(tokens) > MIN_WORDS:
         return True
     return _VERB.search(text) is not None and not _title_like(tokens)
+
+
+def _is_adverbial(text: str) -> bool:
+    """Whether the main clause is missing ("Once a year in May, when there is plenty of grass")."""
+    main = _SUBORDINATE.split(text, maxsplit=1)
+    return len(main) > 1 and _ADVERBIAL.match(text) is not None and _VERB.search(main[0]) is None
 
 
 def _title_like(tokens: list[str]) -> bool:

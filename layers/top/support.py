@@ -12,10 +12,17 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from itertools import pairwise
 from typing import Final, Literal
 
-from layers.text.numbers import figures, names
+from layers.text.numbers import (
+    codes,
+    figures,
+    names,
+    reference_labels,
+    reference_marks,
+)
 from layers.text.sentences import split_sentences
 from layers.text.words import stems
 
@@ -64,6 +71,7 @@ class EvidenceText:
         self.pairs = frozenset(pairwise(bag))
         self.figures = frozenset(figures(text))
         self.bare_figures = frozenset(_digits(figure) for figure in self.figures)
+        self.labels = reference_labels(text)
         self.lower = " ".join(text.lower().split())
 
 
@@ -75,7 +83,7 @@ def even_weight(stem: str) -> float:
 def support_score(claim: str, evidence: EvidenceText, weight: Weight = even_weight) -> SupportScore:
     """How well ``evidence`` supports ``claim``; ``weight`` is the importance of a stem, for example its idf."""
     bag = stems(claim)
-    missing_figures = tuple(figure for figure in figures(claim) if not _has_figure(figure, evidence))
+    missing_figures = _missing_figures(claim, evidence)
     missing_names = tuple(name for name in names(claim) if not _has_name(name, evidence))
     if not bag:
         return SupportScore(score=0.0, fit=0.0, missing_figures=missing_figures, missing_names=missing_names)
@@ -101,7 +109,19 @@ def _covered(weights: dict[str, float], found: frozenset[str]) -> float:
 
 
 def _share(part: Sequence[str], whole: Sequence[str]) -> float:
-    return len(part) / len(whole) if whole else 0.0
+    return len(part) / max(len(part), len(whole)) if part else 0.0
+
+
+def _missing_figures(claim: str, evidence: EvidenceText) -> tuple[str, ...]:
+    """Figures and numbered names that the evidence lacks.
+
+    Reference marks are held against the numbers of the evidence's entries, where it numbers them.
+    """
+    missing = [figure for figure in figures(claim) if not _has_figure(figure, evidence)]
+    missing += [code for code in codes(claim) if code.lower() not in evidence.lower]
+    if evidence.labels:
+        missing += [f"[{mark}]" for mark in reference_marks(claim) if mark not in evidence.labels]
+    return tuple(missing)
 
 
 def _digits(figure: str) -> str:
@@ -109,8 +129,15 @@ def _digits(figure: str) -> str:
 
 
 def _has_figure(figure: str, evidence: EvidenceText) -> bool:
-    """In the evidence as such, or without its unit ("25" of "25%" where a table heads the column with %)."""
-    return figure in evidence.figures or (_digits(figure) in evidence.bare_figures and figure.isdigit())
+    """In the evidence as such, as a ratio, or without its unit (a table may head a column with %)."""
+    if figure in evidence.figures or (figure.isdigit() and figure in evidence.bare_figures):
+        return True
+    return figure.endswith("%") and _as_ratio(figure) in evidence.figures
+
+
+def _as_ratio(percentage: str) -> str:
+    """The ratio that says the same: "0.5" for "50%"."""
+    return f"{Decimal(_digits(percentage)).scaleb(-2).normalize():f}"
 
 
 def _has_name(name: str, evidence: EvidenceText) -> bool:

@@ -87,6 +87,13 @@ _FORM_LEADS: Final[Mapping[Form, Mapping[Tone, str]]] = {
         Tone.AUTHORITATIVE: "The figures, each with its source.",
     },
 }
+_MORE: Final[Mapping[Tone, str]] = {
+    Tone.FORMAL: "Further findings",
+    Tone.CONVERSATIONAL: "What else is worth knowing?",
+    Tone.TECHNICAL: "Further notes",
+    Tone.FRIENDLY: "What else is good to know?",
+    Tone.AUTHORITATIVE: "Further findings",
+}
 _JOINS: Final[Mapping[Cue, Mapping[Tone, str]]] = {
     "figures": {
         Tone.FORMAL: "The figures are as follows.",
@@ -102,37 +109,6 @@ _JOINS: Final[Mapping[Cue, Mapping[Tone, str]]] = {
         Tone.FRIENDLY: "One thing to watch:",
         Tone.AUTHORITATIVE: "The limits matter as well.",
     },
-}
-_CALLS: Final[Mapping[ContentType, tuple[str, str]]] = {
-    ContentType.BLOG_POST: (
-        "Share this with the colleagues who have to decide, and agree on one point to act on this week.",
-        "Pick the one point that matters most to you, and check its source before you act on it.",
-    ),
-    ContentType.TECHNICAL_GUIDE: (
-        "Try the first step in a test environment, and record the result before you go on.",
-        "Start with the first step, and go on only when it works.",
-    ),
-    ContentType.CASE_STUDY: (
-        "Compare these conditions with your own before you plan a pilot.",
-        "Compare this situation with yours before you decide.",
-    ),
-    ContentType.PRODUCT_REVIEW: (
-        "Hold these points against your own requirements before you ask for an offer.",
-        "Hold these points against what you need before you buy.",
-    ),
-    ContentType.INDUSTRY_ANALYSIS: (
-        "Check which of these figures apply to your market, and set a date to review them.",
-        "Keep the sources at hand, and look again when new figures come out.",
-    ),
-    ContentType.SOCIAL_MEDIA: ("Tell us how your team handles this.", "Tell us how you handle this."),
-    ContentType.WHITEPAPER: (
-        "Take these findings into your next planning round, together with their sources.",
-        "Read the sources behind the findings that concern you.",
-    ),
-    ContentType.EMAIL_CAMPAIGN: (
-        "Reply with the one question your team still has.",
-        "Reply with the one question you still have.",
-    ),
 }
 _CAUTION: Final = re.compile(
     r"\b(?:risks?|limitations?|drawbacks?|downsides?|bias(?:es|ed)?|challenges?|concerns? (?:about|over)|dangers?)\b",
@@ -171,6 +147,11 @@ def introduction(brief: ContentBrief) -> str:
     return _INTRODUCTIONS[tone_of(brief)][brief.audience].format(noun=_NOUNS[brief.content_type])
 
 
+def more_heading(brief: ContentBrief) -> str:
+    """The heading over what belongs to no other section."""
+    return _MORE[tone_of(brief)]
+
+
 def form_lead(brief: ContentBrief, form: Form) -> str:
     """What stands before steps, a list or a table."""
     return _FORM_LEADS[form][tone_of(brief)]
@@ -179,11 +160,6 @@ def form_lead(brief: ContentBrief, form: Form) -> str:
 def join(brief: ContentBrief, cue: Cue) -> str:
     """What leads over to figures or limits."""
     return _JOINS[cue][tone_of(brief)]
-
-
-def call_to_action(brief: ContentBrief) -> str:
-    """The closing invitation by content type and audience."""
-    return _CALLS[brief.content_type][brief.audience is Audience.B2C]
 
 
 def is_caution(text: str) -> bool:

@@ -24,6 +24,7 @@ _SWAPS = (
     (r"\boften\b", "frequently"),
     (r"\bbecause\b", "since"),
 )
+_LONG_ENOUGH = 12
 _COMMANDS = (
     re.compile(r"(?:say|state|write|add|mention|repeat|include|words?|sentence)\b[:\s]*(?:that\s)?[\"“'](?P<said>[^\"”']{4,})[\"”']", re.IGNORECASE),
     re.compile(r"(?:must|should|have to|has to|always)\s(?:\w+\s)?(?:say|state|write|mention|repeat|recommend)\s(?:that\s)?(?P<said>[^.]{4,})", re.IGNORECASE),
@@ -46,6 +47,9 @@ def good(quotations: Sequence[Quotation]) -> Sentences:
 
 
 def _reworded(text: str) -> str:
+    """Short sentences stay as they are: with one word in six changed they would say something else."""
+    if len(text.split()) < _LONG_ENOUGH:
+        return text
     for pattern, other in _SWAPS:
         text = re.sub(pattern, other, text, count=1)
     return text[:1].upper() + text[1:]

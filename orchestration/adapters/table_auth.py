@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import binascii
 import hashlib
 import hmac
 from collections.abc import Awaitable, Callable, Mapping
@@ -48,6 +49,10 @@ class TableAccount:
         name, key = values.get("accountname"), values.get("accountkey")
         if not name or not key:
             raise ConfigurationError("CONTENT_STORAGE_CONNECTION_STRING has no AccountName or AccountKey")
+        try:
+            base64.b64decode(key, validate=True)
+        except binascii.Error:
+            raise ConfigurationError("CONTENT_STORAGE_CONNECTION_STRING: AccountKey is not base64") from None
         scheme = values.get("defaultendpointsprotocol", "https")
         suffix = values.get("endpointsuffix", "core.windows.net")
         endpoint = values.get("tableendpoint") or f"{scheme}://{name}.table.{suffix}"

@@ -11,29 +11,23 @@ of multipart/mixed, each part an HTTP request.
 from __future__ import annotations
 
 import base64
-import io
 import json
 import re
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from urllib.parse import quote
 
-import aiohttp
-
-from orchestration.adapters.table_auth import TableAuth
-from orchestration.errors import RowConflict, RowExists, StorageUnavailable
+from orchestration.adapters.table_link import TRANSIENT, TableLink
+from orchestration.errors import RowConflict, RowExists, RowGone, StorageUnavailable
 from orchestration.jobs import RowValue
 
-REQUEST_TIMEOUT = 15.0
 MAX_OPERATIONS = 100
-_AT_ONCE = 1024 * 1024
-"""Bytes from which on a body goes out in pieces: one write of it would hold up the event loop."""
 
 _STATUS = re.compile(rb"HTTP/1\.1 (\d{3})")
 _ETAG = re.compile(rb"^etag:\s*(.+?)\s*$", re.IGNORECASE | re.MULTILINE)
-_TRANSIENT = frozenset({408, 429, 500, 502, 503, 504})
+_HEADERS = {"Accept": "application/json;odata=minimalmetadata", "DataServiceVersion": "3.0;NetFx"}
 
 
 class Write(StrEnum):
@@ -42,31 +36,33 @@ class Write(StrEnum):
     INSERT = "insert"
     REPLACE = "replace"
     UPSERT = "upsert"
+    DELETE = "delete"
+
+
+_METHODS = {Write.INSERT: "POST", Write.REPLACE: "PUT", Write.UPSERT: "PUT", Write.DELETE: "DELETE"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """One entity of a transaction. ``etag`` guards a replace."""
+    """One entity of a transaction. ``etag`` guards a replace or a delete."""
 
     write: Write
     row_key: str
-    values: Mapping[str, RowValue]
+    values: Mapping[str, RowValue] = field(default_factory=dict)
     etag: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchWriter:
-    """Writes transactions to one table. The session is long-lived and shared."""
+    """Writes transactions to one table."""
 
-    session: aiohttp.ClientSession
-    endpoint: str
+    link: TableLink
     table: str
-    auth: TableAuth
 
     async def write(self, partition: str, operations: Sequence[Operation]) -> str:
-        """Write all or nothing; returns the new ETag of the first entity.
+        """Write all or nothing; returns the new ETag of the first entity, empty after a delete.
 
-        Raises :class:`RowConflict` (412, or 404: the row is gone), :class:`RowExists` (409) and
+        Raises :class:`RowConflict` (412; :class:`RowGone` for 404), :class:`RowExists` (409) and
         :class:`StorageUnavailable` for everything that may go away, a lost answer included: the write may have
         landed then, and the caller looks before it concludes.
         """
@@ -74,8 +70,15 @@ class BatchWriter:
             raise ValueError(f"a transaction has 1 to {MAX_OPERATIONS} operations, not {len(operations)}")
         boundary = f"batch_{secrets.token_hex(8)}"
         body = self._body(boundary, partition, operations)
-        status, payload = await self._post(boundary, body)
-        return _first_etag(status, payload)
+        answer = await self.link.request(
+            "POST",
+            "/$batch",
+            headers=_HEADERS,
+            content_type=f"multipart/mixed; boundary={boundary}",
+            body=body,
+        )
+        _check(answer.status, answer.payload)
+        return "" if operations[0].write is Write.DELETE else _first_etag(answer.payload)
 
     def _body(self, boundary: str, partition: str, operations: Sequence[Operation]) -> bytes:
         changes = f"changeset_{boundary[6:]}"
@@ -89,36 +92,22 @@ class BatchWriter:
         return b"".join(parts)
 
     def _request(self, partition: str, operation: Operation) -> bytes:
-        entity = {"PartitionKey": partition, "RowKey": operation.row_key, **encode(operation.values)}
-        payload = json.dumps(entity, separators=(",", ":"), ensure_ascii=False).encode()
-        url = f"{self.endpoint}/{self.table}"
-        method, guard = "POST", "Prefer: return-no-content\r\n"
+        payload = b""
+        if operation.write is not Write.DELETE:
+            entity = {"PartitionKey": partition, "RowKey": operation.row_key, **encode(operation.values)}
+            payload = json.dumps(entity, separators=(",", ":"), ensure_ascii=False).encode()
+        url = f"{self.link.endpoint}/{self.table}"
+        method, guard = _METHODS[operation.write], "Prefer: return-no-content\r\n"
         if operation.write is not Write.INSERT:
-            method, guard = "PUT", f"If-Match: {operation.etag}\r\n" if operation.etag else ""
-            url += f"(PartitionKey='{_key(partition)}',RowKey='{_key(operation.row_key)}')"
+            etag = operation.etag or ("*" if operation.write is Write.DELETE else None)
+            guard = f"If-Match: {etag}\r\n" if etag else ""
+            url += f"(PartitionKey='{quote_key(partition)}',RowKey='{quote_key(operation.row_key)}')"
         head = (
             f"{method} {url} HTTP/1.1\r\nContent-Type: application/json\r\n"
             f"Accept: application/json;odata=minimalmetadata\r\nDataServiceVersion: 3.0\r\n{guard}"
             f"Content-Length: {len(payload)}\r\n\r\n"
         )
         return head.encode() + payload + b"\r\n"
-
-    async def _post(self, boundary: str, body: bytes) -> tuple[int, bytes]:
-        url = f"{self.endpoint}/$batch"
-        content_type = f"multipart/mixed; boundary={boundary}"
-        headers = {
-            "Content-Type": content_type,
-            "Accept": "application/json;odata=minimalmetadata",
-            "DataServiceVersion": "3.0;NetFx",
-            **await self.auth.headers("POST", url, content_type),
-        }
-        timeout = aiohttp.ClientTimeout(total=REQUEST_TIMEOUT)
-        data = body if len(body) < _AT_ONCE else io.BytesIO(body)
-        try:
-            async with self.session.post(url, data=data, headers=headers, timeout=timeout) as response:
-                return response.status, await response.read()
-        except (TimeoutError, aiohttp.ClientError, OSError) as error:
-            raise StorageUnavailable(f"tables do not answer: {type(error).__name__}") from error
 
 
 def encode(values: Mapping[str, RowValue]) -> dict[str, object]:
@@ -136,22 +125,28 @@ def encode(values: Mapping[str, RowValue]) -> dict[str, object]:
     return encoded
 
 
-def _key(value: str) -> str:
+def quote_key(value: str) -> str:
     """A key inside the parentheses of a URL: quotes doubled, the rest percent-encoded."""
     return quote(value.replace("'", "''"), safe="")
 
 
-def _first_etag(status: int, payload: bytes) -> str:
+def _check(status: int, payload: bytes) -> None:
+    """Raise what went wrong with a transaction: its own status, or that of the operation that failed."""
     statuses = [int(found) for found in _STATUS.findall(payload)] if status == 202 else [status]
     failed = next((code for code in statuses if code >= 400), None)
-    if failed in (404, 412):
-        raise RowConflict("the row changed since it was read, or is gone")
+    if failed == 404:
+        raise RowGone("the row is gone")
+    if failed == 412:
+        raise RowConflict("the row changed since it was read")
     if failed == 409:
         raise RowExists("the row exists")
     if failed is not None or not statuses:
-        transient = failed in _TRANSIENT or failed is None
+        transient = failed in TRANSIENT or failed is None
         detail = payload[-300:].decode(errors="replace") if not transient else ""
         raise StorageUnavailable(f"tables answered {failed or status} {detail}".strip())
+
+
+def _first_etag(payload: bytes) -> str:
     etag = _ETAG.search(payload)
     if etag is None:
         raise StorageUnavailable("tables answered a transaction without an ETag")

@@ -20,6 +20,7 @@ from azure.core.exceptions import (
 from azure.data.tables.aio import TableClient
 
 from orchestration.adapters.table_batch import BatchWriter, Operation, Write
+from orchestration.adapters.table_link import patiently
 from orchestration.checkpoints import Row
 from orchestration.errors import RowConflict, RowExists, StorageUnavailable
 from orchestration.ports import TaggedRow
@@ -41,7 +42,8 @@ class TableRows:
 
     async def put(self, partition: str, rows: Sequence[Row]) -> None:
         """One transaction of upserts."""
-        await self._batch.write(partition, [_operation(Write.UPSERT, row) for row in rows])
+        operations = [_operation(Write.UPSERT, row) for row in rows]
+        await patiently(lambda: self._batch.write(partition, operations))
 
     async def replace(self, partition: str, row: Row, *, etag: str, also: Sequence[Row] = ()) -> None:
         """One transaction: the row under its ETag, the others as they are."""

@@ -1,27 +1,27 @@
 """Jobs in Azure Table Storage.
 
-The commit path goes through :mod:`orchestration.adapters.table_batch`; the official client does everything else.
+What every job does goes over bare HTTP (:mod:`orchestration.adapters.table_batch`,
+:mod:`orchestration.adapters.table_points`); the official client does everything else.
 Keys are made by us; user text is never part of a key or of a filter string.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import asdict
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
-from azure.core import MatchConditions
 from azure.data.tables import UpdateMode
 from azure.data.tables.aio import TableClient, TableServiceClient
 
 from orchestration.adapters.table_batch import BatchWriter, Operation, Write
+from orchestration.adapters.table_link import TableLink, patiently
+from orchestration.adapters.table_points import PointReader
 from orchestration.adapters.table_rows import TableRows, translated
 from orchestration.checkpoints import JOB_KEY, Row, event_key, row_keys, unpack
-from orchestration.errors import RowConflict, RowExists, StorageUnavailable
+from orchestration.errors import RowConflict, RowExists, RowGone
 from orchestration.events import JobUpdate
 from orchestration.jobs import ActiveJob, Job, RowValue, StoredJob
 from orchestration.ports import Commit
@@ -39,16 +39,19 @@ class TableJobStore:
     def __init__(
         self,
         service: TableServiceClient,
-        batches: Callable[[str], BatchWriter],
+        link: TableLink,
         close: Callable[[], Awaitable[None]],
     ) -> None:
         self._service = service
         self._jobs: TableClient = service.get_table_client(JOBS)
         self._active: TableClient = service.get_table_client(ACTIVE)
         self._audit: TableClient = service.get_table_client(AUDIT)
-        self._batch = batches(JOBS)
+        self._batch = BatchWriter(link=link, table=JOBS)
+        self._active_batch = BatchWriter(link=link, table=ACTIVE)
+        self._points = PointReader(link=link, table=JOBS)
         self._tables = {
-            name: TableRows(service.get_table_client(name), batches(name)) for name in (JOBS, AUDIT, *DERIVED)
+            name: TableRows(service.get_table_client(name), BatchWriter(link=link, table=name))
+            for name in (JOBS, AUDIT, *DERIVED)
         }
         self._close = close
         self._prepared = False
@@ -76,24 +79,14 @@ class TableJobStore:
 
     async def read_job(self, job_id: str) -> StoredJob | None:
         """The job row with its server times."""
-        dates: list[str] = []
-
-        def keep_date(response: Any) -> None:
-            dates.append(response.http_response.headers.get("Date", ""))
-
-        try:
-            async with translated():
-                row = await self._jobs.get_entity(job_id, JOB_KEY, raw_response_hook=keep_date)
-        except RowConflict:
+        found = await patiently(lambda: self._points.read(job_id, JOB_KEY))
+        if found is None:
             return None
-        etag, modified = row.metadata["etag"], row.metadata["timestamp"]
-        if etag is None or modified is None:
-            raise StorageUnavailable("tables answered a row without ETag or Timestamp")
         return StoredJob(
-            job=Job.from_row(row),
-            etag=etag,
-            modified=_aware(modified),
-            read_at=parsedate_to_datetime(dates[-1]) if dates and dates[-1] else datetime.now(UTC),
+            job=Job.from_row(found.values),
+            etag=found.etag,
+            modified=found.modified,
+            read_at=found.read_at,
         )
 
     async def commit(self, commit: Commit) -> str:
@@ -113,9 +106,14 @@ class TableJobStore:
 
     async def read_rows(self, job_id: str, prefix: str, rows: int) -> bytes:
         """Read by known keys: a partition query costs more the larger the table is."""
-        async with translated():
-            keys = row_keys(prefix, rows)
-            return unpack(await asyncio.gather(*(self._jobs.get_entity(job_id, key) for key in keys)))
+        keys = row_keys(prefix, rows)
+        return unpack(await asyncio.gather(*(self._read_row(job_id, key) for key in keys)))
+
+    async def _read_row(self, job_id: str, key: str) -> Mapping[str, Any]:
+        found = await patiently(lambda: self._points.read(job_id, key))
+        if found is None:
+            raise RowGone(f"row {key} of job {job_id} is gone")
+        return found.values
 
     async def read_events(self, job_id: str, *, after: int, limit: int) -> list[JobUpdate]:
         """A range of row keys; sequence numbers sort as text."""
@@ -144,19 +142,15 @@ class TableJobStore:
 
     async def put_active(self, row: ActiveJob) -> None:
         """Create or replace."""
-        async with translated():
-            await self._active.upsert_entity(_active_entity(row), mode=UpdateMode.REPLACE)
+        operation = Operation(write=Write.UPSERT, row_key=row.job_id, values=_active_values(row))
+        await patiently(lambda: self._active_batch.write(row.tenant, [operation]))
 
     async def move_active(self, row: ActiveJob) -> str:
         """Replace if unchanged."""
-        async with translated():
-            written = await self._active.update_entity(
-                _active_entity(row),
-                mode=UpdateMode.REPLACE,
-                etag=row.etag,
-                match_condition=MatchConditions.IfNotModified,
-            )
-        return str(written["etag"])
+        operation = Operation(
+            write=Write.REPLACE, row_key=row.job_id, values=_active_values(row), etag=row.etag
+        )
+        return await self._active_batch.write(row.tenant, [operation])
 
     async def read_active(self, tenant: str, job_id: str) -> ActiveJob | None:
         """The row, or None."""
@@ -168,11 +162,9 @@ class TableJobStore:
 
     async def remove_active(self, tenant: str, job_id: str, *, etag: str | None = None) -> None:
         """Delete; gone is as good."""
-        guard: dict[str, Any] = {}
-        if etag is not None:
-            guard = {"etag": etag, "match_condition": MatchConditions.IfNotModified}
-        async with translated():
-            await self._active.delete_entity(tenant, job_id, **guard)
+        operation = Operation(write=Write.DELETE, row_key=job_id, etag=etag)
+        with contextlib.suppress(RowGone):
+            await patiently(lambda: self._active_batch.write(tenant, [operation]))
 
     async def active_of(self, tenant: str, *, limit: int) -> list[ActiveJob]:
         """The tenant's partition."""
@@ -230,17 +222,11 @@ _ACTIVE_COLUMNS = {
 }
 
 
-def _active_entity(row: ActiveJob) -> dict[str, Any]:
-    values = asdict(row)
-    columns = {column: values[name] for name, column in _ACTIVE_COLUMNS.items()}
-    return {"PartitionKey": row.tenant, "RowKey": row.job_id, **columns}
+def _active_values(row: ActiveJob) -> dict[str, RowValue]:
+    return {column: getattr(row, name) for name, column in _ACTIVE_COLUMNS.items()}
 
 
 def _active_row(entity: Mapping[str, Any]) -> ActiveJob:
     values = {name: entity[column] for name, column in _ACTIVE_COLUMNS.items()}
     etag = getattr(entity, "metadata", {})["etag"]
     return ActiveJob(job_id=entity["RowKey"], tenant=entity["PartitionKey"], etag=etag, **values)
-
-
-def _aware(value: datetime) -> datetime:
-    return value if value.tzinfo else value.replace(tzinfo=UTC)

@@ -144,13 +144,17 @@ def test_benchmarks_pass_their_lines_through_and_failures_count(tmp_path, monkey
     (tmp_path / "good.py").write_text(f"{main}print('{line}')")
     (tmp_path / "bad.py").write_text(f"{main}raise SystemExit(1)")
     (tmp_path / "shared.py").write_text("raise SystemExit('a helper is no benchmark')")
-    monkeypatch.setattr(bench, "_FOLDERS", (tmp_path,))
+    (tmp_path / "group").mkdir()
+    (tmp_path / "group" / "member.py").write_text(f"{main}print('member')")
+    monkeypatch.setattr(bench, "_FOLDER", tmp_path)
     assert cli.main(["bench"]) == 1
     shown = capfd.readouterr()
-    assert (shown.out, shown.err) == (f"{line}\n", "benchmark bad failed\n")
+    assert (shown.out, shown.err) == (f"{line}\nmember\n", "benchmark bad failed\n")
     assert cli.main(["bench", "good"]) == 0
+    assert cli.main(["bench", "group"]) == 0
+    assert capfd.readouterr().out == f"{line}\nmember\n"
     assert cli.main(["bench", "magic"]) == 2
-    assert "there are: bad, good" in capfd.readouterr().err
+    assert "there are: bad, good, member, group" in capfd.readouterr().err
 
 
 def test_commands_that_only_look_need_no_installed_package():

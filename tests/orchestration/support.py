@@ -107,6 +107,7 @@ class FakeArtifact(Artifact):
     text: str
     tokens_in: int = 0
     tokens_out: int = 0
+    cost: float = 0.0
     article: dict[str, str] | None = None
     sources: tuple[dict[str, str], ...] = ()
 

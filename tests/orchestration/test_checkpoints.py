@@ -63,9 +63,11 @@ def test_missing_rows_are_noticed() -> None:
 )
 def test_the_estimated_size_is_never_below_the_encoded_one(values: dict[str, bytes | str | int]) -> None:
     from orchestration.adapters.table_batch import BatchWriter, Operation, Write
+    from orchestration.adapters.table_link import TableLink
 
     row = Row(key="event|00000001", values=values)
-    writer = BatchWriter(session=None, endpoint="http://127.0.0.1", table="jobs", auth=None)  # type: ignore[arg-type]
+    link = TableLink(session=None, endpoint="http://127.0.0.1", auth=None)  # type: ignore[arg-type]
+    writer = BatchWriter(link=link, table="jobs")
     partition = "018f3c5e-0000-7000-8000-000000000001"
     body = writer._body(
         "batch_0", partition, [Operation(write=Write.UPSERT, row_key=row.key, values=row.values)]

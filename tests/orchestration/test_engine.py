@@ -22,7 +22,7 @@ from orchestration.retry import RetryPolicy
 from orchestration.workflows import Step, Workflow, in_order
 from tests.orchestration.support import START, Behaviour, FakeClock, FakeSteps, kind_of, new_job
 
-LIMIT = 5.0
+LIMIT = 30.0
 
 
 def declare(service: str, provides: str, *requires: str, uses: tuple[str, ...] = ()) -> StepDeclaration:
@@ -305,10 +305,21 @@ def holding_the_last_commit(bench: Bench, then: Callable[[], object]) -> None:
     bench.store.commit = held  # type: ignore[method-assign]
 
 
-async def test_a_job_whose_last_commit_is_under_way_when_time_is_up_is_completed() -> None:
-    bench = Bench(timeout=0.03)
-    holding_the_last_commit(bench, lambda: None)
+async def test_a_job_whose_last_commit_is_under_way_when_time_is_up_is_completed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bench = Bench(timeout=77.0)
+    made: dict[float | None, asyncio.Timeout] = {}
+    timeout = asyncio.timeout
+
+    def remembered(delay: float | None) -> asyncio.Timeout:
+        return made.setdefault(delay, timeout(delay)) if delay == bench.timeout else timeout(delay)
+
+    monkeypatch.setattr(asyncio, "timeout", remembered)
+    loop = asyncio.get_running_loop()
+    holding_the_last_commit(bench, lambda: made[bench.timeout].reschedule(loop.time()))
     assert (await bench.run()).status is JobStatus.COMPLETED
+    assert made[bench.timeout].expired()
     assert (await bench.job()).status is JobStatus.COMPLETED
 
 
@@ -410,3 +421,30 @@ async def test_a_new_step_progress_is_reported_as_the_step_says_it() -> None:
     assert ("do_join", 0.5, "half way") in bench.progress
     assert job.step("do_join").duration_ms == 1500
     assert START + timedelta(seconds=1.5) == bench.clock.now()
+
+
+async def test_a_step_sees_how_long_it_may_run_the_shorter_of_its_own_limit_and_the_jobs() -> None:
+    seen: dict[str, float] = {}
+
+    def note(service: str) -> Behaviour:
+        async def run(context: StepContext) -> None:
+            seen[service] = context.seconds_left()
+
+        return run
+
+    bench = Bench(workflow=with_step("do_left", timeout=20.0), timeout=60.0)
+    bench.steps.behaviours = {"left": note("left"), "right": note("right")}
+    await bench.run()
+
+    assert {"left": 20.0, "right": 60.0} == seen
+
+
+async def test_what_models_used_is_added_up_over_the_steps() -> None:
+    bench = Bench()
+    bench.steps.changes = {
+        "left": {"tokens_in": 100, "tokens_out": 10, "cost": 0.25},
+        "right": {"tokens_in": 1, "tokens_out": 2, "cost": 0.5},
+    }
+    job = await bench.run()
+
+    assert (101, 12, 0.75) == (job.tokens_in, job.tokens_out, job.cost)

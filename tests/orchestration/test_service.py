@@ -53,6 +53,14 @@ async def test_priority_and_an_awaited_answer_choose_the_queue(
     assert world.queue.sent[0].queue == queue
 
 
+async def test_the_trace_of_the_caller_travels_with_the_job_and_its_message() -> None:
+    world = World()
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    job = (await world.submit(origin=Origin(tenant="local", traceparent=trace))).job
+    assert job.traceparent == trace
+    assert world.queue.sent[0].properties["traceparent"] == trace
+
+
 async def test_a_deadline_shortens_the_time_of_an_attempt_and_never_prolongs_it() -> None:
     world = World(environment={"JOB_TIMEOUT_MINUTES": "10"})
     assert (await world.submit(deadlineSeconds=30)).job.timeout_seconds == 30

@@ -13,6 +13,7 @@ from azure.data.tables.aio import TableClient, TableServiceClient
 
 from orchestration.adapters.table_auth import IdentityAuth, SharedKeyAuth, TableAccount
 from orchestration.adapters.table_batch import MAX_OPERATIONS, BatchWriter, Operation, Write
+from orchestration.adapters.table_link import TableLink
 from orchestration.errors import ConfigurationError, RowConflict, RowExists, StorageUnavailable
 
 USES_SERVICES = True
@@ -65,7 +66,8 @@ async def bench(azurite: str) -> AsyncIterator[Bench]:
     ):
         client = await tables.create_table_if_not_exists("batches")
         auth = SharedKeyAuth(account=account)
-        writer = BatchWriter(session=session, endpoint=account.endpoint, table="batches", auth=auth)
+        link = TableLink(session=session, endpoint=account.endpoint, auth=auth)
+        writer = BatchWriter(link=link, table="batches")
         async with client:
             yield Bench(writer=writer, client=client, partition=str(uuid.uuid4()))
 
@@ -158,8 +160,9 @@ async def test_a_body_of_almost_four_mebibytes_goes(bench: Bench) -> None:
 
 
 async def test_a_wrong_key_is_storage_that_cannot_be_used_and_the_message_holds_no_key(bench: Bench) -> None:
-    account = TableAccount(endpoint=bench.writer.endpoint, name="devstoreaccount1", key="c2VjcmV0")
-    writer = replace(bench.writer, auth=SharedKeyAuth(account=account))
+    link = bench.writer.link
+    account = TableAccount(endpoint=link.endpoint, name="devstoreaccount1", key="c2VjcmV0")
+    writer = replace(bench.writer, link=replace(link, auth=SharedKeyAuth(account=account)))
     with pytest.raises(StorageUnavailable, match="403") as caught:
         await writer.write(bench.partition, [insert("row", n=1)])
     assert "c2VjcmV0" not in str(caught.value)
@@ -193,10 +196,9 @@ async def answered(answer: bytes | None, **changes: Any) -> tuple[str, bytes]:
     account = TableAccount(endpoint=endpoint, name="a", key="c2VjcmV0")
     try:
         async with aiohttp.ClientSession() as session:
-            writer = BatchWriter(
-                session=session, endpoint=endpoint, table="t", auth=SharedKeyAuth(account=account)
-            )
-            return await replace(writer, **changes).write("p", [insert("r", n=1)]), fake.seen
+            link = TableLink(session=session, endpoint=endpoint, auth=SharedKeyAuth(account=account))
+            writer = BatchWriter(link=replace(link, **changes), table="t")
+            return await writer.write("p", [insert("r", n=1)]), fake.seen
     finally:
         server.close()
         await server.wait_closed()
@@ -237,9 +239,15 @@ async def test_an_identity_signs_with_its_token() -> None:
 @pytest.mark.parametrize(
     ("text", "endpoint"),
     [
-        ("AccountName=a;AccountKey=k==;EndpointSuffix=core.windows.net", "https://a.table.core.windows.net"),
-        ("DefaultEndpointsProtocol=http;AccountName=a;AccountKey=k", "http://a.table.core.windows.net"),
-        ("AccountName=a;AccountKey=k;TableEndpoint=http://127.0.0.1:1/a/;", "http://127.0.0.1:1/a"),
+        (
+            "AccountName=a;AccountKey=c2VjcmV0;EndpointSuffix=core.windows.net",
+            "https://a.table.core.windows.net",
+        ),
+        (
+            "DefaultEndpointsProtocol=http;AccountName=a;AccountKey=c2VjcmV0",
+            "http://a.table.core.windows.net",
+        ),
+        ("AccountName=a;AccountKey=c2VjcmV0;TableEndpoint=http://127.0.0.1:1/a/;", "http://127.0.0.1:1/a"),
     ],
 )
 def test_an_account_is_read_from_its_connection_string(text: str, endpoint: str) -> None:
@@ -247,7 +255,10 @@ def test_an_account_is_read_from_its_connection_string(text: str, endpoint: str)
     assert (account.endpoint, account.name) == (endpoint, "a")
 
 
-@pytest.mark.parametrize("text", ["", "AccountName=a", "UseDevelopmentStorage=true", "nonsense s3cret"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "AccountName=a", "UseDevelopmentStorage=true", "nonsense s3cret", "AccountName=a;AccountKey=s3cret"],
+)
 def test_an_account_that_cannot_be_read_is_named_without_its_text(text: str) -> None:
     with pytest.raises(ConfigurationError, match="CONTENT_STORAGE_CONNECTION_STRING") as caught:
         TableAccount.from_connection_string(text)

@@ -169,13 +169,47 @@ def test_key_points_are_worded_as_headings(point, heading):
 def test_the_call_to_action_depends_on_purpose_audience_and_tone():
     texts = {
         call_to_action(purpose, audience, tone)
-        for purpose in ("educate", "generate leads", "newsletter sign-ups", "start a discussion")
+        for purpose in ("generate leads", "newsletter sign-ups", "start a discussion")
         for audience in Audience
         for tone in (Tone.FORMAL, Tone.FRIENDLY, Tone.TECHNICAL)
     }
 
-    assert len(texts) == 4 * 2 * 3
-    assert call_to_action(None, Audience.B2B, None) in texts
+    assert len(texts) == 3 * 2 * 3
+    assert call_to_action("educate", Audience.B2B, None) is None
+
+
+async def test_without_a_purpose_the_closing_names_the_topic_and_suits_the_content_type(make_context):
+    closings = {
+        (await structure_content(make_context(content_type=kind, audience=audience))).call_to_action
+        for kind in ContentType
+        for audience in Audience
+    }
+
+    assert len(closings) == len(ContentType) * len(Audience)
+    assert all("kelp farming" in text for text in closings if text)
+
+
+async def test_a_comparison_that_no_source_makes_is_said_to_be_one(make_context):
+    outline = await structure_content(make_context(topic="Kelp farming vs salmon farming"))
+
+    warning = next(w for w in outline.warnings if w.code == "comparison_without_evidence")
+    assert warning.where == "nothing on salmon farming"
+
+
+@pytest.mark.parametrize(
+    ("raw", "clean"),
+    [
+        ("Can I claim interest?", "Can you claim interest?"),
+        ("What should I do if I'm stung?", "What should you do if you are stung?"),
+        ("Keeping it", None),
+        ("What broke", None),
+        ("Count before you treat", None),
+        ("Who loses?", None),
+        ("Time", None),
+    ],
+)
+def test_headings_address_the_reader_and_stand_without_their_page(raw, clean):
+    assert clean_heading(raw, Casing([])) == clean
 
 
 async def test_a_topic_that_asks_for_one_facet_gets_it_first_and_answers_it(make_context):

@@ -1,6 +1,6 @@
 import pytest
 
-from layers.text.numbers import figures, names
+from layers.text.numbers import codes, figures, names, reference_labels, reference_marks
 
 
 @pytest.mark.parametrize(
@@ -16,6 +16,8 @@ from layers.text.numbers import figures, names
         ("five-fold, 3x, two hundred, a million, twelve per cent", ("5x", "3x", "200", "1000000", "12%")),
         ("€5m, £3bn, US$40k and 30 euros", ("€5000000", "£3000000000", "$40000", "€30")),
         ("10km at 37.5°C, 0.50", ("10", "37.5", "0.5")),
+        ("3. Boil 2 eggs [4], then 5 more [6, 7-9]", ("2", "5")),
+        ("a score of responsive.2 and v1.2.3", ("2",)),
         ("no figures here, someone said", ()),
     ],
 )
@@ -26,3 +28,10 @@ def test_figures_have_one_normal_form(text, expected):
 def test_names_are_capitalised_and_lose_what_only_stands_before_them():
     text = "In May the World Health Organization and Dr Jane Smith met. Machine learning helps. The Mayo Clinic's plan."
     assert names(text) == ("World Health Organization", "Jane Smith", "Mayo Clinic")
+
+
+def test_marks_labels_and_numbered_names_are_told_from_figures():
+    text = "[4] https://example.org/a\n\nThe 4IR and 5G grew by 10GB [2] and fell [3-5, 9].\n[7] Other"
+    assert reference_marks(text) == ("4", "2", "3", "5", "9", "7")
+    assert reference_labels(text) == {"4", "7"}
+    assert codes(text) == ("4IR", "5G")

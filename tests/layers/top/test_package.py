@@ -123,8 +123,8 @@ async def test_an_ungrounded_sentence_stops_the_package():
 async def test_the_embedded_writer_may_shorten_its_evidence_but_not_word_it_anew():
     base = context()
     article = await optimize_content(base)
-    claim = next(sentence for sentence in article.all_sentences() if sentence.kind == "claim")
-    reworded = claim.model_copy(update={"text": claim.text.replace("up to 40", "more than 40")})
+    claim = next(sentence for sentence in article.all_sentences() if sentence.evidence)
+    reworded = claim.model_copy(update={"kind": "claim", "text": claim.text.replace(" ", " surely ", 1)})
     broken = article.model_copy(update={"answer": (reworded,)})
 
     await assemble_package(with_artifacts(base, article))

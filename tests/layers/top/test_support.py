@@ -57,6 +57,22 @@ def test_any_text_gets_a_score_between_0_and_1(claim, evidence):
     assert 0 <= score.fit <= 1
 
 
+def test_a_share_may_stand_in_the_evidence_as_a_ratio():
+    score = support_score(
+        "A ratio of 50% is too high, one of 40% is not.", EvidenceText("Above 0.5 it is too high.")
+    )
+
+    assert score.missing_figures == ("40%",)
+
+
+def test_a_reference_mark_is_held_against_the_entries_of_the_evidence():
+    entries = EvidenceText("[4] https://example.org/sleep\n\nAdults need sleep.")
+
+    assert support_score("Adults need sleep [4].", entries).missing_figures == ()
+    assert support_score("Adults need sleep [7].", entries).missing_figures == ("[7]",)
+    assert support_score("Adults need sleep [7].", EvidenceText("Adults need sleep.")).missing_figures == ()
+
+
 def test_the_finder_quotes_one_sentence_where_one_is_enough():
     found = sources()
     best = EvidenceFinder(found, index_passages(found.sources)).best(
