@@ -234,7 +234,7 @@ class CallbackService:
         reason = 'the message should be {"jobId": a UUID, "sequence": a whole number}'
         await self.store.audit(
             f"message:{delivery.queue}",
-            delivery.message_id,
+            delivery.identity,
             {"action": "refuse", "reason": reason, "at": stamp(self.clock.now())},
         )
         return DeadLetter(reason)

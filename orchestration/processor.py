@@ -12,11 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import secrets
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
-from typing import Any
 
 from orchestration.attempts import AttemptRunner, end_change
 from orchestration.commits import Change, commit_once
@@ -25,19 +21,15 @@ from orchestration.errors import FieldError, InvalidRequest, QueueUnavailable, R
 from orchestration.http import valid_traceparent
 from orchestration.ids import canonical_job_id, new_commit_id
 from orchestration.jobs import Job, JobError, JobStatus, StoredJob, stamp
-from orchestration.messages import ORIGINAL_ID, Delivery, Malformed, job_message, read_message
-from orchestration.outcomes import Completed, DeadLetter, Outcome, RetryLater
-from orchestration.ports import OutgoingMessage
+from orchestration.messages import Delivery, Malformed, job_message, read_message
+from orchestration.outcomes import Completed, DeadLetter, Outcome
+from orchestration.redelivery import copy_later
 from orchestration.schemas import ProducerMessage, parse_request
 from orchestration.service import OrchestrationService, Origin
 from orchestration.settings import TENANT
 from orchestration.views import Links
 
-COPY_DELAY = 15.0
-"""Seconds until a message is tried again whose rows could not be read or written."""
-
 _LOOKS = 5
-_COPY_TRIES = 4
 
 _log = logging.getLogger(__name__)
 
@@ -174,29 +166,7 @@ class ContentJobProcessor:
         return job
 
     async def _copy_later(self, delivery: Delivery) -> Outcome:
-        """Schedule a copy under a new id; while the queue refuses too, wait here.
-
-        Raises :class:`QueueUnavailable` when it refuses to the end: the message then goes back to the broker.
-        """
-        clock = self.runner.clock
-        delay = COPY_DELAY * (0.5 + clock.chance())
-        copy = OutgoingMessage(
-            queue=delivery.queue,
-            message_id=f"{delivery.identity[:80]}:later:{secrets.token_hex(8)}",
-            body=delivery.body.decode(errors="replace"),
-            properties={**_plain(delivery.properties), ORIGINAL_ID: delivery.identity},
-            not_before=clock.now() + timedelta(seconds=delay),
-        )
-        for number in range(1, _COPY_TRIES + 1):
-            try:
-                await self.runner.queue.send(copy)
-            except QueueUnavailable:
-                if number == _COPY_TRIES:
-                    raise
-                await clock.sleep(COPY_DELAY * clock.chance())
-            else:
-                break
-        return RetryLater(delay)
+        return await copy_later(self.runner.queue, self.runner.clock, delivery)
 
 
 def _next_dispatch(job: Job) -> Job:
@@ -206,7 +176,3 @@ def _next_dispatch(job: Job) -> Job:
 def _waiting_id(job: Job, wake: Wake) -> str:
     """The same for every delivery of one message, so that a crash sends once, yet new for each in a chain."""
     return f"{job.message_id}:{hashlib.sha256(wake.message_id.encode()).hexdigest()[:16]}"
-
-
-def _plain(properties: Mapping[str, Any]) -> dict[str, str | int]:
-    return {name: value for name, value in properties.items() if isinstance(value, (str, int))}

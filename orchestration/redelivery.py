@@ -29,9 +29,9 @@ async def copy_later(queue: MessageQueue, clock: Clock, delivery: Delivery) -> R
     delay = COPY_DELAY * (0.5 + clock.chance())
     copy = OutgoingMessage(
         queue=delivery.queue,
-        message_id=f"{delivery.message_id[:80]}:later:{secrets.token_hex(8)}",
+        message_id=f"{delivery.identity[:80]}:later:{secrets.token_hex(8)}",
         body=delivery.body.decode(errors="replace"),
-        properties={**_plain(delivery.properties), ORIGINAL_ID: delivery.message_id},
+        properties={**_plain(delivery.properties), ORIGINAL_ID: delivery.identity},
         not_before=clock.now() + timedelta(seconds=delay),
     )
     await send_patiently(queue, clock, copy)
