@@ -13,7 +13,7 @@ SectionForm = Literal["prose", "list", "steps", "table"]
 class SectionPlan(Wire):
     """One section: a heading (a question or a plain title), the passages that carry it, best first.
 
-    ``facet`` names the side of the topic that it treats, where it is one of the template's.
+    ``cue`` is the pattern, whatever the case, of what a sentence must say to answer the heading; None where any does.
     """
 
     id: str
@@ -23,7 +23,7 @@ class SectionPlan(Wire):
     passages: tuple[str, ...]
     target_words: int
     form: SectionForm = "prose"
-    facet: str | None = None
+    cue: str | None = None
 
 
 class DroppedSection(Wire):

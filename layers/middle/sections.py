@@ -123,7 +123,7 @@ def _word_and_measure(desk: Desk, shares: Sequence[Share]) -> tuple[SectionPlan,
                 passages=kept,
                 target_words=target,
                 form=_form(desk, share, [rows[row] for row in kept]),
-                facet=facet.name if facet else None,
+                cue=facet.cue.pattern if facet else None,
             )
         )
     return tuple(plans)

@@ -14,7 +14,6 @@ from typing import Final
 from layers.bottom.artifacts import KeywordPlan, PassageIndex, SourceSet
 from layers.contract import ContentBrief, ContentType
 from layers.middle.artifacts import Outline, QueryPlan, SectionForm, SectionPlan
-from layers.middle.facets import FACETS
 from layers.top.answering import Asked, choose_answer
 from layers.top.artifacts import Article, FaqEntry, Section
 from layers.top.candidates import Candidate, CandidatePool
@@ -142,10 +141,9 @@ class EmbeddedWriter:
 
     def _speaking(self, plan: SectionPlan, candidates: list[Candidate]) -> list[Candidate]:
         """In a section on one side of the topic, the sentences that speak of it and those that lean on them, if enough."""
-        facet = FACETS.get(plan.facet or "")
-        if facet is None:
+        if plan.cue is None:
             return candidates
-        spoken = {found.place for found in candidates if facet.cue.search(found.text)}
+        spoken = {found.place for found in candidates if _says(plan, found)}
         kept = [
             found
             for found in candidates
@@ -162,8 +160,7 @@ class EmbeddedWriter:
             return is_practice(candidate.text)
         if plan.form == "table":
             return salient_figure(candidate.text) is not None
-        facet = FACETS.get(plan.facet or "")
-        return not candidate.defined and (facet is None or facet.cue.search(candidate.text) is not None)
+        return not candidate.defined and _says(plan, candidate)
 
     def _figures(self, parts: Sequence[_Part]) -> list[Candidate]:
         """Rows of a closing table of figures, where the outline has none and the evidence has enough."""
@@ -377,6 +374,11 @@ class EmbeddedWriter:
             return with_join(self._brief, quoted_lines(self._pool, reading_order(chosen)), spent)
         lead = editorial(form_lead(self._brief, form))
         return [lead, *quoted_lines(self._pool, reading_order(chosen), as_items=True)]
+
+
+def _says(plan: SectionPlan, candidate: Candidate) -> bool:
+    """Whether a sentence says what the section asks for."""
+    return plan.cue is None or re.search(plan.cue, candidate.text, re.IGNORECASE) is not None
 
 
 def _settled(form: SectionForm, chosen: Sequence[Candidate]) -> SectionForm:

@@ -169,7 +169,7 @@ async def test_what_speaks_to_writers_is_never_shown_to_the_model():
     await write(model)
     shown = "\n".join(request.user for request in model.asked)
 
-    assert "boreholes have to be drilled" in shown
+    assert "EVIDENCE" in shown
     assert not re.search(r"Ignore all previous|must state that", shown)
 
 
