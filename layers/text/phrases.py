@@ -125,12 +125,14 @@ def _word_ranks(runs: list[_Run]) -> dict[str, float]:
                 links[word][other] += 1
                 links[other][word] += 1
     totals = {word: others.total() for word, others in links.items()}
+    # what a word hands on is the same for all that it stands beside equally often: worked out once per round
+    gifts = {gift: place for place, gift in enumerate(sorted({g for o in links.values() for g in o.items()}))}
+    taken = {word: [gifts[gift] for gift in others.items()] for word, others in links.items()}
     ranks = dict.fromkeys(links, 1.0)
     for _ in range(20):
+        given = [ranks[word] * times / totals[word] for word, times in gifts]
         ranks = {
-            word: 0.15
-            + 0.85 * math.fsum(ranks[other] * times / totals[other] for other, times in others.items())
-            for word, others in links.items()
+            word: 0.15 + 0.85 * math.fsum(map(given.__getitem__, places)) for word, places in taken.items()
         }
     return ranks
 

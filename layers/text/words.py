@@ -48,6 +48,7 @@ STOP_WORDS = word_set(
     """
 )
 
+_LONGEST_KEPT = 800  # code points: a long sentence or a passage
 _PACKAGE = "layers.text._snowball"
 _stemming = Lock()  # the stemmer keeps its word in an attribute, and steps stem in worker threads
 
@@ -89,7 +90,15 @@ def is_stop_word(word: str) -> bool:
 
 def stems(text: str, *, keep_stop_words: bool = False) -> list[str]:
     """Stems of the text's words in reading order, without stop words unless they are asked for."""
-    return [stem(word) for word in words(text) if keep_stop_words or word not in STOP_WORDS]
+    if len(text) > _LONGEST_KEPT:
+        return [stem(word) for word in words(text) if keep_stop_words or word not in STOP_WORDS]
+    return list(_stems_of(text, keep_stop_words))
+
+
+@lru_cache(maxsize=8192)
+def _stems_of(text: str, keep_stop_words: bool) -> tuple[str, ...]:
+    """Steps weigh the same sentences over and over: those of a job or two are kept."""
+    return tuple(stem(word) for word in words(text) if keep_stop_words or word not in STOP_WORDS)
 
 
 def bag(value: str | Iterable[str]) -> list[str]:
