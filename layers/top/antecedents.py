@@ -97,6 +97,11 @@ def introductions(text: str) -> set[str]:
     }
 
 
+def stands_alone(text: str) -> bool:
+    """Whether a sentence can be shown by itself, wherever it comes from."""
+    return reach(text, Surroundings(before=("",), introduced=frozenset(), topic=frozenset())) == 0
+
+
 def reach(text: str, around: Surroundings) -> int | None:
     """How many sentences directly before it the sentence needs; None where they are not in its paragraph."""
     needed = int(leans_back(text) or _LEANING.search(text) is not None or _orphan_object(text))

@@ -17,10 +17,11 @@ from layers.contract import ContentBrief, ContentWarning, StepContext
 from layers.middle.artifacts import TopicGraph
 from layers.text.similarity import cosine
 from layers.text.words import stems, words
+from layers.top.antecedents import stands_alone
 from layers.top.artifacts import Disagreement, Evidence, ResearchBrief, ResearchFinding
 from layers.top.evidence import EvidenceTable
 from layers.top.quantities import quantities
-from layers.top.suitability import addresses_a_model, is_usable, needs_antecedent
+from layers.top.suitability import addresses_a_model, is_usable
 
 FindingKind = Literal["claim", "statistic", "quote"]
 
@@ -130,7 +131,7 @@ def _stands(sentence: FoundSentence, search: PassageSearch) -> bool:
     if addresses_a_model(search.text_of(sentence.passage)):
         return False
     text = " ".join(sentence.text.split())
-    return is_usable(text, len(words(text))) and not needs_antecedent(text)
+    return is_usable(text, len(words(text))) and stands_alone(text)
 
 
 def kind_of(quote: str) -> FindingKind:

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from layers.bottom.artifacts import KeywordPlan, Source
 from layers.contract import Platform
 from layers.middle.artifacts import PlatformPlan, PlatformRule
+from layers.top.antecedents import stands_alone
 from layers.top.artifacts import Article, Section, Sentence, Variant, VariantPart
 from layers.top.figures import salient_figure
 from layers.top.references import Citations, safe_url
-from layers.top.suitability import needs_antecedent
 from layers.top.weighted_length import weighted_length
 
 _PER_SECTION = 2
@@ -147,7 +147,7 @@ def _alone(section: Section, *, figures_first: bool) -> list[Sentence]:
     found = [
         sentence
         for sentence in section.sentences
-        if sentence.kind != "editorial" and not needs_antecedent(sentence.text)
+        if sentence.kind != "editorial" and stands_alone(sentence.text)
     ]
     return (
         sorted(found, key=lambda sentence: salient_figure(sentence.text) is None) if figures_first else found
@@ -158,8 +158,8 @@ def _block(article: Article, platform: _Platform, tags: str) -> _Draft:
     """One text: the answer, then one sentence of every section, then a second one as far as the limit goes."""
     draft = _Draft()
     for sentence in article.answer:
-        if sentence.kind != "editorial":
-            platform.add(draft, "answer", sentence)
+        if sentence.kind != "editorial" and not platform.add(draft, "answer", sentence):
+            break  # what follows may lean on it
     figures_first = platform.rule.platform is Platform.PERPLEXITY
     picked = [(section.id, _alone(section, figures_first=figures_first)) for section in article.sections]
     for place in range(_PER_SECTION):
