@@ -78,9 +78,13 @@ def stem(word: str) -> str:
 
 @lru_cache(maxsize=1)
 def _stemmer() -> Any:
-    import snowballstemmer  # loads every language there is: not before the first stem is asked for
-
-    return snowballstemmer.stemmer("english")
+    # The package's own __init__ imports the stemmers of all languages, which costs more than all of our modules:
+    # under a name of its own it is found but not run, and only its English module is imported.
+    package = find_spec("snowballstemmer")
+    if package is None:
+        raise ModuleNotFoundError("snowballstemmer")
+    sys.modules[_PACKAGE] = module_from_spec(package)
+    return import_module(f"{_PACKAGE}.english_stemmer").EnglishStemmer()
 
 
 def is_stop_word(word: str) -> bool:
