@@ -29,7 +29,7 @@ LEAN_TEXT = {
     "snowballstemmer",
     "stop_words",
 }
-SHARED = {"layers.bottom.passage_search", "layers.bottom.relevance", "layers.middle.facets"}
+SHARED = {"layers.bottom.passage_search", "layers.bottom.gathering.relevance", "layers.middle.outline.facets"}
 """How passages are searched and judged goes with their artifact to whoever uses it."""
 
 

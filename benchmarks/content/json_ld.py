@@ -19,8 +19,8 @@ from benchmarks.content.pipeline import TOPICS, brief_of, library_tools, run
 from benchmarks.report import report
 from layers.contract import ContentType
 from layers.top.artifacts import SchemaMarkup
-from layers.top.schema_validation import validate
-from layers.top.schema_vocabulary import DATA_TYPES, PARENTS, PROPERTIES
+from layers.top.markup.schema_validation import validate
+from layers.top.markup.schema_vocabulary import DATA_TYPES, PARENTS, PROPERTIES
 from orchestration.workflows import PREDEFINED, with_flags
 
 Node = dict[str, Any]

@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from benchmarks.content import attribution
 from benchmarks.report import report
-from layers.top.support import EvidenceText, support_score
+from layers.top.verification.support import EvidenceText, support_score
 
 _NUMBER = re.compile(r"(?<![\w.-])\d+")
 _MARK = re.compile(r"\s?\[\d+\]")

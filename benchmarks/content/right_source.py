@@ -13,7 +13,7 @@ from benchmarks.content.common import auc
 from benchmarks.report import report
 from layers.text.bm25 import Bm25
 from layers.text.words import stems
-from layers.top.support import EvidenceText, support_score
+from layers.top.verification.support import EvidenceText, support_score
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ from benchmarks.content.common import auc
 from benchmarks.report import report
 from layers.text.bm25 import Bm25
 from layers.text.words import stems
-from layers.top.support import EVEN_ODDS, EvidenceText, SupportScore, support_score
+from layers.top.verification.support import EVEN_ODDS, EvidenceText, SupportScore, support_score
 
 
 def scored(cases: Sequence[Case]) -> list[SupportScore]:

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from layers.bottom.artifacts import Keyword, KeywordPlan, PassageIndex, SourceSet, TopicCluster
-from layers.bottom.corpus import Corpus
-from layers.bottom.noun_phrases import can_stand
+from layers.bottom.asking.corpus import Corpus
+from layers.bottom.asking.noun_phrases import can_stand
+from layers.bottom.asking.questions import plan_questions
+from layers.bottom.asking.topics import subject
 from layers.bottom.passage_search import PassageSearch
-from layers.bottom.questions import plan_questions
-from layers.bottom.topics import subject
 from layers.contract import ContentBrief, ContentWarning, StepContext
 from layers.text.phrases import key_phrases
 from layers.text.similarity import jaccard

@@ -1,6 +1,6 @@
 """Gather the sources of a job: the caller's own, then the local library, then web providers.
 
-This module does the asking; :mod:`layers.bottom.selection` decides what is used.
+This module does the asking; :mod:`layers.bottom.gathering.selection` decides what is used.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import re
 from collections.abc import Sequence
 
 from layers.bottom.artifacts import SourceSet
-from layers.bottom.library import indexed
-from layers.bottom.selection import Batch, Candidate, select_sources
+from layers.bottom.gathering.library import indexed
+from layers.bottom.gathering.selection import Batch, Candidate, select_sources
 from layers.contract import (
     ContentBrief,
     ContentWarning,

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from layers.bottom.artifacts import Keyword
 from layers.middle.artifacts import NodeKind
-from layers.middle.material import Row
+from layers.middle.outline.material import Row
 from layers.text.numbers import names
 
 _CONCEPTS = 14

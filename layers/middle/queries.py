@@ -12,14 +12,14 @@ from types import MappingProxyType
 
 from layers.bottom.artifacts import Intent, KeywordPlan, PassageIndex, Question, SourceSet
 from layers.contract import ContentBrief, StepContext
-from layers.middle.answers import choose_answer
 from layers.middle.artifacts import QueryForm, QueryKind, QueryPlan
-from layers.middle.desk import lay_out
-from layers.middle.facets import FACETS, ask
-from layers.middle.faq import source_questions, speaking
-from layers.middle.grammar import is_plural
-from layers.middle.templates import THEMES
-from layers.middle.wording import question_of
+from layers.middle.outline.answers import choose_answer
+from layers.middle.outline.desk import lay_out
+from layers.middle.outline.facets import FACETS, ask
+from layers.middle.outline.faq import source_questions, speaking
+from layers.middle.outline.grammar import is_plural
+from layers.middle.outline.templates import THEMES
+from layers.middle.outline.wording import question_of
 from layers.text.similarity import jaccard
 from layers.text.words import stems
 

@@ -17,8 +17,8 @@ from layers.bottom.artifacts import KeywordPlan, PassageIndex, SourceSet
 from layers.contract import ContentBrief, StepContext
 from layers.middle.artifacts import Relation, TopicEdge, TopicGraph, TopicNode
 from layers.middle.entities import Mentions, concept_labels, kind_of_label, name_labels
-from layers.middle.material import Material, Row, gather_material
-from layers.middle.topic import Topic, read_topic
+from layers.middle.outline.material import Material, Row, gather_material
+from layers.middle.outline.topic import Topic, read_topic
 from layers.text.words import stems
 
 _NEAR = 60  # characters between two mentions within which the words tell the relation

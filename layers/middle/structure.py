@@ -10,18 +10,18 @@ import asyncio
 
 from layers.bottom.artifacts import Intent, PassageIndex, SourceSet
 from layers.contract import ContentBrief, ContentWarning, StepContext
-from layers.middle.allocation import NEEDED_SENTENCES
-from layers.middle.answers import choose_answer
 from layers.middle.artifacts import DroppedSection, Outline, QueryPlan
-from layers.middle.calls_to_action import closing
-from layers.middle.candidates import facet_candidate
-from layers.middle.desk import Desk, lay_out
-from layers.middle.facets import FACETS, Facet
-from layers.middle.faq import choose_faq
-from layers.middle.key_points import KeyPointReading, read_key_points, without_evidence
-from layers.middle.sections import Sections, plan_sections
-from layers.middle.titles import make_title
-from layers.middle.wording import question_of
+from layers.middle.outline.allocation import NEEDED_SENTENCES
+from layers.middle.outline.answers import choose_answer
+from layers.middle.outline.calls_to_action import closing
+from layers.middle.outline.candidates import facet_candidate
+from layers.middle.outline.desk import Desk, lay_out
+from layers.middle.outline.facets import FACETS, Facet
+from layers.middle.outline.faq import choose_faq
+from layers.middle.outline.key_points import KeyPointReading, read_key_points, without_evidence
+from layers.middle.outline.sections import Sections, plan_sections
+from layers.middle.outline.titles import make_title
+from layers.middle.outline.wording import question_of
 
 _OWN_OF_ANSWER = 1  # passages kept for the answer alone; of the others it takes a sentence or two
 

@@ -5,8 +5,11 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable
 from functools import lru_cache
+from importlib import import_module
+from importlib.util import find_spec, module_from_spec
 from threading import Lock
 from typing import Any
 

@@ -25,13 +25,13 @@ from layers.top.artifacts import (
     ResearchBrief,
     SchemaMarkup,
 )
-from layers.top.grounding import check_evidence, check_grounding
 from layers.top.keyword_coverage import package_keywords, package_questions
 from layers.top.quality import QualityInput, rate
-from layers.top.references import Citations
-from layers.top.render_html import render_html
-from layers.top.render_markdown import render_markdown
-from layers.top.variants import make_variants
+from layers.top.rendering.references import Citations
+from layers.top.rendering.render_html import render_html
+from layers.top.rendering.render_markdown import render_markdown
+from layers.top.rendering.variants import make_variants
+from layers.top.verification.grounding import check_evidence, check_grounding
 
 Status = Literal["complete", "partial", "insufficient_evidence"]
 

@@ -22,8 +22,8 @@ from layers.top.artifacts import (
     SourceCredibility,
     Support,
 )
-from layers.top.credibility import credibility
-from layers.top.evidence_finder import EvidenceFinder
+from layers.top.verification.credibility import credibility
+from layers.top.verification.evidence_finder import EvidenceFinder
 
 _BETTER_BY = 0.15
 _CORROBORATES_FROM = 0.45

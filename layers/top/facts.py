@@ -15,7 +15,7 @@ from layers.contract import StepContext
 from layers.text.numbers import figures, names
 from layers.top.artifacts import Article, Evidence, FactCheck, FactReport, Sentence, SupportStatus
 from layers.top.evidence import EvidenceTable
-from layers.top.support import EvidenceText, support_score
+from layers.top.verification.support import EvidenceText, support_score
 
 _PASSAGES = 6
 _SENTENCES = 5

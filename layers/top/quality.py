@@ -17,9 +17,9 @@ from layers.text.readability import Readability, readability
 from layers.text.similarity import cosine
 from layers.text.words import stems
 from layers.top.artifacts import Article, CitationReport, Quality, QualityPart, SchemaMarkup, Sentence
-from layers.top.figures import salient_figure
 from layers.top.keyword_coverage import covered, stuffed
-from layers.top.layout import blocks
+from layers.top.rendering.layout import blocks
+from layers.top.writer.figures import salient_figure
 
 _DUPLICATE = 0.8
 _ANSWER_WORDS = (40, 80)

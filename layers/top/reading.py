@@ -16,11 +16,11 @@ from layers.bottom.artifacts import PassageIndex, SourceSet
 from layers.contract import ContentBrief, GivenContent, StepContext, StepError
 from layers.text.sentences import split_sentences
 from layers.top.artifacts import Article, Section, Sentence
-from layers.top.cleaning import collapse
 from layers.top.evidence import EvidenceTable
-from layers.top.evidence_finder import EvidenceFinder
 from layers.top.given_content import Block, read_blocks
-from layers.top.headings import meta_description, slug
+from layers.top.verification.evidence_finder import EvidenceFinder
+from layers.top.writer.cleaning import collapse
+from layers.top.writer.headings import meta_description, slug
 
 RELATED_FROM: Final = 0.25
 _FEWEST_WORDS: Final = 4

@@ -17,11 +17,11 @@ from layers.contract import ContentBrief, ContentWarning, StepContext
 from layers.middle.artifacts import TopicGraph
 from layers.text.similarity import cosine
 from layers.text.words import stems, words
-from layers.top.antecedents import stands_alone
 from layers.top.artifacts import Disagreement, Evidence, ResearchBrief, ResearchFinding
 from layers.top.evidence import EvidenceTable
-from layers.top.quantities import quantities
-from layers.top.suitability import addresses_a_model, is_usable
+from layers.top.verification.quantities import quantities
+from layers.top.writer.antecedents import stands_alone
+from layers.top.writer.suitability import addresses_a_model, is_usable
 
 FindingKind = Literal["claim", "statistic", "quote"]
 

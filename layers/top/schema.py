@@ -13,8 +13,8 @@ from typing import Any, Final
 from layers.bottom.artifacts import Reference, Source, SourceSet
 from layers.contract import ContentBrief, ContentType, ContentWarning, GivenAuthor, StepContext
 from layers.top.artifacts import Article, SchemaMarkup, Sentence
-from layers.top.references import Citations, CitedSource, reference_title, safe_url
-from layers.top.schema_validation import validate
+from layers.top.markup.schema_validation import validate
+from layers.top.rendering.references import Citations, CitedSource, reference_title, safe_url
 
 Node = dict[str, Any]
 

@@ -1,7 +1,7 @@
 """llmContentOptimizer: writes the article from outline and evidence.
 
 The embedded writer composes it from verbatim evidence; a language model, where there is one, words it anew under
-verification (:mod:`layers.top.llm_writer`). With fewer than two usable sources there is no article.
+verification (:mod:`layers.top.llm.writer`). With fewer than two usable sources there is no article.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from layers.bottom.artifacts import KeywordPlan, PassageIndex, SourceSet
 from layers.contract import ContentWarning, StepContext
 from layers.middle.artifacts import Outline, QueryPlan
 from layers.top.artifacts import Article
-from layers.top.composing import EmbeddedWriter, Material
-from layers.top.headings import slug
+from layers.top.writer.composing import EmbeddedWriter, Material
+from layers.top.writer.headings import slug
 
 
 async def optimize_content(context: StepContext) -> Article:
@@ -33,7 +33,7 @@ async def optimize_content(context: StepContext) -> Article:
     context.report(0.1, "choosing evidence")
     article = await asyncio.to_thread(lambda: EmbeddedWriter(material).write())
     if context.tools.llm is not None and article.all_sentences():
-        from layers.top.llm_writer import write_with_model
+        from layers.top.llm.writer import write_with_model
 
         article = await write_with_model(article, context.tools.llm, context)
     context.report(1.0, f"{article.word_count} words from {len(article.evidence)} quoted passages")

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from layers.bottom.dates import parse_date
-from layers.bottom.extraction import LONGEST_TEXT, extract, media_type_of
-from layers.bottom.languages import detect_language
+from layers.bottom.reading.dates import parse_date
+from layers.bottom.reading.extraction import LONGEST_TEXT, extract, media_type_of
+from layers.bottom.reading.languages import detect_language
 from layers.contract import RawDocument
 
 

@@ -3,11 +3,11 @@ from datetime import date
 import pytest
 
 from layers.bottom.artifacts import PassageIndex, SourceSet
+from layers.bottom.asking.noun_phrases import can_stand, is_plural, noun_phrase
+from layers.bottom.asking.topics import as_question, contenders, subject
 from layers.bottom.keywords import analyze_keywords
-from layers.bottom.noun_phrases import can_stand, is_plural, noun_phrase
 from layers.bottom.passages import index_passages
 from layers.bottom.sources import gather_sources
-from layers.bottom.topics import as_question, contenders, subject
 from layers.contract import ContentBrief, GivenSource, StepContext
 from layers.text.similarity import jaccard
 from layers.text.words import stems

@@ -2,7 +2,7 @@ from datetime import date
 
 import pytest
 
-from layers.bottom.relevance import Relevance, Searchable, concepts, treats
+from layers.bottom.gathering.relevance import Relevance, Searchable, concepts, treats
 from layers.bottom.sources import gather_sources
 from layers.contract import ContentBrief, GivenSource, JobType, RawDocument, StepContext, StepError, Tools
 

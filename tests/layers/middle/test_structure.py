@@ -2,10 +2,10 @@ import pytest
 
 from layers.bottom.artifacts import PassageIndex
 from layers.contract import Audience, ContentType, TargetLength, Tone
-from layers.middle.calls_to_action import call_to_action
-from layers.middle.casing import Casing
-from layers.middle.headings import clean_heading
-from layers.middle.key_points import key_point_heading
+from layers.middle.outline.calls_to_action import call_to_action
+from layers.middle.outline.casing import Casing
+from layers.middle.outline.headings import clean_heading
+from layers.middle.outline.key_points import key_point_heading
 from layers.middle.structure import structure_content
 
 

@@ -2,9 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from layers.middle.casing import Casing, capitalise
-from layers.middle.grammar import gerund, is_plural, join_names
-from layers.middle.topic import read_topic
+from layers.middle.outline.casing import Casing, capitalise
+from layers.middle.outline.grammar import gerund, is_plural, join_names
+from layers.middle.outline.topic import read_topic
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from layers.bottom.artifacts import SourceSet
 from layers.catalog import CATALOG
 from layers.contract import ContentBrief, ContentType, GivenSource, StepContext, Tools
 from layers.top.artifacts import Article, CitationReport, ContentPackage
-from layers.top.grounding import check_grounding
+from layers.top.verification.grounding import check_grounding
 from localcloud.offline.llm import Script, running
 from orchestration.adapters.llm import ChatEndpoint, ChatTarget
 from orchestration.adapters.llm_auth import key_headers

@@ -2,9 +2,9 @@
 
 import pytest
 
-from layers.bottom.references import parse_references
-from layers.top.faq import is_printable, stands_alone
-from layers.top.subject import Subject
+from layers.bottom.reading.references import parse_references
+from layers.top.writer.faq import is_printable, stands_alone
+from layers.top.writer.subject import Subject
 from layers.top.writing import optimize_content
 from tests.layers.top.desk import context, source, source_set
 

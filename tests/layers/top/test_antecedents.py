@@ -4,8 +4,8 @@ import pytest
 
 from layers.bottom.artifacts import SourceSet
 from layers.bottom.passages import index_passages
-from layers.top.antecedents import Surroundings, introductions, reach
-from layers.top.candidates import CandidatePool
+from layers.top.writer.antecedents import Surroundings, introductions, reach
+from layers.top.writer.candidates import CandidatePool
 from layers.top.writing import optimize_content
 from tests.layers.top.desk import context, source, source_set
 

@@ -10,11 +10,11 @@ from layers.bottom.artifacts import SourceSet
 from layers.contract import ChatFailed, ChatReply, StepError, Tools
 from layers.middle.artifacts import Outline
 from layers.top.artifacts import Article, Evidence
-from layers.top.grounding import check_grounding
-from layers.top.llm_checks import DraftChecker
-from layers.top.llm_parts import Part, speaks_to_writers
-from layers.top.llm_prompts import evidence_lines, section_prompt
-from layers.top.llm_reply import DraftSentence, parse_draft
+from layers.top.llm.checks import DraftChecker
+from layers.top.llm.parts import Part, speaks_to_writers
+from layers.top.llm.prompts import evidence_lines, section_prompt
+from layers.top.llm.reply import DraftSentence, parse_draft
+from layers.top.verification.grounding import check_grounding
 from layers.top.writing import optimize_content
 from localcloud.offline.prompts import read_prompt
 from localcloud.offline.writers import good
@@ -240,7 +240,7 @@ class Finder:
     """The support score without a collection: every word weighs the same."""
 
     def score(self, claim, evidence):
-        from layers.top.support import EvidenceText, support_score
+        from layers.top.verification.support import EvidenceText, support_score
 
         return support_score(claim, EvidenceText(evidence))
 

@@ -17,11 +17,11 @@ from layers.top.artifacts import Article, Evidence, ResearchBrief, ResearchFindi
 from layers.top.assembly import assemble_package, content_hash
 from layers.top.citations import verify_citations
 from layers.top.reading import read_content
-from layers.top.references import Citations, safe_url
-from layers.top.render_html import render_html
-from layers.top.render_markdown import render_markdown
+from layers.top.rendering.references import Citations, safe_url
+from layers.top.rendering.render_html import render_html
+from layers.top.rendering.render_markdown import render_markdown
+from layers.top.rendering.weighted_length import weighted_length
 from layers.top.schema import generate_schema
-from layers.top.weighted_length import weighted_length
 from layers.top.writing import optimize_content
 from tests.layers.top.desk import context, source, source_set, with_artifacts
 

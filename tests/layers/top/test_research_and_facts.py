@@ -10,8 +10,8 @@ from layers.top.eeat import report_signals
 from layers.top.eeat_probes import Known
 from layers.top.evidence import EvidenceTable
 from layers.top.facts import report_facts, worth_checking
-from layers.top.quantities import quantities
 from layers.top.research import build_research, kind_of
+from layers.top.verification.quantities import quantities
 
 TODAY = date(2026, 11, 22)
 TEXTS = (

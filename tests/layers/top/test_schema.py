@@ -6,8 +6,8 @@ import random
 import pytest
 
 from layers.contract import ContentType, GivenAuthor
+from layers.top.markup.schema_validation import validate
 from layers.top.schema import generate_schema
-from layers.top.schema_validation import validate
 from layers.top.writing import optimize_content
 from tests.layers.top.desk import context, with_artifacts
 

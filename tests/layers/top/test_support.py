@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from layers.bottom.passages import index_passages
 from layers.contract import Audience
-from layers.top.credibility import credibility
-from layers.top.evidence_finder import EvidenceFinder
-from layers.top.support import EvidenceText, support_score
+from layers.top.verification.credibility import credibility
+from layers.top.verification.evidence_finder import EvidenceFinder
+from layers.top.verification.support import EvidenceText, support_score
 from tests.layers.top.desk import TODAY, source, sources
 
 EVIDENCE = EvidenceText(

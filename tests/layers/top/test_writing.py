@@ -10,9 +10,9 @@ from layers.bottom.artifacts import SourceSet
 from layers.bottom.passages import index_passages
 from layers.contract import Audience, ContentType, Tone
 from layers.middle.artifacts import SectionPlan
-from layers.top.cleaning import standing_alone, without_marks
-from layers.top.figures import salient_figure
-from layers.top.suitability import is_denied, is_usable, needs_antecedent
+from layers.top.writer.cleaning import standing_alone, without_marks
+from layers.top.writer.figures import salient_figure
+from layers.top.writer.suitability import is_denied, is_usable, needs_antecedent
 from layers.top.writing import optimize_content
 from tests.layers.top.desk import BOILERS, HEAT_PUMPS, context, source, source_set
 

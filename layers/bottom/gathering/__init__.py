@@ -1,0 +1,1 @@
+"""Which documents become the sources of a job."""

@@ -1,0 +1,1 @@
+"""From a document as it came to clean running text with its metadata and references."""

@@ -1,0 +1,1 @@
+"""The outline of an article, from the sides of its topic to worded sections."""

@@ -1,0 +1,1 @@
+"""The writer that uses a language model, and everything that holds its drafts to the evidence."""

@@ -1,0 +1,1 @@
+"""The vocabulary of the JSON-LD and its validation."""

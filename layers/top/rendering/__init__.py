@@ -1,0 +1,1 @@
+"""The article as Markdown, as a page, and in the forms of platforms."""

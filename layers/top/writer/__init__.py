@@ -1,0 +1,1 @@
+"""The embedded writer: an article made of verbatim evidence."""
