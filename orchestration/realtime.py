@@ -68,9 +68,9 @@ class RealtimeUpdatesService:
             self._last_progress.pop(job.job_id, None)
 
     def progress(self, job: Job, step: str, fraction: float, note: str) -> None:
-        """Queue ephemeral progress inside a step; at most one per half second and job, starts always."""
+        """Queue ephemeral progress inside a step, at most one message per half second and job: each costs a call."""
         now = self._clock.monotonic()
-        if fraction > 0 and now - self._last_progress.get(job.job_id, -1.0) < PROGRESS_INTERVAL:
+        if now - self._last_progress.get(job.job_id, -1.0) < PROGRESS_INTERVAL:
             return
         self._last_progress[job.job_id] = now
         update = JobUpdate(
