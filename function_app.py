@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 import azure.functions as func
 
 from orchestration import controller_callbacks, controller_jobs, controller_workflows
-from orchestration.bootstrap import App, answer, current_app
+from orchestration.bootstrap import App, answer, current_app, on_timer
 from orchestration.controller import ContentArchitectController, Handler
 from orchestration.errors import PoisonMessage
 from orchestration.http import HttpCall
@@ -261,20 +261,19 @@ async def deliver_callback(message: func.ServiceBusMessage) -> None:
 async def sweep(timer: func.TimerRequest) -> None:
     """Wake up jobs that nobody works on; at start, also those of this instance's dead predecessor."""
     del timer  # when the last sweep was does not matter
-    current = await current_app()
-    await current.sweeper.sweep()
-    await current.jobs.letters.reconcile()
+    await on_timer(lambda current: current.sweeper.sweep())
+    await on_timer(lambda current: current.jobs.letters.reconcile())
 
 
 @app.timer_trigger(arg_name="timer", schedule="0 5 * * * *")
 async def close_hours(timer: func.TimerRequest) -> None:
     """Add up the hour that has ended."""
     del timer  # the service knows which hours are due
-    await (await current_app()).jobs.statistics.close_hours()
+    await on_timer(lambda current: current.jobs.statistics.close_hours())
 
 
 @app.timer_trigger(arg_name="timer", schedule="0 35 * * * *")
 async def clean_up(timer: func.TimerRequest) -> None:
     """Remove jobs whose time is over."""
     del timer  # the service knows which jobs are due
-    await (await current_app()).jobs.retention.clean()
+    await on_timer(lambda current: current.jobs.retention.clean())

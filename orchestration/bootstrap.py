@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from layers.catalog import CATALOG, StepDeclaration, artifact_type
@@ -21,7 +21,7 @@ from orchestration.connections import Outside, connect, research_tools
 from orchestration.controller import ContentArchitectController, Handler, refusal
 from orchestration.engine import WorkflowEngineService
 from orchestration.epilogue import Epilogue
-from orchestration.errors import ContentArchitectError, StorageUnavailable
+from orchestration.errors import ContentArchitectError, DependencyUnavailable, StorageUnavailable
 from orchestration.health import HealthService
 from orchestration.http import HttpCall, HttpReply
 from orchestration.job_services import JobServices, wire_jobs
@@ -211,3 +211,11 @@ async def answer(handler: Handler, call: HttpCall) -> HttpReply:
         _log.error("the app cannot start", extra={"reason": str(error)})
         return refusal(error, call.trace_id)
     return await app.controller.answer(handler, call)
+
+
+async def on_timer(work: Callable[[App], Awaitable[object]]) -> None:
+    """Do what a timer asks for. A dependency that is down now is a matter for the next tick, not a failed function."""
+    try:
+        await work(await current_app())
+    except DependencyUnavailable as error:
+        _log.warning("left to the next tick", extra={"reason": str(error)})

@@ -14,7 +14,7 @@ import pytest
 import function_app
 from orchestration import bootstrap
 from orchestration.controller import ROUTES
-from orchestration.errors import ConfigurationError, PoisonMessage
+from orchestration.errors import ConfigurationError, PoisonMessage, StorageUnavailable
 from orchestration.jobs import JobStatus
 from tests.orchestration.support import REQUEST, World
 
@@ -206,3 +206,18 @@ async def test_the_app_is_made_once_per_loop(monkeypatch: pytest.MonkeyPatch) ->
     apps = await asyncio.gather(*(bootstrap.current_app() for _ in range(5)))
     assert len(made) == 1
     assert all(app is made[0] for app in apps)
+
+
+async def test_a_timer_whose_dependency_is_down_leaves_its_work_to_the_next_tick(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def app() -> str:
+        return "the app"
+
+    async def work(current: object) -> None:
+        assert current == "the app"
+        raise StorageUnavailable("no tables")
+
+    monkeypatch.setattr(bootstrap, "current_app", app)
+    await bootstrap.on_timer(work)  # type: ignore[arg-type]
+    assert "left to the next tick" in caplog.text
