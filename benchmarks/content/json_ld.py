@@ -124,7 +124,9 @@ async def own_documents() -> Any:
     tools = library_tools()
     for place, kind in enumerate(ContentType):
         for name, workflow in PREDEFINED.items():
-            brief = brief_of(TOPICS[place], content_type=kind, tags=("example",), author=_AUTHOR)
+            brief = brief_of(
+                TOPICS[place % len(TOPICS)], content_type=kind, tags=("example",), author=_AUTHOR
+            )
             made = await run(with_flags(workflow, {"includeSchemaMarkup": True}), brief, tools)
             markup = made[SchemaMarkup]
             assert isinstance(markup, SchemaMarkup), name

@@ -16,13 +16,13 @@ LIBRARY = Path(__file__).resolve().parents[2] / "samples" / "library"
 TODAY = date(2026, 11, 22)
 TOPICS = (
     "AI in hospitals",
-    "AI in drug discovery",
     "Phishing",
-    "Electric cars",
-    "Remote work and productivity",
     "Insomnia",
     "Solar and wind power costs",
-    "Web accessibility",
+    "AI in healthcare",
+    "Renewable energy",
+    "Remote work",
+    "Sleep",
 )
 """Subjects that the library covers."""
 
