@@ -107,9 +107,9 @@ def _of_letters(found: Found) -> Iterator[str]:
     yield from (
         f"{job.job_id} failed without a message to be dead-lettered" for job in _unlatched(found.jobs)
     )
-    times = Counter(_identity(letter, found.poison) for letter in found.letters)
+    times = Counter(letter.original_id for letter in found.letters)
     for letter in found.letters:
-        if letter.message_id not in failed and _identity(letter, found.poison) not in found.poison:
+        if letter.original_id not in failed and letter.original_id not in found.poison:
             yield f"dead letter {letter.message_id} in {letter.queue} belongs to nothing ({letter.reason})"
     for message_id in found.poison:
         if times[message_id] != 1:
@@ -121,10 +121,6 @@ def _of_letters(found: Found) -> Iterator[str]:
 
 def _unlatched(jobs: Iterable[FoundJob]) -> Iterator[FoundJob]:
     return (job for job in jobs if job.status == "failed" and not job.latched)
-
-
-def _identity(letter: Letter, poison: frozenset[str]) -> str:
-    return letter.original_id if letter.original_id in poison else letter.message_id
 
 
 def summary(found: Found, *, seed: int, seconds: float, counts: Mapping[str, int]) -> dict[str, Any]:

@@ -42,7 +42,7 @@ FAILED = dataclasses.replace(
     events=[event(1, "status_change", status="queued"), event(2, "error", status="failed")],
 )
 POISON = Letter(queue="content-jobs", message_id="p:later:1", original_id="p")
-FAILED_LETTER = Letter(queue="content-jobs", message_id="j2:3", original_id="j2:3")
+FAILED_LETTER = Letter(queue="content-jobs", message_id="j2:3:later:9", original_id="j2:3")
 
 
 def found(*jobs, letters=(), poison=(), **others):
