@@ -27,11 +27,6 @@ def cosine(
     return dot / (_norm(left) * _norm(right)) if dot else 0.0
 
 
-def is_near_duplicate(a: str | Iterable[str], b: str | Iterable[str], threshold: float = 0.8) -> bool:
-    """Whether two texts say the same in nearly the same words: cosine of at least ``threshold``."""
-    return cosine(a, b) >= threshold
-
-
 def _vector(value: str | Iterable[str], idf: Callable[[str], float] | None) -> dict[str, float]:
     counts = Counter(bag(value))
     return {stem: times * (idf(stem) if idf else 1.0) for stem, times in counts.items()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from uuid import UUID
 
 from azure.servicebus import ServiceBusMessage
@@ -38,11 +38,7 @@ class ServiceBusQueue:
             application_properties=properties,
             scheduled_enqueue_time_utc=message.not_before,
         )
-        await self._with_sender(message.queue, lambda sender: sender.send_messages(outgoing))
-
-    async def warm(self, queue: str) -> None:
-        """Open the sender before the first message needs it. Raises :class:`QueueUnavailable`."""
-        await self._with_sender(queue, lambda sender: sender.create_message_batch())
+        await self._send_alone(message.queue, outgoing)
 
     async def close(self) -> None:
         """Close all senders and the client."""
@@ -52,13 +48,13 @@ class ServiceBusQueue:
             await self._client.close()
             self._client = None
 
-    async def _with_sender(self, queue: str, use: Callable[[ServiceBusSender], Awaitable[object]]) -> None:
+    async def _send_alone(self, queue: str, outgoing: ServiceBusMessage) -> None:
         """Use the queue's sender alone, waiting for one's turn included in the time limit."""
         lock, used = self._locks.setdefault(queue, asyncio.Lock()), False
         try:
             async with asyncio.timeout(SEND_TIMEOUT), lock:
                 used = True
-                await use(self._sender(queue))
+                await self._sender(queue).send_messages(outgoing)
         except (ServiceBusError, TimeoutError, OSError, ValueError) as error:
             if used:  # a sender whose turn never came is in somebody else's use, and may be well
                 await self._forget(queue)

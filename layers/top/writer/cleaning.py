@@ -53,8 +53,3 @@ def standing_alone(text: str) -> str:
     if bare == text:
         bare = _BARE_CONJUNCTION.sub("", text, count=1)
     return bare[0].upper() + bare[1:] if bare != text and bare else text
-
-
-def starts_with_connective(text: str) -> bool:
-    """Whether :func:`standing_alone` would change the sentence."""
-    return standing_alone(text) != text
