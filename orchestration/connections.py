@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -85,6 +86,18 @@ async def connect(settings: Settings) -> Outside:
         clock=clock,
         close=close,
     )
+
+
+@asynccontextmanager
+async def store_alone(settings: Settings) -> AsyncIterator[JobStore]:
+    """The tables and nothing else, for a command. Raises :class:`ConfigurationError`."""
+    credential = _Credential()
+    store = _tables(settings, credential)
+    try:
+        yield store
+    finally:
+        await store.close()
+        await credential.close()
 
 
 def _import_sdks() -> None:

@@ -144,6 +144,16 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     return settings
 
 
+def load_storage_settings(environment: Mapping[str, str] | None = None) -> Settings:
+    """The settings of storage alone, for commands that work on tables beside the app.
+
+    Raises :class:`ConfigurationError`.
+    """
+    source = os.environ if environment is None else environment
+    names = ("CONTENT_STORAGE_CONNECTION_STRING", "CONTENT_STORAGE__tableServiceUri")
+    return load_settings({name: source[name] for name in names if name in source})
+
+
 def _check_identity(settings: Settings, *, in_azure: bool) -> None:
     """A mode of authentication has what it needs, and nothing else decides who somebody is."""
     if settings.auth_mode == "entra" and not (settings.entra_tenants and settings.entra_audience):

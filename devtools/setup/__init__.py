@@ -18,7 +18,7 @@ from devtools.setup.progress import Track, carry_out
 
 # Commands that are not named here need both environments.
 _NEEDS_NOTHING = frozenset({"down", "status", "logs"})
-_NEEDS_PYTHON = frozenset({"check"})
+_NEEDS_PYTHON = frozenset({"check", "apikey"})
 
 
 def launch(root: Path, arguments: Sequence[str]) -> NoReturn:
