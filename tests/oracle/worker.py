@@ -56,8 +56,21 @@ PROTOS = SimpleNamespace(
     RpcHttpCookie=_Cookie,
     **dict.fromkeys(
         (
-            *("WorkerInitResponse", "WorkerMetadata", "RpcException", "RpcFunctionMetadata", "RpcRetryOptions"),
-            *("InvocationResponse", "RpcHttp", "NullableString", "NullableBool", "NullableDouble", "NullableTimestamp"),
+            *(
+                "WorkerInitResponse",
+                "WorkerMetadata",
+                "RpcException",
+                "RpcFunctionMetadata",
+                "RpcRetryOptions",
+            ),
+            *(
+                "InvocationResponse",
+                "RpcHttp",
+                "NullableString",
+                "NullableBool",
+                "NullableDouble",
+                "NullableTimestamp",
+            ),
         ),
         SimpleNamespace,
     ),
@@ -97,7 +110,7 @@ class Worker:
         """Import and index the app in a folder, as the start of the worker does."""
         self._handlers._functions._functions.clear()
         self._handlers._metadata_result = None
-        sys.modules.pop(MODULE, None)
+        before = sys.modules.pop(MODULE, None)
         sys.path.insert(0, str(app))
         request = SimpleNamespace(capabilities={}, function_app_directory=str(app))
         message = SimpleNamespace(
@@ -109,6 +122,8 @@ class Worker:
         finally:
             sys.path.remove(str(app))
             sys.modules.pop(MODULE, None)
+            if before is not None:
+                sys.modules[MODULE] = before
         if response.result.status == _StatusResult.Failure:
             return Verdict(functions={}, refusal=response.result.exception.message)
         found = self._handlers._metadata_result or []
@@ -144,7 +159,9 @@ class Worker:
         """End its threads and take it out of the process."""
         self._pool.stop_threadpool_executor()
         sys.path.remove(str(FOLDER))
-        for name in [name for name in sys.modules if name.startswith(("azure_functions_runtime", "azurefunctions"))]:
+        for name in [
+            name for name in sys.modules if name.startswith(("azure_functions_runtime", "azurefunctions"))
+        ]:
             del sys.modules[name]
 
 
