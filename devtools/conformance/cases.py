@@ -112,9 +112,13 @@ async def _keys(target: Target) -> None:
     _empty(401, await target.get(path, headers=wrong), "a wrong key")
     if target.key is None:
         raise NotApplicableError("without a key it is refused; the rest of the case needs --key")
-    expect(200, (await target.get(path, headers={"x-functions-key": target.key})).status, "the key in a header")
+    expect(
+        200, (await target.get(path, headers={"x-functions-key": target.key})).status, "the key in a header"
+    )
     expect(200, (await target.get(path, params={"code": target.key})).status, "the key as code")
-    _empty(401, await target.get(path, params={"code": target.key}, headers=wrong), "a wrong header beside code")
+    _empty(
+        401, await target.get(path, params={"code": target.key}, headers=wrong), "a wrong header beside code"
+    )
     if target.master_key is not None:
         headers = {"x-functions-key": target.master_key}
         expect(200, (await target.get(path, headers=headers)).status, "the master key")
@@ -135,8 +139,14 @@ async def _large(target: Target) -> None:
 
 
 async def _threads(target: Target) -> None:
-    expect("GET False", (await target.get("/api/thread/sync")).text, "a synchronous function on the main thread")
-    expect("GET True", (await target.get("/api/thread/async")).text, "an asynchronous function on the main thread")
+    expect(
+        "GET False", (await target.get("/api/thread/sync")).text, "a synchronous function on the main thread"
+    )
+    expect(
+        "GET True",
+        (await target.get("/api/thread/async")).text,
+        "an asynchronous function on the main thread",
+    )
 
 
 async def _by_hand(target: Target) -> None:
@@ -185,7 +195,11 @@ async def _timeout(target: Target) -> None:
     later = TIMEOUT_S * 0.6
     await asyncio.gather(run_too_long(0), run_too_long(later))
     apart = max(ends) - min(ends)
-    expect(True, apart < later * 0.8, f"a later invocation fails with the worker (it ended {apart:.1f} s after the first)")
+    expect(
+        True,
+        apart < later * 0.8,
+        f"a later invocation fails with the worker (it ended {apart:.1f} s after the first)",
+    )
     await _restarted(target, worker)
 
 
