@@ -23,7 +23,7 @@ from devtools.setup.progress import Track, carry_out
 
 # Commands that are not named here need .venv and node_modules.
 _NEEDS_NOTHING = frozenset({"down", "status", "logs"})
-_NEEDS_PYTHON = frozenset({"check", "conformance"})
+_NEEDS_PYTHON = frozenset({"apikey", "check", "conformance"})
 _NEEDS_WORKER = frozenset({"test"})
 
 
