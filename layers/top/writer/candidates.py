@@ -30,6 +30,7 @@ from layers.top.writer.suitability import (
 Vector = Mapping[str, float]
 
 _SAME_HEADING: Final = 0.6
+_LONG_WORD: Final = 9  # letters
 _SHORT_REPLY: Final = 12  # characters of "Not always."
 _NEGATION: Final = re.compile(r"\b(?:no|not|never|neither|nor|none|without|cannot)\b|n['’]t\b", re.IGNORECASE)
 _DEFINITION: Final = re.compile(
@@ -45,7 +46,7 @@ class Candidate:
 
     ``text`` is light-cleaned and stands right after its antecedent; ``alone`` is the form in which it may stand
     anywhere, or None for a sentence that leans on the one before it. ``place`` counts sentences of all sources,
-    ``defined`` is the vector of what a definition defines, empty for any other sentence.
+    ``defined`` is the vector of what a definition defines, empty for any other sentence; ``long_words`` is a share.
     """
 
     place: int
@@ -61,6 +62,7 @@ class Candidate:
     aside: bool
     procedure: bool
     lead: bool
+    long_words: float = 0.0
 
     @property
     def denies(self) -> bool:
@@ -158,6 +160,7 @@ class CandidatePool:
             aside=is_aside(text),
             procedure=is_procedure(text),
             lead=start == passage.start,
+            long_words=_share_of_long(text),
         )
 
     def _defined(self, text: str) -> Vector:
@@ -274,6 +277,12 @@ class _Page:
         self.paragraph.append((text, candidate, company))
         self.introduced |= introductions(text)
         self.end = end
+
+
+def _share_of_long(text: str) -> float:
+    """Which share of the words is longer than everyday words are, 0..1."""
+    found = text.split()
+    return sum(len(word.strip(".,;:()")) >= _LONG_WORD for word in found) / len(found)
 
 
 def similarity(a: Vector, b: Vector) -> float:

@@ -281,8 +281,8 @@ class EmbeddedWriter:
         table = EvidenceTable(self._material.sources, self._material.index)
         number = Numbering(table)
         spoken = number.sentences(quoted_lines(self._pool, answer))
-        opening = [] if brief.content_type in _PLAIN_TYPES else [editorial(introduction(brief))]
-        opened = number.sentences(opening)
+        opening = introduction(brief)
+        opened = number.sentences([editorial(opening)] if opening else [])
         pairs = differing(self._pool, self._ledger.opposed, self._material.research)
         sections = self._sections(parts, figures, number) + self._extras(pairs, number)
         entries = tuple(
