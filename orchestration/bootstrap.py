@@ -32,6 +32,7 @@ from orchestration.process_identity import is_alive, owner_name
 from orchestration.processor import ContentJobProcessor
 from orchestration.realtime import RealtimeUpdatesService
 from orchestration.recovery import RecoverySweeper
+from orchestration.refusals import Refusals
 from orchestration.routes import Route
 from orchestration.service import OrchestrationService
 from orchestration.settings import Settings, load_settings
@@ -99,15 +100,14 @@ def wire(
         callbacks=callbacks,
         workflows=workflows,
         keys=keys,
+        audit_log=jobs.audit_log,
         clock=clock,
         settings=settings,
     )
     return App(
         settings=settings,
         service=service,
-        api=Api(
-            controller=controller, access=AccessService(settings=settings, tokens=outside.tokens, keys=keys)
-        ),
+        api=Api(controller=controller, access=_access(settings, outside, keys, jobs.audit)),
         processor=ContentJobProcessor(runner=runner, service=service),
         sweeper=_sweeper(settings, outside, epilogue),
         jobs=jobs,
@@ -115,6 +115,16 @@ def wire(
         dispatcher=dispatcher,
         realtime=realtime,
         outside=outside,
+    )
+
+
+def _access(settings: Settings, outside: Outside, keys: ApiKeyService, audit: AuditTrail) -> AccessService:
+    return AccessService(
+        settings=settings,
+        store=outside.store,
+        tokens=outside.tokens,
+        keys=keys,
+        refusals=Refusals(audit, outside.clock),
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from orchestration.apikeys import ApiKeyService
 from orchestration.audit import Action, Actor
+from orchestration.audit_log import AuditLog
 from orchestration.callback_service import CallbackService
 from orchestration.checkpoints import result_key
 from orchestration.deadletters import DeadLetterService
@@ -70,6 +71,7 @@ class ContentArchitectController:
     callbacks: CallbackService
     workflows: WorkflowService
     keys: ApiKeyService
+    audit_log: AuditLog
     clock: Clock
     settings: Settings
     languages: frozenset[str] = frozenset({"en"})
@@ -79,7 +81,9 @@ class ContentArchitectController:
         tenant = call.caller.tenant
         request = self._request(call)
         wait = self._wait_budget(call, request)
-        origin = Origin(tenant=tenant, key=_idempotency_key(call), traceparent=call.traceparent)
+        origin = Origin(
+            tenant=tenant, key=_idempotency_key(call), traceparent=call.traceparent, actor=actor_of(call)
+        )
         submission = await self.service.submit(request, origin)
         headers = {"Idempotent-Replayed": "true"} if submission.replayed else {}
         if wait:
@@ -247,7 +251,14 @@ def _idempotency_key(call: HttpCall) -> str | None:
 
 def actor_of(call: HttpCall) -> Actor:
     """Who acts, for the audit rows."""
-    return Actor(tenant=call.caller.tenant, user=call.caller.subject, trace_id=call.trace_id)
+    caller = call.caller
+    return Actor(
+        tenant=caller.tenant,
+        user=caller.subject,
+        trace_id=call.trace_id,
+        address=caller.address,
+        everywhere=caller.everywhere,
+    )
 
 
 def job_id_of(call: HttpCall) -> str:

@@ -88,7 +88,7 @@ async def dead_letters(controller: ContentArchitectController, call: HttpCall) -
     parameters = [("queue", queue or "")]
     place = key.place(parameters, call.query["cursor"]) if call.query.get("cursor") else f"{queues[0]} 0"
     first, _, after = place.partition(" ")
-    page = await controller.letters.page(queues, (first, int(after)), size)
+    page = await controller.letters.page(actor_of(call), queues, (first, int(after)), size)
     body: dict[str, Any] = {"value": [_letter(controller, letter) for letter in page.letters]}
     if page.place:
         cursor = key.sign(parameters, f"{page.place[0]} {page.place[1]}")

@@ -54,6 +54,7 @@ class Origin:
     """Where a request comes from. ``key`` makes repeats one job; ``job_id`` is a producer's own choice.
 
     ``queue`` is set when the request itself is a message: the job stays in that queue and no message is sent.
+    ``actor`` is who called; a producer has none.
     """
 
     tenant: str
@@ -61,6 +62,7 @@ class Origin:
     job_id: str | None = None
     queue: str | None = None
     traceparent: str | None = None
+    actor: Actor | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +116,7 @@ class OrchestrationService:
             return await self._replay(job, send=origin.queue is None)
         await asyncio.gather(
             self._index.add(job),
-            self._audit.record(actor_of(origin, request.user_id), Action.SUBMIT, job.job_id),
+            self._audit.record(origin.actor or producer_of(origin), Action.SUBMIT, job.job_id),
             *([self.send(job)] if origin.queue is None else []),
         )
         return Submission(job=job, replayed=False)
@@ -330,10 +332,10 @@ def _job_id(origin: Origin, now: datetime) -> str:
     return new_job_id(now)
 
 
-def actor_of(origin: Origin, user: str | None) -> Actor:
-    """Who submits."""
+def producer_of(origin: Origin) -> Actor:
+    """Who submits by message: whoever may send to the queue."""
     trace = (origin.traceparent or "").split("-")
-    return Actor(tenant=origin.tenant, user=user or "", trace_id=trace[1] if len(trace) > 1 else "")
+    return Actor(tenant=origin.tenant, user="producer", trace_id=trace[1] if len(trace) > 1 else "")
 
 
 def _first_event(job: Job) -> JobUpdate:
