@@ -25,6 +25,7 @@ from orchestration.errors import (
 from orchestration.health import HealthService
 from orchestration.http import HttpCall, HttpReply, accepted_type, json_reply
 from orchestration.ids import canonical_job_id
+from orchestration.job_limits import JobLimits
 from orchestration.job_management import JobManagementService
 from orchestration.jobs import Job, JobStatus, StoredJob
 from orchestration.ports import Clock, JobStore
@@ -72,6 +73,7 @@ class ContentArchitectController:
     workflows: WorkflowService
     keys: ApiKeyService
     audit_log: AuditLog
+    limits: JobLimits
     clock: Clock
     settings: Settings
     languages: frozenset[str] = frozenset({"en"})
@@ -84,6 +86,7 @@ class ContentArchitectController:
         origin = Origin(
             tenant=tenant, key=_idempotency_key(call), traceparent=call.traceparent, actor=actor_of(call)
         )
+        await self.make_room(call, known=origin.known_id)
         submission = await self.service.submit(request, origin)
         headers = {"Idempotent-Replayed": "true"} if submission.replayed else {}
         if wait:
@@ -98,6 +101,16 @@ class ContentArchitectController:
                 if ended:
                     return json_reply(200, ended[1], {**headers, "ETag": entity_tag(ended[0])})
         return self.accepted(submission.job, headers)
+
+    async def make_room(self, call: HttpCall, *, known: str | None = None) -> None:
+        """Make room for a job more. Raises :class:`RequestRefused` 429, but for one that was accepted before."""
+        if not call.caller.limited:
+            return
+        try:
+            await self.limits.admit(call.caller.tenant)
+        except RequestRefused:
+            if known is None or await self.store.read_job(known) is None:
+                raise
 
     async def _ended_view(self, job: Job, seconds: float) -> tuple[Job, dict[str, Any]] | None:
         """The job and its view with the result, once it has ended; None when it has not within that time."""

@@ -52,6 +52,7 @@ async def retry_job(controller: ContentArchitectController, call: HttpCall) -> H
     if text not in _BOOLEANS:
         raise InvalidRequest([FieldError(pointer="/fromScratch", detail="should be true or false")])
     actor, job_id = actor_of(call), job_id_of(call)
+    await controller.make_room(call)
     job = await controller.management.retry(actor, job_id, from_scratch=_BOOLEANS[text])
     return controller.accepted(job, {})
 
@@ -60,6 +61,7 @@ async def fork_job(controller: ContentArchitectController, call: HttpCall) -> Ht
     """``POST job/{id}/fork``: 202 with the new job."""
     actor, job_id = actor_of(call), job_id_of(call)
     fork = parse_fork(read_json(call))
+    await controller.make_room(call)
     job = await controller.management.fork(actor, job_id, fork, traceparent=call.traceparent)
     return controller.accepted(job, {})
 

@@ -35,6 +35,11 @@ class Caller:
     everywhere: bool = False
     address: str = ""
 
+    @property
+    def limited(self) -> bool:
+        """Whether the limits of a tenant count for this caller: not on open routes, nor for the operator."""
+        return self.role is not None and not self.everywhere
+
     def may(self, needed: Role | None) -> bool:
         """Whether this caller may use a route that needs that role."""
         return needed is None or (self.role is not None and self.role.includes(needed))

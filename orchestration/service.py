@@ -64,6 +64,12 @@ class Origin:
     traceparent: str | None = None
     actor: Actor | None = None
 
+    @property
+    def known_id(self) -> str | None:
+        """The id that a repeated request has again; None for one that is always new."""
+        kind = "message" if self.queue else "request"
+        return self.job_id or (derived_job_id(kind, self.tenant, self.key) if self.key else None)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
@@ -325,11 +331,7 @@ class OrchestrationService:
 
 
 def _job_id(origin: Origin, now: datetime) -> str:
-    if origin.job_id:
-        return origin.job_id
-    if origin.key:
-        return derived_job_id("message" if origin.queue else "request", origin.tenant, origin.key)
-    return new_job_id(now)
+    return origin.known_id or new_job_id(now)
 
 
 def producer_of(origin: Origin) -> Actor:

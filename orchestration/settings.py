@@ -62,6 +62,8 @@ class Settings(BaseModel):
     sync_wait_seconds: float = Field(100, alias="SYNC_WAIT_SECONDS", ge=1, le=200)
     lease_seconds: float = Field(30, alias="LEASE_SECONDS", ge=1, le=300)
     retention_days: int = Field(30, alias="RETENTION_DAYS", ge=1, le=3650)
+    rate_limit_per_minute: int = Field(6000, alias="RATE_LIMIT_PER_MINUTE", ge=0, le=10_000_000)
+    max_active_jobs: int = Field(1000, alias="MAX_ACTIVE_JOBS", ge=0, le=100_000)
     audit_retention_days: int = Field(365, alias="AUDIT_RETENTION_DAYS", ge=1, le=3650)
     max_delivery_count: int = Field(5, alias="MAX_DELIVERY_COUNT", ge=2, le=2000)
     producer_default_tenant: str = Field("local", alias="PRODUCER_DEFAULT_TENANT", pattern=TENANT.pattern)
