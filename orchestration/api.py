@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from orchestration.access import AccessService
 from orchestration.controller import ContentArchitectController, refusal
 from orchestration.errors import ContentArchitectError
-from orchestration.http import HttpCall, HttpReply
-from orchestration.routes import Route
+from orchestration.http import HttpCall, HttpReply, complete
+from orchestration.routes import Route, as_get
 
 _log = logging.getLogger(__name__)
 
@@ -27,9 +27,13 @@ class Api:
 
     async def answer(self, route: Route, call: HttpCall) -> HttpReply:
         """Answer one call of a route. A cancelled call answers too, or the host would wait for it."""
+        return complete(await self._answer(*as_get(route, call)), call.trace_id)
+
+    async def _answer(self, route: Route, call: HttpCall) -> HttpReply:
         trace_id = call.trace_id
         try:
             caller = await self.access.admit(call, route.role)
+            route.check(call)
             return await route.handler(self.controller, replace(call, caller=caller))
         except ContentArchitectError as error:
             return refusal(error, trace_id)

@@ -6,7 +6,7 @@ import json
 import re
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from orchestration.identity import NOBODY, Caller
@@ -23,7 +23,8 @@ def valid_traceparent(value: str) -> str | None:
 class HttpCall:
     """A request: header names in lower case, route parameters as the host matched them.
 
-    ``caller`` is whoever was admitted; handlers of routes that take a role find them there.
+    ``caller`` is whoever was admitted; handlers of routes that take a role find them there. ``trace_id`` is the
+    caller's (W3C Trace Context) where the call brings one, else a new one; it stays the same for the whole call.
     """
 
     method: str
@@ -32,18 +33,19 @@ class HttpCall:
     route: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     caller: Caller = NOBODY
+    trace_id: str = ""
+
+    def __post_init__(self) -> None:
+        """Name the call once, so that the answer, the log and the audit row agree."""
+        if not self.trace_id:
+            match = _TRACEPARENT.fullmatch(self.headers.get("traceparent", ""))
+            object.__setattr__(self, "trace_id", match.group(1) if match else secrets.token_hex(16))
 
     @property
     def credential(self) -> str:
         """What the call carries as bearer token, else as ``x-api-key``; empty where there is neither."""
         scheme, _, token = self.headers.get("authorization", "").partition(" ")
         return token.strip() if scheme.lower() == "bearer" else self.headers.get("x-api-key", "")
-
-    @property
-    def trace_id(self) -> str:
-        """The caller's trace id (W3C Trace Context), or a new one."""
-        match = _TRACEPARENT.fullmatch(self.headers.get("traceparent", ""))
-        return match.group(1) if match else secrets.token_hex(16)
 
     @property
     def traceparent(self) -> str | None:
@@ -62,6 +64,17 @@ class HttpReply:
 
 
 BASE_HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
+
+
+def complete(reply: HttpReply, trace_id: str) -> HttpReply:
+    """The answer with the headers that every answer has; its own win."""
+    return replace(reply, headers={**BASE_HEADERS, "X-Request-Id": trace_id, **reply.headers})
+
+
+def matches_tag(if_none_match: str, tag: str) -> bool:
+    """Weak comparison (RFC 9110, section 13.1.2): proxies that compress make a tag weak."""
+    given = [part.strip().removeprefix("W/") for part in if_none_match.split(",")]
+    return tag in given or "*" in given
 
 
 def json_reply(

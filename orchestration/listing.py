@@ -34,6 +34,9 @@ _CHOICES: dict[str, tuple[str, ...]] = {
 }
 _LABELS = ("workflowType", "userId", "projectId", "tag")
 _TIMES = ("createdAfter", "createdBefore")
+FILTERS = (*_CHOICES, *_LABELS, *_TIMES)
+"""What jobs can be listed by."""
+
 _NAME = re.compile(r"^[A-Za-z]{1,40}$")
 
 
@@ -189,7 +192,7 @@ def _value(name: str, text: str) -> object:
     if name in _TIMES:
         return stamp(parse_time(text))
     if name not in _LABELS:
-        known = sorted([*_CHOICES, *_LABELS, *_TIMES, "pageSize", "cursor"])
+        known = sorted([*FILTERS, "pageSize", "cursor"])
         raise ValueError(f"is not a known parameter; known: {', '.join(known)}")
     if not 1 <= len(text) <= _LABEL:
         raise ValueError(f"should have 1 to {_LABEL} characters")
