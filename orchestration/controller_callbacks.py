@@ -24,7 +24,7 @@ from orchestration.schemas import WebUrl, field_errors
 from orchestration.views import Links
 
 
-class _TestCall(BaseModel):
+class CallTest(BaseModel):
     """The body of ``POST webhooks/test``."""
 
     model_config = ConfigDict(extra="forbid")
@@ -64,7 +64,7 @@ async def test_call(controller: ContentArchitectController, call: HttpCall) -> H
     """``POST webhooks/test``: one signed call, and what came of it."""
     tenant = call.caller.tenant
     try:
-        wanted = _TestCall.model_validate(read_json(call))
+        wanted = CallTest.model_validate(read_json(call))
     except ValidationError as error:
         raise InvalidRequest(field_errors(error)) from error
     answer = await controller.callbacks.test(tenant, wanted.url)

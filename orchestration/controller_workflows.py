@@ -32,7 +32,7 @@ from orchestration.workflow_store import WorkflowHead
 from orchestration.workflows import PREDEFINED, Step, Workflow
 
 
-class _Activation(BaseModel):
+class Activation(BaseModel):
     """The body of ``POST workflows/{id}/activate``; the latest version where none is named."""
 
     model_config = ConfigDict(extra="forbid")
@@ -89,7 +89,7 @@ async def activate_workflow(controller: ContentArchitectController, call: HttpCa
     """``POST workflows/{id}/activate``: new jobs run this version from now on."""
     actor = actor_of(call)
     try:
-        wanted = _Activation.model_validate(read_json(call) if call.body else {})
+        wanted = Activation.model_validate(read_json(call) if call.body else {})
     except ValidationError as error:
         raise InvalidRequest(field_errors(error)) from error
     activated = await controller.workflows.activate(actor, _id(call), wanted.version)

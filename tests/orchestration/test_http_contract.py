@@ -14,7 +14,7 @@ TRACE = "0af7651916cd43dd8448eb211c80319c"
 
 async def ask(world: World, name: str, **parts: Any) -> HttpReply:
     route = ROUTES.get(name, CATCH_ALL)
-    return await world.app.api.answer(route, HttpCall(method=parts.pop("method", route.method), **parts))
+    return await world.answer(route, HttpCall(method=parts.pop("method", route.method), **parts))
 
 
 async def generate(world: World, headers: dict[str, str] | None = None, **changes: Any) -> HttpReply:
