@@ -8,6 +8,7 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from orchestration.answers import FieldProblem, JobId, Link, Time, Usage
+from orchestration.identity import Role
 
 # ---------------------------------------------------------------- statistics
 
@@ -249,3 +250,30 @@ class TestCallReport(TypedDict):
     status: int | None
     error: str | None
     durationMs: int
+
+
+# ---------------------------------------------------------------- keys
+
+
+class KeyView(TypedDict):
+    """An API key without its secret. ``revokedAt`` is null while it is live."""
+
+    id: str
+    name: str
+    role: Role
+    createdAt: Time
+    createdBy: str
+    expiresAt: Time
+    revokedAt: Time | None
+
+
+class KeyList(TypedDict):
+    """The tenant's keys, oldest first."""
+
+    value: list[KeyView]
+
+
+class NewKey(KeyView):
+    """A key that was just issued; ``key`` is shown this once."""
+
+    key: str

@@ -75,6 +75,7 @@ PATH_PARAMETERS: Mapping[str, Parameter] = {
     "deliveryId": Parameter(
         description="Id of the delivery.", schema={"type": "string", "pattern": "^[0-9]{1,8}$"}
     ),
+    "keyId": Parameter(description="Id of the key.", schema={"type": "string", "pattern": "^[0-9a-f]{32}$"}),
     "file": Parameter(
         description="Name of the file.",
         schema={"type": "string", "enum": ["start.js", "swagger-ui.css", "swagger-ui.js"]},
@@ -107,7 +108,7 @@ ROLE_REFUSALS: Mapping[int, tuple[str, ...]] = {
     401: ("unauthorized",),
     403: ("forbidden",),
     422: ("invalid_request",),
-    503: ("storage_unavailable", "dependency_unavailable"),
+    503: ("storage_unavailable", "identity_unavailable", "dependency_unavailable"),
 }
 """What every route with a role may answer as well."""
 CHANGE_REFUSALS: Mapping[int, tuple[str, ...]] = {501: ("repeatability_not_supported",)}
@@ -142,6 +143,7 @@ CODES: Mapping[str, str] = {
     "dependency_unavailable": "Something this service needs does not answer; repeat later.",
     "forbidden": "The credential's role is too small.",
     "gone": "The job was deleted at the same moment; send the request again.",
+    "identity_unavailable": "The identity provider does not answer; repeat later.",
     "internal_error": "A defect here; name the trace id.",
     "invalid_request": "`errors` names every wrong field and parameter.",
     "job_ended": "The job has ended already.",
@@ -149,6 +151,8 @@ CODES: Mapping[str, str] = {
     "job_not_found": "There is no such job, or it is not yours.",
     "job_not_retryable": "Only failed and cancelled jobs can be retried.",
     "job_rows_gone": "The job's rows are gone.",
+    "key_not_found": "There is no such key.",
+    "last_admin_key": "Make another admin key first.",
     "length_required": "Send a Content-Length: chunked bodies do not arrive.",
     "method_not_allowed": "`Allow` names the methods of this path.",
     "no_result": "The job ended without a result.",
@@ -161,6 +165,7 @@ CODES: Mapping[str, str] = {
     "result_not_ready": "The job is not through yet.",
     "storage_unavailable": "Table Storage does not answer; repeat with the same key.",
     "too_large": "The body is too large.",
+    "too_many_keys": "The tenant has as many live keys as it can.",
     "too_many_versions": "The workflow has as many versions as it can.",
     "too_many_workflows": "The tenant has as many workflows as it can.",
     "unauthorized": "No credential, or one that does not let anybody in.",

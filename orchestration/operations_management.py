@@ -8,7 +8,9 @@ from orchestration.answers import Health, JobList, Liveness
 from orchestration.answers_management import (
     DeliveryList,
     DeliveryView,
+    KeyList,
     LetterList,
+    NewKey,
     NewSecret,
     RedriveReport,
     Statistics,
@@ -17,6 +19,7 @@ from orchestration.answers_management import (
     WorkflowList,
     WorkflowView,
 )
+from orchestration.apikeys import KeyRequest
 from orchestration.controller_callbacks import CallTest
 from orchestration.controller_workflows import Activation
 from orchestration.letters import QUEUES
@@ -206,6 +209,29 @@ _CALLBACKS: Mapping[str, Operation] = {
         answers={200: Answer(description="What came of it.", shape=TestCallReport)},
     ),
 }
+_KEYS: Mapping[str, Operation] = {
+    "apikeys": Operation(
+        tag="Operations",
+        summary="List the tenant's API keys",
+        answers={200: Answer(description="The keys, without their secrets.", shape=KeyList)},
+    ),
+    "apikey_create": Operation(
+        tag="Operations",
+        summary="Issue an API key",
+        description="The key itself is shown this once.",
+        body=KeyRequest,
+        body_example={"name": "Newsletter", "role": "submitter", "expiresInDays": 90},
+        answers={201: Answer(description="The key.", shape=NewKey)},
+        refusals={409: ("too_many_keys",)},
+    ),
+    "apikey_revoke": Operation(
+        tag="Operations",
+        summary="Revoke an API key",
+        description="Processes that know it admit it for some seconds more.",
+        answers=NO_BODY,
+        refusals={404: ("key_not_found",), 409: ("last_admin_key",)},
+    ),
+}
 _SERVICE: Mapping[str, Operation] = {
     "health": Operation(
         tag="Service",
@@ -268,4 +294,11 @@ _SERVICE: Mapping[str, Operation] = {
     ),
 }
 
-OTHER_OPERATIONS: Mapping[str, Operation] = {**_JOBS, **_WORKFLOWS, **_LETTERS, **_CALLBACKS, **_SERVICE}
+OTHER_OPERATIONS: Mapping[str, Operation] = {
+    **_JOBS,
+    **_WORKFLOWS,
+    **_LETTERS,
+    **_CALLBACKS,
+    **_KEYS,
+    **_SERVICE,
+}
