@@ -25,7 +25,7 @@ from orchestration.engine import WorkflowEngineService
 from orchestration.epilogue import Epilogue
 from orchestration.errors import ContentArchitectError, DependencyUnavailable, StorageUnavailable
 from orchestration.health import HealthService
-from orchestration.http import HttpCall, HttpReply
+from orchestration.http import HttpCall, HttpReply, complete
 from orchestration.job_services import JobServices, wire_jobs
 from orchestration.process_identity import is_alive, owner_name
 from orchestration.processor import ContentJobProcessor
@@ -229,7 +229,7 @@ async def answer(route: Route, call: HttpCall) -> HttpReply:
         app = await current_app()
     except ContentArchitectError as error:
         _log.error("the app cannot start", extra={"reason": str(error)})
-        return refusal(error, call.trace_id)
+        return complete(refusal(error, call.trace_id), call.trace_id)
     return await app.api.answer(route, call)
 
 
