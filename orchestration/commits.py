@@ -163,11 +163,11 @@ class JobWriter:
         changes = [entry.change for entry in entries]
         job, rows, updates = fold(self.job, changes, now=stamp(self.clock.now()), commit_id=self.new_id())
         await self._write(Commit(job=job, etag=self._etag, rows=rows))
-        if updates:
-            self.publish(self.job, updates)
         for entry in entries:
             if not entry.landed.done():
                 entry.landed.set_result(self.job)
+        if updates:
+            self.publish(self.job, updates)  # last: whoever waits for the commit goes first
 
     async def _write(self, commit: Commit) -> None:
         failures = 0
