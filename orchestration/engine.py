@@ -254,8 +254,8 @@ class WorkflowEngineService:
 
         def mutate(job: Job) -> Job:
             record = _record(job, finished, StepStatus.COMPLETED, self._now(), rows=len(rows))
-            job = replace(
-                job.with_step(record),
+            job = job.with_step(
+                record,
                 claims_without_progress=0,
                 warnings=limited_warnings((*job.warnings, *warnings)),
                 tokens_in=job.tokens_in + getattr(artifact, "tokens_in", 0),
@@ -278,7 +278,7 @@ class WorkflowEngineService:
 
         def mutate(job: Job) -> Job:
             record = _record(job, finished, StepStatus.SKIPPED, self._now(), rows=0)
-            job = replace(job.with_step(record), warnings=limited_warnings((*job.warnings, warning)))
+            job = job.with_step(record, warnings=limited_warnings((*job.warnings, warning)))
             return self._completed_if_through(job)
 
         return Change(mutate=mutate, events=self._step_events(run, finished.step))

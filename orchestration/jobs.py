@@ -199,10 +199,10 @@ class Job:
             raise ValueError(f"a {self.status} job cannot become {status}")
         return replace(self, status=status, updated_at=stamp(now), **changes)
 
-    def with_step(self, record: StepRecord) -> Job:
-        """The same job with this step's record replaced."""
+    def with_step(self, record: StepRecord, **changes: Any) -> Job:
+        """The same job with this step's record replaced, and what else changes with it."""
         steps = tuple(record if s.name == record.name else s for s in self.steps)
-        return replace(self, steps=steps)
+        return replace(self, steps=steps, **changes)
 
     def to_row(self) -> dict[str, RowValue]:
         """Properties of the table row: flat, absent values left out, structures as JSON."""
@@ -248,13 +248,13 @@ _DECODERS: dict[str, Any] = {
 }
 
 
-def _json(value: object) -> str:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, default=_plain)
-
-
 def _plain(value: StepRecord | JobError) -> dict[str, object]:
     """Shallow, where ``asdict`` would copy deeply: rows are built on the hottest path there is."""
     return {name: getattr(value, name) for name in value.__slots__}
+
+
+_json = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, default=_plain).encode
+"""Made once: ``json.dumps`` with options makes an encoder at every call."""
 
 
 def _column(name: str) -> str:
