@@ -85,7 +85,11 @@ class Priority(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepRecord:
-    """What the job row keeps of a step. ``rows`` is the number of checkpoint rows (0 = no checkpoint)."""
+    """What the job row keeps of a step.
+
+    ``rows`` is the number of checkpoint rows (0 = no checkpoint); ``cached`` says that its artifact was not made for
+    this job but taken from the step cache.
+    """
 
     name: str
     layer: str
@@ -96,6 +100,7 @@ class StepRecord:
     attempt: int = 0
     duration_ms: int = 0
     rows: int = 0
+    cached: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -61,6 +61,7 @@ class Settings(BaseModel):
     sync_wait_seconds: float = Field(100, alias="SYNC_WAIT_SECONDS", ge=1, le=200)
     lease_seconds: float = Field(30, alias="LEASE_SECONDS", ge=1, le=300)
     retention_days: int = Field(30, alias="RETENTION_DAYS", ge=1, le=3650)
+    step_cache: bool = Field(True, alias="STEP_CACHE")
     max_delivery_count: int = Field(5, alias="MAX_DELIVERY_COUNT", ge=2, le=2000)
     producer_default_tenant: str = Field("local", alias="PRODUCER_DEFAULT_TENANT", pattern=TENANT.pattern)
     library_dir: Path | None = Field(None, alias="CONTENT_LIBRARY_DIR")

@@ -146,6 +146,7 @@ def _step_view(step: StepRecord) -> dict[str, Any]:
         "endedAt": step.ended_at,
         "attempt": step.attempt,
         "durationMs": step.duration_ms,
+        "cached": step.cached,
     }
 
 
