@@ -34,6 +34,7 @@ from orchestration.recovery import RecoverySweeper
 from orchestration.routes import Route
 from orchestration.service import OrchestrationService
 from orchestration.settings import Settings, load_settings
+from orchestration.step_cache import StepCache
 from orchestration.workflow_service import WorkflowService
 from orchestration.workflow_store import WorkflowStore
 
@@ -75,7 +76,8 @@ def wire(
     callbacks = _callbacks(settings, outside)
     workflows = _workflows(outside, catalog)
     service = _service(settings, outside, epilogue, workflows)
-    engine = WorkflowEngineService(outside.store, clock, catalog=catalog, artifacts=artifacts)
+    cache = StepCache(store=outside.store, clock=clock) if settings.step_cache else None
+    engine = WorkflowEngineService(outside.store, clock, catalog=catalog, artifacts=artifacts, cache=cache)
     runner = _runner(settings, outside, tools, engine=engine, epilogue=epilogue)
     jobs = _jobs(settings, outside, epilogue, service=service, callbacks=callbacks)
     door = wire_access(
