@@ -308,9 +308,10 @@ module app 'modules/function-app.bicep' = {
   ]
   params: {
     name: appName
-    planName: 'plan-${take(environmentName, 30)}-${token}'
+    planName: 'plan-${take(environmentName, 20)}-${token}'
     location: location
-    tags: union(tags, { 'azd-service-name': 'api' })
+    tags: tags
+    serviceName: 'api'
     identityId: identity.outputs.id
     identityClientId: identity.outputs.clientId
     hostBlobEndpoint: hostStorage.outputs.blobEndpoint
