@@ -111,7 +111,11 @@ def _balance(pieces: list[Token]) -> Iterator[tuple[int, str]]:
     for piece in pieces:
         if piece.kind == "mark" and piece.value in pairs.values():
             open_marks.append(piece)
-        elif piece.value in pairs and (not open_marks or open_marks.pop().value != pairs[piece.value]):
+        elif (
+            piece.kind == "mark"
+            and piece.value in pairs
+            and (not open_marks or open_marks.pop().value != pairs[piece.value])
+        ):
             yield piece.line, f"{piece.value} closes nothing"
             return
     for piece in open_marks:
