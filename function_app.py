@@ -5,25 +5,23 @@ from collections.abc import Awaitable, Callable
 
 import azure.functions as func
 
-from orchestration import controller_callbacks, controller_jobs, controller_workflows
 from orchestration.bootstrap import App, answer, current_app, on_timer
-from orchestration.controller import ContentArchitectController, Handler
 from orchestration.errors import PoisonMessage
 from orchestration.http import HttpCall
 from orchestration.messages import Delivery
 from orchestration.outcomes import DeadLetter, Outcome
+from orchestration.routes import BASE, CATCH_ALL, ROUTES, Route
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
 """Anonymous for the host: the app authenticates, so that it can answer with problem documents."""
 
-BASE = "content-architect"
 WORKFLOW = f"{BASE}/workflows/{{workflowId}}"
 JOB = f"{BASE}/job/{{jobId}}"
 Work = Callable[[Delivery], Awaitable[Outcome]]
 CONNECTION = "AZURE_SERVICE_BUS_CONNECTION_STRING"
 
 
-async def _answer(req: func.HttpRequest, handler: Handler) -> func.HttpResponse:
+async def _answer(req: func.HttpRequest, route: Route) -> func.HttpResponse:
     call = HttpCall(
         method=req.method,
         headers=dict(req.headers),
@@ -31,7 +29,7 @@ async def _answer(req: func.HttpRequest, handler: Handler) -> func.HttpResponse:
         route=dict(req.route_params),
         body=req.get_body(),
     )
-    reply = await answer(handler, call)
+    reply = await answer(route, call)
     headers = dict(reply.headers)
     return func.HttpResponse(
         reply.body, status_code=reply.status, headers=headers, mimetype=reply.content_type
@@ -64,169 +62,187 @@ async def _settle(message: func.ServiceBusMessage, queue: str, choose: Callable[
 @app.route(route=f"{BASE}/generate", methods=["POST"])
 async def generate(req: func.HttpRequest) -> func.HttpResponse:
     """Accept a content request."""
-    return await _answer(req, ContentArchitectController.generate)
+    return await _answer(req, ROUTES["generate"])
 
 
 @app.route(route=JOB, methods=["GET"])
 async def job(req: func.HttpRequest) -> func.HttpResponse:
     """Show a job."""
-    return await _answer(req, ContentArchitectController.job)
+    return await _answer(req, ROUTES["job"])
 
 
 @app.route(route=f"{JOB}/result", methods=["GET"])
 async def job_result(req: func.HttpRequest) -> func.HttpResponse:
     """Hand out the package."""
-    return await _answer(req, ContentArchitectController.result)
+    return await _answer(req, ROUTES["job_result"])
 
 
 @app.route(route=f"{JOB}/events", methods=["GET"])
 async def job_events(req: func.HttpRequest) -> func.HttpResponse:
     """Read the event log."""
-    return await _answer(req, ContentArchitectController.events)
+    return await _answer(req, ROUTES["job_events"])
 
 
 @app.route(route=f"{JOB}/cancel", methods=["POST"])
 async def job_cancel(req: func.HttpRequest) -> func.HttpResponse:
     """Ask a job to stop."""
-    return await _answer(req, ContentArchitectController.cancel)
+    return await _answer(req, ROUTES["job_cancel"])
 
 
 @app.route(route=f"{JOB}/retry", methods=["POST"])
 async def job_retry(req: func.HttpRequest) -> func.HttpResponse:
     """Run a failed or cancelled job again."""
-    return await _answer(req, controller_jobs.retry_job)
+    return await _answer(req, ROUTES["job_retry"])
 
 
 @app.route(route=f"{JOB}/fork", methods=["POST"])
 async def job_fork(req: func.HttpRequest) -> func.HttpResponse:
     """Make a new job that keeps a job's first steps."""
-    return await _answer(req, controller_jobs.fork_job)
+    return await _answer(req, ROUTES["job_fork"])
 
 
 @app.route(route=JOB, methods=["DELETE"])
 async def job_delete(req: func.HttpRequest) -> func.HttpResponse:
     """Remove a terminal job."""
-    return await _answer(req, controller_jobs.delete_job)
+    return await _answer(req, ROUTES["job_delete"])
 
 
 @app.route(route=f"{BASE}/jobs", methods=["GET"])
 async def jobs(req: func.HttpRequest) -> func.HttpResponse:
     """List jobs."""
-    return await _answer(req, controller_jobs.list_jobs)
+    return await _answer(req, ROUTES["jobs"])
 
 
 @app.route(route=f"{BASE}/jobs/statistics", methods=["GET"])
 async def jobs_statistics(req: func.HttpRequest) -> func.HttpResponse:
     """Count jobs."""
-    return await _answer(req, controller_jobs.job_statistics)
+    return await _answer(req, ROUTES["jobs_statistics"])
 
 
 @app.route(route=f"{BASE}/deadletters", methods=["GET"])
 async def dead_letters(req: func.HttpRequest) -> func.HttpResponse:
     """Look at messages that nobody could work on."""
-    return await _answer(req, controller_jobs.dead_letters)
+    return await _answer(req, ROUTES["dead_letters"])
 
 
 @app.route(route=f"{BASE}/deadletters/redrive", methods=["POST"])
 async def dead_letters_redrive(req: func.HttpRequest) -> func.HttpResponse:
     """Send dead letters back."""
-    return await _answer(req, controller_jobs.redrive)
+    return await _answer(req, ROUTES["dead_letters_redrive"])
 
 
 @app.route(route=f"{JOB}/deliveries", methods=["GET"])
 async def job_deliveries(req: func.HttpRequest) -> func.HttpResponse:
     """Show a job's callbacks and their tries."""
-    return await _answer(req, controller_callbacks.list_deliveries)
+    return await _answer(req, ROUTES["job_deliveries"])
 
 
 @app.route(route=f"{JOB}/deliveries/{{deliveryId}}/redeliver", methods=["POST"])
 async def job_redeliver(req: func.HttpRequest) -> func.HttpResponse:
     """Call back again."""
-    return await _answer(req, controller_callbacks.redeliver)
+    return await _answer(req, ROUTES["job_redeliver"])
 
 
 @app.route(route=f"{BASE}/webhooks/secret/rotate", methods=["POST"])
 async def webhooks_rotate(req: func.HttpRequest) -> func.HttpResponse:
     """Replace the secret that signs callbacks."""
-    return await _answer(req, controller_callbacks.rotate_secret)
+    return await _answer(req, ROUTES["webhooks_rotate"])
 
 
 @app.route(route=f"{BASE}/webhooks/test", methods=["POST"])
 async def webhooks_test(req: func.HttpRequest) -> func.HttpResponse:
     """Call an address once."""
-    return await _answer(req, controller_callbacks.test_call)
+    return await _answer(req, ROUTES["webhooks_test"])
 
 
 @app.route(route=f"{BASE}/workflows", methods=["GET"])
 async def workflows(req: func.HttpRequest) -> func.HttpResponse:
     """List workflows."""
-    return await _answer(req, controller_workflows.list_workflows)
+    return await _answer(req, ROUTES["workflows"])
 
 
 @app.route(route=f"{BASE}/workflows", methods=["POST"])
 async def workflow_create(req: func.HttpRequest) -> func.HttpResponse:
     """Make a workflow."""
-    return await _answer(req, controller_workflows.create_workflow)
+    return await _answer(req, ROUTES["workflow_create"])
 
 
 @app.route(route=f"{BASE}/workflows/validate", methods=["POST"])
 async def workflow_validate(req: func.HttpRequest) -> func.HttpResponse:
     """Say what is wrong with a workflow."""
-    return await _answer(req, controller_workflows.validate_workflow)
+    return await _answer(req, ROUTES["workflow_validate"])
 
 
 @app.route(route=WORKFLOW, methods=["GET"])
 async def workflow(req: func.HttpRequest) -> func.HttpResponse:
     """Show a workflow."""
-    return await _answer(req, controller_workflows.get_workflow)
+    return await _answer(req, ROUTES["workflow"])
 
 
 @app.route(route=WORKFLOW, methods=["PUT"])
 async def workflow_update(req: func.HttpRequest) -> func.HttpResponse:
     """Make a new version of a workflow."""
-    return await _answer(req, controller_workflows.update_workflow)
+    return await _answer(req, ROUTES["workflow_update"])
 
 
 @app.route(route=WORKFLOW, methods=["DELETE"])
 async def workflow_delete(req: func.HttpRequest) -> func.HttpResponse:
     """Remove a workflow."""
-    return await _answer(req, controller_workflows.delete_workflow)
+    return await _answer(req, ROUTES["workflow_delete"])
 
 
 @app.route(route=f"{WORKFLOW}/activate", methods=["POST"])
 async def workflow_activate(req: func.HttpRequest) -> func.HttpResponse:
     """Choose the version that new jobs run."""
-    return await _answer(req, controller_workflows.activate_workflow)
+    return await _answer(req, ROUTES["workflow_activate"])
+
+
+@app.route(route=f"{BASE}/apikeys", methods=["GET"])
+async def apikeys(req: func.HttpRequest) -> func.HttpResponse:
+    """List API keys."""
+    return await _answer(req, ROUTES["apikeys"])
+
+
+@app.route(route=f"{BASE}/apikeys", methods=["POST"])
+async def apikey_create(req: func.HttpRequest) -> func.HttpResponse:
+    """Issue an API key."""
+    return await _answer(req, ROUTES["apikey_create"])
+
+
+@app.route(route=f"{BASE}/apikeys/{{keyId}}", methods=["DELETE"])
+async def apikey_revoke(req: func.HttpRequest) -> func.HttpResponse:
+    """End an API key."""
+    return await _answer(req, ROUTES["apikey_revoke"])
 
 
 @app.route(route=f"{JOB}/negotiate", methods=["POST"])
 async def job_negotiate(req: func.HttpRequest) -> func.HttpResponse:
     """Open a socket on a job."""
-    return await _answer(req, ContentArchitectController.negotiate)
+    return await _answer(req, ROUTES["job_negotiate"])
 
 
 @app.route(route=f"{BASE}/health", methods=["GET"])
 async def health(req: func.HttpRequest) -> func.HttpResponse:
     """Say how the service and its dependencies are."""
-    return await _answer(req, ContentArchitectController.health_overall)
+    return await _answer(req, ROUTES["health"])
 
 
 @app.route(route=f"{BASE}/health/live", methods=["GET"])
 async def health_live(req: func.HttpRequest) -> func.HttpResponse:
     """Say that the process answers."""
-    return await _answer(req, ContentArchitectController.health_live)
+    return await _answer(req, ROUTES["health_live"])
 
 
 @app.route(route=f"{BASE}/health/ready", methods=["GET"])
 async def health_ready(req: func.HttpRequest) -> func.HttpResponse:
     """Say whether work can be accepted."""
-    return await _answer(req, ContentArchitectController.health_overall)
+    return await _answer(req, ROUTES["health_ready"])
 
 
 @app.route(route=f"{BASE}/{{*rest}}")
 async def zz_not_found(req: func.HttpRequest) -> func.HttpResponse:
     """Answer what no other route took; the host tries functions by name, so this one comes last."""
-    return await _answer(req, ContentArchitectController.not_found)
+    return await _answer(req, CATCH_ALL)
 
 
 @app.function_name("ContentJobProcessor")

@@ -12,13 +12,16 @@ from dataclasses import dataclass
 
 from layers.catalog import CATALOG, StepDeclaration, artifact_type
 from layers.contract import Artifact, Tools
+from orchestration.access import AccessService
+from orchestration.api import Api
+from orchestration.apikeys import ApiKeyService
 from orchestration.attempts import AttemptRunner
 from orchestration.audit import AuditTrail
 from orchestration.callback_dispatch import CallbackDispatcher
 from orchestration.callback_secrets import WebhookSecrets
 from orchestration.callback_service import CallbackService
 from orchestration.connections import Outside, connect, research_tools
-from orchestration.controller import ContentArchitectController, Handler, refusal
+from orchestration.controller import ContentArchitectController, refusal
 from orchestration.engine import WorkflowEngineService
 from orchestration.epilogue import Epilogue
 from orchestration.errors import ContentArchitectError, DependencyUnavailable, StorageUnavailable
@@ -29,6 +32,7 @@ from orchestration.process_identity import is_alive, owner_name
 from orchestration.processor import ContentJobProcessor
 from orchestration.realtime import RealtimeUpdatesService
 from orchestration.recovery import RecoverySweeper
+from orchestration.routes import Route
 from orchestration.service import OrchestrationService
 from orchestration.settings import Settings, load_settings
 from orchestration.workflow_service import WorkflowService
@@ -43,7 +47,7 @@ class App:
 
     settings: Settings
     service: OrchestrationService
-    controller: ContentArchitectController
+    api: Api
     processor: ContentJobProcessor
     sweeper: RecoverySweeper
     jobs: JobServices
@@ -84,6 +88,7 @@ def wire(
         clock=clock,
         settings=settings,
     )
+    keys = ApiKeyService(store=outside.store, clock=clock)
     controller = ContentArchitectController(
         service=service,
         store=outside.store,
@@ -93,13 +98,16 @@ def wire(
         letters=jobs.letters,
         callbacks=callbacks,
         workflows=workflows,
+        keys=keys,
         clock=clock,
         settings=settings,
     )
     return App(
         settings=settings,
         service=service,
-        controller=controller,
+        api=Api(
+            controller=controller, access=AccessService(settings=settings, tokens=outside.tokens, keys=keys)
+        ),
         processor=ContentJobProcessor(runner=runner, service=service),
         sweeper=_sweeper(settings, outside, epilogue),
         jobs=jobs,
@@ -203,14 +211,14 @@ async def _start() -> App:
     return app
 
 
-async def answer(handler: Handler, call: HttpCall) -> HttpReply:
+async def answer(route: Route, call: HttpCall) -> HttpReply:
     """Answer an HTTP call; what keeps the app from starting is answered too, as a problem document."""
     try:
         app = await current_app()
     except ContentArchitectError as error:
         _log.error("the app cannot start", extra={"reason": str(error)})
         return refusal(error, call.trace_id)
-    return await app.controller.answer(handler, call)
+    return await app.api.answer(route, call)
 
 
 async def on_timer(work: Callable[[App], Awaitable[object]]) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import hmac
 import json
 import logging
 import re
@@ -11,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+from orchestration.apikeys import ApiKeyService
 from orchestration.audit import Action, Actor
 from orchestration.callback_service import CallbackService
 from orchestration.checkpoints import result_key
@@ -57,7 +56,10 @@ Handler = Callable[["ContentArchitectController", HttpCall], Awaitable[HttpReply
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContentArchitectController:
-    """Every route of the API is a method; ``answer`` runs one and turns what went wrong into a problem document."""
+    """The services, and the handlers of the main routes; those of management are modules of their own.
+
+    A handler takes a call whose caller was admitted (:mod:`orchestration.api`), and raises what is to be refused.
+    """
 
     service: OrchestrationService
     store: JobStore
@@ -67,26 +69,14 @@ class ContentArchitectController:
     letters: DeadLetterService
     callbacks: CallbackService
     workflows: WorkflowService
+    keys: ApiKeyService
     clock: Clock
     settings: Settings
     languages: frozenset[str] = frozenset({"en"})
 
-    async def answer(self, handler: Handler, call: HttpCall) -> HttpReply:
-        """Run a handler. Nothing escapes: a cancelled call answers too, or the host would wait for it."""
-        trace_id = call.trace_id
-        try:
-            return await handler(self, call)
-        except ContentArchitectError as error:
-            return refusal(error, trace_id)
-        except asyncio.CancelledError:
-            return refusal(ContentArchitectError("the call was cancelled", code="cancelled"), trace_id)
-        except Exception:  # noqa: BLE001 - the outermost place of the HTTP path: a defect becomes a problem document
-            _log.exception("unexpected error", extra={"trace_id": trace_id})
-            return refusal(ContentArchitectError("something went wrong here"), trace_id)
-
     async def generate(self, call: HttpCall) -> HttpReply:
         """``POST generate``: 202 with the job, or 200 with the result when the caller waits and it is done."""
-        tenant = self.tenant(call)
+        tenant = call.caller.tenant
         request = self._request(call)
         wait = self._wait_budget(call, request)
         origin = Origin(tenant=tenant, key=_idempotency_key(call), traceparent=call.traceparent)
@@ -154,14 +144,14 @@ class ContentArchitectController:
 
     async def cancel(self, call: HttpCall) -> HttpReply:
         """``POST job/{id}/cancel``."""
-        actor = self.actor(call)
+        actor = actor_of(call)
         job = await self.service.cancel(actor.tenant, job_id_of(call))
         await self.management.audit.record(actor, Action.CANCEL, job.job_id)
         return json_reply(202, self._view(job), {"Location": self._links.job(job.job_id)})
 
     async def negotiate(self, call: HttpCall) -> HttpReply:
         """``POST job/{id}/negotiate``: a socket URL that receives this job's updates and nothing else."""
-        tenant = self.tenant(call)
+        tenant = call.caller.tenant
         job = (await self._owned(call)).job
         url, group = await self.realtime.job_socket(job, tenant)
         body = {
@@ -184,17 +174,6 @@ class ContentArchitectController:
         del call  # liveness asks nothing but an answer
         return json_reply(200, {"status": "healthy"})
 
-    async def not_found(self, call: HttpCall) -> HttpReply:
-        """The catch-all: 405 with ``Allow`` for a known path, else 404."""
-        path = call.route.get("rest", "").strip("/")
-        for pattern, methods in ROUTES.items():
-            if re.fullmatch(pattern, path):
-                allow = {"Allow": ", ".join(methods)}
-                raise RequestRefused(
-                    f"{call.method} is not for this", code="method_not_allowed", status=405, headers=allow
-                )
-        raise RequestRefused("there is nothing here", code="not_found", status=404)
-
     @property
     def _links(self) -> Links:
         return Links(base=self.settings.api_url)
@@ -207,25 +186,6 @@ class ContentArchitectController:
         url = self._links.job(job.job_id)
         where = {"Location": url, "Operation-Location": url, "Retry-After": RETRY_AFTER}
         return json_reply(202, self._view(job), {**headers, **where})
-
-    def tenant(self, call: HttpCall) -> str:
-        """The caller's tenant. With ``AUTH_MODE=off`` everybody is the one local tenant."""
-        if self.settings.auth_mode == "off":
-            return "local"
-        scheme, _, credential = call.headers.get("authorization", "").partition(" ")
-        given = credential if scheme.lower() == "bearer" else call.headers.get("x-api-key", "")
-        token = self.settings.internal_api_token
-        if token and hmac.compare_digest(given.encode(), token.get_secret_value().encode()):
-            return self.settings.producer_default_tenant
-        raise RequestRefused(
-            "a credential is needed", code="unauthorized", status=401, headers={"WWW-Authenticate": "Bearer"}
-        )
-
-    def actor(self, call: HttpCall) -> Actor:
-        """Who acts, for the audit rows. Callers have no names yet but the operator."""
-        tenant = self.tenant(call)
-        user = "" if self.settings.auth_mode == "off" else "operator"
-        return Actor(tenant=tenant, user=user, trace_id=call.trace_id)
 
     def _request(self, call: HttpCall) -> GenerateRequest:
         value = read_json(call)
@@ -244,31 +204,12 @@ class ContentArchitectController:
         return 0.0 if request.run_async else limit
 
     async def _owned(self, call: HttpCall) -> StoredJob:
-        return await self.service.owned(self.tenant(call), job_id_of(call))
+        return await self.service.owned(call.caller.tenant, job_id_of(call))
 
     async def _package(self, job: Job) -> dict[str, Any]:
         data = await self.store.read_rows(job.job_id, result_key(job.run), job.result_rows)
         package: dict[str, Any] = json.loads(data)
         return package
-
-
-ROUTES: dict[str, tuple[str, ...]] = {
-    r"generate": ("POST",),
-    r"job/[^/]+": ("GET", "DELETE"),
-    r"job/[^/]+/(result|events|deliveries)": ("GET",),
-    r"job/[^/]+/deliveries/[^/]+/redeliver": ("POST",),
-    r"job/[^/]+/(cancel|retry|fork|negotiate)": ("POST",),
-    r"jobs(/statistics)?": ("GET",),
-    r"deadletters": ("GET",),
-    r"deadletters/redrive": ("POST",),
-    r"workflows": ("GET", "POST"),
-    r"workflows/validate": ("POST",),
-    r"workflows/(?!validate$)[^/]+": ("GET", "PUT", "DELETE"),
-    r"workflows/[^/]+/activate": ("POST",),
-    r"webhooks/(test|secret/rotate)": ("POST",),
-    r"health(/live|/ready)?": ("GET",),
-}
-"""Known paths below /content-architect with their methods; a test compares them with the real bindings."""
 
 
 def read_json(call: HttpCall) -> Any:
@@ -302,6 +243,11 @@ def _idempotency_key(call: HttpCall) -> str | None:
             "Idempotency-Key takes 1 to 255 visible ASCII characters", code="bad_idempotency_key", status=400
         )
     return key
+
+
+def actor_of(call: HttpCall) -> Actor:
+    """Who acts, for the audit rows."""
+    return Actor(tenant=call.caller.tenant, user=call.caller.subject, trace_id=call.trace_id)
 
 
 def job_id_of(call: HttpCall) -> str:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from orchestration.audit import Action
 from orchestration.callbacks import Attempt, Callback, webhook_id
-from orchestration.controller import ContentArchitectController, job_id_of, read_json
+from orchestration.controller import ContentArchitectController, actor_of, job_id_of, read_json
 from orchestration.errors import InvalidRequest, RequestRefused
 from orchestration.http import HttpCall, HttpReply, json_reply
 from orchestration.jobs import Job
@@ -36,7 +36,7 @@ async def list_deliveries(controller: ContentArchitectController, call: HttpCall
 
 async def redeliver(controller: ContentArchitectController, call: HttpCall) -> HttpReply:
     """``POST job/{id}/deliveries/{deliveryId}/redeliver``: 202, its schedule begins again."""
-    actor, job = controller.actor(call), await _owned(controller, call)
+    actor, job = actor_of(call), await _owned(controller, call)
     number = call.route.get("deliveryId", "")
     if not number.isascii() or not number.isdigit() or len(number) > 8:
         raise RequestRefused("the job has no such delivery", code="delivery_not_found", status=404)
@@ -47,7 +47,7 @@ async def redeliver(controller: ContentArchitectController, call: HttpCall) -> H
 
 async def rotate_secret(controller: ContentArchitectController, call: HttpCall) -> HttpReply:
     """``POST webhooks/secret/rotate``: the new secret, shown this once."""
-    actor = controller.actor(call)
+    actor = actor_of(call)
     secret, until = await controller.callbacks.secrets.rotate(actor.tenant)
     await controller.management.audit.record(actor, Action.ROTATE_SECRET, "", f"number {secret.number}")
     body = {"secret": secret.text, "createdAt": secret.created_at, "previousSignsUntil": until}
@@ -56,7 +56,7 @@ async def rotate_secret(controller: ContentArchitectController, call: HttpCall) 
 
 async def test_call(controller: ContentArchitectController, call: HttpCall) -> HttpReply:
     """``POST webhooks/test``: one signed call, and what came of it."""
-    tenant = controller.tenant(call)
+    tenant = call.caller.tenant
     try:
         wanted = _TestCall.model_validate(read_json(call))
     except ValidationError as error:
@@ -72,7 +72,7 @@ async def test_call(controller: ContentArchitectController, call: HttpCall) -> H
 
 
 async def _owned(controller: ContentArchitectController, call: HttpCall) -> Job:
-    return (await controller.service.owned(controller.tenant(call), job_id_of(call))).job
+    return (await controller.service.owned(call.caller.tenant, job_id_of(call))).job
 
 
 def _view(

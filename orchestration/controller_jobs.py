@@ -9,7 +9,7 @@ import base64
 from datetime import datetime
 from typing import Any
 
-from orchestration.controller import ContentArchitectController, job_id_of, read_json
+from orchestration.controller import ContentArchitectController, actor_of, job_id_of, read_json
 from orchestration.errors import FieldError, InvalidRequest
 from orchestration.http import HttpCall, HttpReply, json_reply
 from orchestration.job_statistics import parse_period
@@ -41,7 +41,7 @@ async def list_jobs(controller: ContentArchitectController, call: HttpCall) -> H
 
 async def job_statistics(controller: ContentArchitectController, call: HttpCall) -> HttpReply:
     """``GET jobs/statistics?from=&to=``."""
-    tenant = controller.tenant(call)
+    tenant = call.caller.tenant
     period = parse_period(call.query, controller.clock.now())
     return json_reply(200, await controller.management.report(tenant, period))
 
@@ -51,14 +51,14 @@ async def retry_job(controller: ContentArchitectController, call: HttpCall) -> H
     text = call.query.get("fromScratch", "false").lower()
     if text not in _BOOLEANS:
         raise InvalidRequest([FieldError(pointer="/fromScratch", detail="should be true or false")])
-    actor, job_id = controller.actor(call), job_id_of(call)
+    actor, job_id = actor_of(call), job_id_of(call)
     job = await controller.management.retry(actor, job_id, from_scratch=_BOOLEANS[text])
     return controller.accepted(job, {})
 
 
 async def fork_job(controller: ContentArchitectController, call: HttpCall) -> HttpReply:
     """``POST job/{id}/fork``: 202 with the new job."""
-    actor, job_id = controller.actor(call), job_id_of(call)
+    actor, job_id = actor_of(call), job_id_of(call)
     fork = parse_fork(read_json(call))
     job = await controller.management.fork(actor, job_id, fork, traceparent=call.traceparent)
     return controller.accepted(job, {})
@@ -66,7 +66,7 @@ async def fork_job(controller: ContentArchitectController, call: HttpCall) -> Ht
 
 async def delete_job(controller: ContentArchitectController, call: HttpCall) -> HttpReply:
     """``DELETE job/{id}``: 204 when all rows of a terminal job are gone."""
-    await controller.management.delete(controller.actor(call), job_id_of(call))
+    await controller.management.delete(actor_of(call), job_id_of(call))
     return HttpReply(status=204)
 
 
@@ -100,13 +100,13 @@ async def dead_letters(controller: ContentArchitectController, call: HttpCall) -
 
 async def redrive(controller: ContentArchitectController, call: HttpCall) -> HttpReply:
     """``POST deadletters/redrive``: what became of the letters that were asked for."""
-    actor = controller.actor(call)
+    actor = actor_of(call)
     request = parse_redrive(read_json(call))
     return json_reply(200, await controller.letters.redrive(actor, request))
 
 
 def _cursor_key(controller: ContentArchitectController, call: HttpCall) -> CursorKey:
-    return CursorKey(secret=controller.settings.signing_secret, tenant=controller.tenant(call))
+    return CursorKey(secret=controller.settings.signing_secret, tenant=call.caller.tenant)
 
 
 def _letter(controller: ContentArchitectController, letter: DeadLetter) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from layers.catalog import StepDeclaration
-from orchestration.controller import ContentArchitectController, read_json, whole_number
+from orchestration.controller import ContentArchitectController, actor_of, read_json, whole_number
 from orchestration.errors import FieldError, InvalidRequest
 from orchestration.http import HttpCall, HttpReply, json_reply
 from orchestration.schemas import field_errors
@@ -32,14 +32,14 @@ class _Activation(BaseModel):
 
 async def list_workflows(controller: ContentArchitectController, call: HttpCall) -> HttpReply:
     """``GET workflows``: the predefined ones, then the tenant's own, by id."""
-    heads = await controller.workflows.of_tenant(controller.tenant(call))
+    heads = await controller.workflows.of_tenant(call.caller.tenant)
     value = [_predefined_item(controller, workflow) for workflow in PREDEFINED.values()]
     return json_reply(200, {"value": value + [_item(controller, head) for head in heads]})
 
 
 async def get_workflow(controller: ContentArchitectController, call: HttpCall) -> HttpReply:
     """``GET workflows/{id}?version=``: with steps and plan."""
-    tenant, workflow_id = controller.tenant(call), _id(call)
+    tenant, workflow_id = call.caller.tenant, _id(call)
     if (workflow := PREDEFINED.get(workflow_id)) is not None:
         seconds = workflow.estimated_seconds
         body = {
@@ -55,7 +55,7 @@ async def get_workflow(controller: ContentArchitectController, call: HttpCall) -
 
 async def create_workflow(controller: ContentArchitectController, call: HttpCall) -> HttpReply:
     """``POST workflows``: 201; its first version is active."""
-    actor = controller.actor(call)
+    actor = actor_of(call)
     created = await controller.workflows.create(actor, read_json(call))
     view = _view(controller, created)
     return json_reply(201, view, {"Location": view["links"]["self"]})
@@ -63,14 +63,14 @@ async def create_workflow(controller: ContentArchitectController, call: HttpCall
 
 async def update_workflow(controller: ContentArchitectController, call: HttpCall) -> HttpReply:
     """``PUT workflows/{id}``: a new version, which waits to be activated."""
-    actor = controller.actor(call)
+    actor = actor_of(call)
     updated = await controller.workflows.update(actor, _id(call), read_json(call))
     return json_reply(200, _view(controller, updated))
 
 
 async def activate_workflow(controller: ContentArchitectController, call: HttpCall) -> HttpReply:
     """``POST workflows/{id}/activate``: new jobs run this version from now on."""
-    actor = controller.actor(call)
+    actor = actor_of(call)
     try:
         wanted = _Activation.model_validate(read_json(call) if call.body else {})
     except ValidationError as error:
@@ -81,13 +81,12 @@ async def activate_workflow(controller: ContentArchitectController, call: HttpCa
 
 async def delete_workflow(controller: ContentArchitectController, call: HttpCall) -> HttpReply:
     """``DELETE workflows/{id}``: 204; jobs that run it go on."""
-    await controller.workflows.delete(controller.actor(call), _id(call))
+    await controller.workflows.delete(actor_of(call), _id(call))
     return HttpReply(status=204)
 
 
 async def validate_workflow(controller: ContentArchitectController, call: HttpCall) -> HttpReply:
     """``POST workflows/validate``: 200 with what is wrong, or with the plan when nothing is."""
-    controller.tenant(call)
     catalog = controller.workflows.catalog
     try:
         definition = parse_definition(read_json(call), catalog)

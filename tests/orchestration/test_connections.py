@@ -13,11 +13,11 @@ from orchestration.adapters.clock import SystemClock
 from orchestration.adapters.tables import TableJobStore
 from orchestration.bootstrap import current_app
 from orchestration.connections import connect, research_tools
-from orchestration.controller import ContentArchitectController as Controller
 from orchestration.errors import ConfigurationError, StorageUnavailable
 from orchestration.http import HttpCall
 from orchestration.jobs import ActiveJob, JobStatus
 from orchestration.ports import Clock
+from orchestration.routes import ROUTES
 from orchestration.settings import load_settings
 from tests.orchestration.support import REQUEST, FakeClock, FakeSteps, body_of, kind_of, new_job
 from tests.webpubsub.support import StandIn
@@ -167,8 +167,8 @@ async def test_a_job_runs_through_the_real_adapters(
     assert await app.processor.process(delivery) == Completed("completed")
     assert await app.processor.process(delivery) == Completed("the job has ended")
     assert set(steps.executions.values()) == {1}
-    reply = await app.controller.answer(
-        Controller.generate,
+    reply = await app.api.answer(
+        ROUTES["generate"],
         HttpCall(
             method="POST", body=str(REQUEST).replace("'", '"').encode(), headers={"idempotency-key": "k"}
         ),
@@ -191,8 +191,8 @@ async def test_the_app_starts_while_storage_is_down(
         app = await current_app()
     assert "predecessor" in caplog.text
     call = HttpCall(method="GET")
-    assert (await app.controller.answer(Controller.health_live, call)).status == 200
-    assert (await app.controller.answer(Controller.health_overall, call)).status == 503
+    assert (await app.api.answer(ROUTES["health_live"], call)).status == 200
+    assert (await app.api.answer(ROUTES["health"], call)).status == 503
     await app.outside.close()
 
 

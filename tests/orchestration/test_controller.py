@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from orchestration.controller import ROUTES, Handler
 from orchestration.controller import ContentArchitectController as Controller
+from orchestration.controller import Handler
 from orchestration.errors import ContentArchitectError, DependencyUnavailable
 from orchestration.http import HttpCall, HttpReply
 from orchestration.jobs import Job, JobStatus
 from orchestration.ports import Commit
+from orchestration.routes import not_found
 from tests.orchestration.support import API, REQUEST, World, body_of
 from tests.orchestration.unreliable import Unreliable
 
@@ -383,8 +384,8 @@ async def test_health_tells_the_process_from_its_dependencies() -> None:
     ("path", "allow"),
     [
         ("generate", "POST"),
-        ("job/abc", "GET, DELETE"),
-        ("job/abc/", "GET, DELETE"),
+        ("job/abc", "DELETE, GET"),
+        ("job/abc/", "DELETE, GET"),
         ("job/abc/result", "GET"),
         ("job/abc/cancel", "POST"),
         ("health/ready", "GET"),
@@ -394,10 +395,9 @@ async def test_health_tells_the_process_from_its_dependencies() -> None:
     ],
 )
 async def test_the_catch_all_tells_a_wrong_method_from_a_wrong_path(path: str, allow: str | None) -> None:
-    reply = await World().call(Controller.not_found, "PATCH", route={"rest": path})
+    reply = await World().call(not_found, "PATCH", route={"rest": path})
     assert problem_of(reply) == ((405, "method_not_allowed") if allow else (404, "not_found"))
     assert reply.headers.get("Allow") == allow
-    assert all(methods for methods in ROUTES.values())
 
 
 @pytest.mark.parametrize(
@@ -419,7 +419,7 @@ async def test_with_authentication_on_only_the_internal_token_gets_in(
     assert reply.status == status
     if status == 401:
         assert problem_of(reply) == (401, "unauthorized")
-        assert reply.headers["WWW-Authenticate"] == "Bearer"
+        assert reply.headers["WWW-Authenticate"].startswith("Bearer")
         assert b"s3cret" not in reply.body
 
 

@@ -17,12 +17,13 @@ from orchestration.controller import Handler
 from orchestration.errors import InvalidRequest, RequestRefused, RowConflict
 from orchestration.http import HttpCall, HttpReply
 from orchestration.jobs import JobInput, JobStatus
+from orchestration.routes import ROUTES
 from orchestration.service import Origin
 from orchestration.workflow_definitions import parse_definition
 from orchestration.workflow_plan import plan
 from orchestration.workflow_store import WorkflowStore
 from orchestration.workflows import MAX_STEPS, PREDEFINED, dependencies, workflow_for
-from tests.orchestration.support import World, body_of
+from tests.orchestration.support import World, body_of, route_of
 
 ME = Actor(tenant="local")
 
@@ -159,7 +160,7 @@ async def call(
 ) -> HttpReply:
     data = b"" if body is None else json.dumps(body).encode()
     made = HttpCall(method="POST", route={"workflowId": workflow_id}, query=query, body=data)
-    return await world.app.controller.answer(handler, made)
+    return await world.app.api.answer(route_of(handler), made)
 
 
 async def code(world: World, handler: Handler, body: Any = None, workflow_id: str = "", **query: str) -> Any:
@@ -211,7 +212,7 @@ async def test_a_change_is_a_new_version_that_waits_to_be_activated() -> None:
 async def test_the_list_has_the_predefined_ones_and_the_tenants_own() -> None:
     world = World()
     await call(world, handlers.create_workflow, definition(id="mine"))
-    await world.app.controller.workflows.create(Actor(tenant="other"), definition(id="theirs"))
+    await world.app.api.controller.workflows.create(Actor(tenant="other"), definition(id="theirs"))
     value = body_of(await call(world, handlers.list_workflows))["value"]
     assert [item["id"] for item in value] == [*PREDEFINED, "mine"]
     assert [item["predefined"] for item in value] == [True] * 4 + [False]
@@ -251,35 +252,35 @@ async def test_a_tenant_has_a_bounded_number_of_workflows(monkeypatch: pytest.Mo
     monkeypatch.setattr("orchestration.workflow_service.MAX_VERSIONS", 2)
     world = World()
     for workflow_id in ("one", "two"):
-        await world.app.controller.workflows.create(ME, definition(id=workflow_id))
+        await world.app.api.controller.workflows.create(ME, definition(id=workflow_id))
     with pytest.raises(RequestRefused, match="at most 2 workflows"):
-        await world.app.controller.workflows.create(ME, definition())
-    await world.app.controller.workflows.update(ME, "one", definition())
+        await world.app.api.controller.workflows.create(ME, definition())
+    await world.app.api.controller.workflows.update(ME, "one", definition())
     with pytest.raises(RequestRefused, match="at most 2 versions"):
-        await world.app.controller.workflows.update(ME, "one", definition())
+        await world.app.api.controller.workflows.update(ME, "one", definition())
 
 
 async def test_two_changes_at_once_are_two_versions(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World()
-    await world.app.controller.workflows.create(ME, definition(id="mine"))
+    await world.app.api.controller.workflows.create(ME, definition(id="mine"))
     write, rivals = WorkflowStore.replace, [definition(*STEPS, step("intent", "queryIntentAnalyzer"))]
 
     async def late(self: WorkflowStore, *given: Any, **more: Any) -> None:
         if rivals:
-            await world.app.controller.workflows.update(ME, "mine", rivals.pop())
+            await world.app.api.controller.workflows.update(ME, "mine", rivals.pop())
         await write(self, *given, **more)
 
     monkeypatch.setattr(WorkflowStore, "replace", late)
-    ours = await world.app.controller.workflows.update(ME, "mine", definition())
+    ours = await world.app.api.controller.workflows.update(ME, "mine", definition())
     assert (ours.version, len(ours.definition.steps)) == (3, 4)
-    assert len((await world.app.controller.workflows.get("local", "mine", 2)).definition.steps) == 5
+    assert len((await world.app.api.controller.workflows.get("local", "mine", 2)).definition.steps) == 5
 
     async def never(*_: Any, **__: Any) -> None:
         raise RowConflict("always")
 
     monkeypatch.setattr(WorkflowStore, "replace", never)
     with pytest.raises(RequestRefused, match="is being changed; repeat"):
-        await world.app.controller.workflows.activate(ME, "mine", 1)
+        await world.app.api.controller.workflows.activate(ME, "mine", 1)
 
 
 async def test_validation_gives_errors_or_a_plan_and_stores_nothing() -> None:
@@ -290,18 +291,18 @@ async def test_validation_gives_errors_or_a_plan_and_stores_nothing() -> None:
     assert (bad["valid"], [error["pointer"] for error in bad["errors"]]) == (False, ["/steps"])
     assert world.store.table("workflows").all() == []
     broken = HttpCall(method="POST", body=b"{")
-    assert (await world.app.controller.answer(handlers.validate_workflow, broken)).status == 400
+    assert (await world.app.api.answer(ROUTES["workflow_validate"], broken)).status == 400
 
 
 async def test_a_job_runs_the_version_that_was_active_when_it_came() -> None:
     world = World()
-    await world.app.controller.workflows.create(ME, definition(id="mine"))
+    await world.app.api.controller.workflows.create(ME, definition(id="mine"))
     job = (await world.submit(workflowType="custom", workflowId="mine")).job
-    await world.app.controller.workflows.update(
+    await world.app.api.controller.workflows.update(
         ME, "mine", definition(*STEPS, step("intent", "queryIntentAnalyzer"))
     )
-    await world.app.controller.workflows.activate(ME, "mine", None)
-    await world.app.controller.workflows.delete(ME, "mine")
+    await world.app.api.controller.workflows.activate(ME, "mine", None)
+    await world.app.api.controller.workflows.delete(ME, "mine")
     await world.work()
     done = await world.job(job.job_id)
     assert done.status is JobStatus.COMPLETED
@@ -313,7 +314,7 @@ async def test_a_job_runs_the_version_that_was_active_when_it_came() -> None:
 
 async def test_flags_change_a_custom_workflow_too() -> None:
     world = World()
-    await world.app.controller.workflows.create(ME, definition(id="mine"))
+    await world.app.api.controller.workflows.create(ME, definition(id="mine"))
     steps = (
         await world.submit(workflowType="custom", workflowId="mine", includeSEOOptimization=False)
     ).job.steps
@@ -325,7 +326,7 @@ async def test_flags_change_a_custom_workflow_too() -> None:
 
 async def test_only_an_active_workflow_of_the_tenant_can_be_run() -> None:
     world = World()
-    await world.app.controller.workflows.create(Actor(tenant="other"), definition(id="theirs"))
+    await world.app.api.controller.workflows.create(Actor(tenant="other"), definition(id="theirs"))
     for workflow_id in ("theirs", "nope", "standard", "../x"):
         with pytest.raises(InvalidRequest) as refused:
             await world.submit(workflowType="custom", workflowId=workflow_id)
