@@ -16,6 +16,7 @@ SETTINGS: Final = "orchestration/settings.py"
 FUNCTION_APP: Final = "function_app.py"
 TABLES: Final = "orchestration/adapters/tables.py"
 WORKFLOWS: Final = "orchestration/workflows.py"
+METRICS: Final = "orchestration/telemetry/metrics.py"
 LOCAL_QUEUES: Final = "localcloud/servicebus/queues.json"
 
 
@@ -137,26 +138,60 @@ def local_queues(sources: Sources) -> dict[str, Mapping[str, Any]]:
 
 def clients(sources: Sources) -> set[str]:
     """SDK packages and token scopes that say which services the app calls."""
+    files = sources.files("orchestration", "*.py")
+    return {name for path in files for name in _clients_of(path, sources.text(path))}
+
+
+@cache
+def _clients_of(path: str, text: str) -> frozenset[str]:
     found: set[str] = set()
-    for path in sources.files("orchestration", "*.py"):
-        for node in _nodes(path, sources.text(path)):
-            if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("azure."):
-                found.add(node.module.removesuffix(".aio"))
-            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-                found |= set(re.findall(r"https://(cognitiveservices\.azure\.com)/\.default", node.value))
-    return found
+    for node in _nodes(path, text):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("azure."):
+            found.add(node.module.removesuffix(".aio"))
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            found |= set(re.findall(r"https://(cognitiveservices\.azure\.com)/\.default", node.value))
+    return frozenset(found)
+
+
+def metrics(sources: Sources) -> dict[str, tuple[str, ...]] | None:
+    """The metrics that the app emits, with their dimensions; None while it emits none."""
+    if not sources.exists(METRICS):
+        return None
+    for node in _tree(METRICS, sources.text(METRICS)).body:
+        match node:
+            case ast.AnnAssign(target=ast.Name(id="METRICS"), value=ast.Dict(keys=keys, values=values)):
+                return {
+                    str(_value(sources, METRICS, k)): _dimensions(sources, v)
+                    for k, v in zip(keys, values, strict=True)
+                    if k
+                }
+    raise TemplateError(METRICS, "no table METRICS was found")
+
+
+def _dimensions(sources: Sources, node: ast.expr) -> tuple[str, ...]:
+    match node:
+        case ast.Call(args=[_, _, third, *_]):
+            found: tuple[str, ...] = _value(sources, METRICS, third)
+            return found
+        case _:
+            return ()
 
 
 def log_messages(sources: Sources) -> set[str]:
     """The constant messages that the app logs."""
+    files = (FUNCTION_APP, *sources.files("orchestration", "*.py"), *sources.files("layers", "*.py"))
+    return {message for path in files for message in _messages_of(path, sources.text(path))}
+
+
+@cache
+def _messages_of(path: str, text: str) -> frozenset[str]:
     found: set[str] = set()
-    for path in (FUNCTION_APP, *sources.files("orchestration", "*.py"), *sources.files("layers", "*.py")):
-        for node in _nodes(path, sources.text(path)):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args:
-                first = node.args[0]
-                if isinstance(first, ast.Constant) and isinstance(first.value, str):
-                    found.add(first.value)
-    return found
+    for node in _nodes(path, text):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args:
+            first = node.args[0]
+            if isinstance(first, ast.Constant) and isinstance(first.value, str):
+                found.add(first.value)
+    return frozenset(found)
 
 
 def estimates(sources: Sources) -> dict[str, float]:

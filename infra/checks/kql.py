@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from typing import Any, Final
 
@@ -65,7 +66,8 @@ class Names:
         return frozenset().union(*self.tables.values())
 
 
-def tokens(query: str) -> list[Token]:
+@cache
+def tokens(query: str) -> tuple[Token, ...]:
     """The query without comments, in pieces. ``{Parameters}`` of workbooks and alerts count as numbers."""
     found = []
     for number, line in enumerate(query.splitlines(), 1):
@@ -74,7 +76,7 @@ def tokens(query: str) -> list[Token]:
         for match in _TOKEN.finditer(text):
             kind = match.lastgroup or "mark"
             found.append(Token(kind=kind, value=match[kind], line=number))
-    return found
+    return tuple(found)
 
 
 def problems(query: str, names: Names) -> Iterator[tuple[int, str]]:
@@ -105,7 +107,7 @@ def tables_of(query: str, names: Names) -> set[str]:
     return {piece.value for piece in tokens(query) if piece.kind == "word"} & names.tables.keys()
 
 
-def _balance(pieces: list[Token]) -> Iterator[tuple[int, str]]:
+def _balance(pieces: tuple[Token, ...]) -> Iterator[tuple[int, str]]:
     open_marks: list[Token] = []
     pairs = {")": "(", "]": "["}
     for piece in pieces:
@@ -122,7 +124,7 @@ def _balance(pieces: list[Token]) -> Iterator[tuple[int, str]]:
         yield piece.line, f"{piece.value} is not closed"
 
 
-def _made(pieces: list[Token]) -> frozenset[str]:
+def _made(pieces: tuple[Token, ...]) -> frozenset[str]:
     """Names that the query makes itself: ``let x =``, ``extend x =``, ``by x``, columns of a datatable."""
     made = set()
     for here, following in pairwise(pieces):
@@ -131,7 +133,7 @@ def _made(pieces: list[Token]) -> frozenset[str]:
     return frozenset(made - {"kind"})
 
 
-def _text_problem(pieces: list[Token], at: int, names: Names) -> str | None:
+def _text_problem(pieces: tuple[Token, ...], at: int, names: Names) -> str | None:
     """What is wrong with a text, judged by the column that it is compared with."""
     text = pieces[at].value
     if pieces[at - 1].value == "[" and pieces[at - 2].value == _DIMENSIONED:
@@ -151,7 +153,7 @@ def _text_problem(pieces: list[Token], at: int, names: Names) -> str | None:
     return None
 
 
-def _compared_with(pieces: list[Token], at: int) -> str:
+def _compared_with(pieces: tuple[Token, ...], at: int) -> str:
     """The column left of ``==``, ``startswith`` or ``in (``; empty where the text is compared with nothing."""
     before = [piece.value for piece in pieces[:at]]
     if before[-2:] == ["=", "="]:

@@ -18,15 +18,21 @@ ROOT = Path(__file__).parents[2]
 
 
 @cache
-def _read(path: Path) -> str:
-    return path.read_text(encoding="utf-8")
+def _read(root: Path, path: str) -> str | None:
+    """The text of a file as it was when it was first asked for; None where there is none."""
+    file = root / path
+    return file.read_text(encoding="utf-8") if file.is_file() else None
 
 
 @cache
-def _listing(root: Path, folder: str) -> tuple[str, ...]:
-    return tuple(
-        sorted(str(p.relative_to(root)) for p in (root / folder).rglob("*") if "__pycache__" not in p.parts)
-    )
+def _exists(root: Path, path: str) -> bool:
+    return (root / path).exists()
+
+
+@cache
+def _matching(root: Path, folder: str, pattern: str) -> tuple[str, ...]:
+    files = (str(path.relative_to(root)) for path in (root / folder).rglob("*") if path.is_file())
+    return tuple(path for path in files if fnmatch(path, pattern))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,16 +46,14 @@ class Sources:
         """Whether there is such a file or folder."""
         if path in self.changed:
             return self.changed[path] is not None
-        return (self.root / path).exists()
+        return _exists(self.root, path)
 
     def text(self, path: str) -> str:
         """The text of a file. Raises :class:`TemplateError` where there is none."""
-        changed = self.changed.get(path)
-        if changed is not None:
-            return changed
-        if path in self.changed or not (self.root / path).is_file():
+        found = self.changed[path] if path in self.changed else _read(self.root, path)
+        if found is None:
             raise TemplateError(path, "there is no such file")
-        return _read(self.root / path)
+        return found
 
     def json(self, path: str) -> Any:
         """A file as JSON. Raises :class:`TemplateError` that names the line where it is not."""
@@ -67,9 +71,11 @@ class Sources:
 
     def files(self, folder: str, pattern: str) -> list[str]:
         """Paths of the files below a folder whose path matches."""
-        on_disk = _listing(self.root, folder) if (self.root / folder).is_dir() else ()
-        known = {*on_disk, *(path for path in self.changed if path.startswith(f"{folder}/"))}
-        return sorted(path for path in known if fnmatch(path, pattern) and self.exists(path))
+        known = set(_matching(self.root, folder, pattern))
+        for path, text in self.changed.items():
+            if path.startswith(f"{folder}/") and fnmatch(path, pattern):
+                (known.discard if text is None else known.add)(path)
+        return sorted(known)
 
 
 @cache

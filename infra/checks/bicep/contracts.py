@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
+from functools import cache
 
 from infra.checks.bicep.symbols import expressions
 from infra.checks.bicep.syntax import Declaration, Expression, Loop, Member, Name, Object, Template, When
@@ -71,12 +72,19 @@ def _output_problems(template: Template, declaration: Declaration, module: Templ
 
 
 def _outputs_read(template: Template, declaration: Declaration) -> Iterator[tuple[str, int]]:
+    return ((name, line) for module, name, line in _all_outputs_read(template) if module == declaration.name)
+
+
+@cache
+def _all_outputs_read(template: Template) -> tuple[tuple[str, str, int], ...]:
+    """Module, output and line of each ``module.outputs.name``."""
+    found = []
     for node in expressions(template):
         if isinstance(node, Member) and isinstance(node.target, Member):
             inner = node.target
-            of_module = isinstance(inner.target, Name) and inner.target.name == declaration.name
-            if of_module and inner.name == "outputs":
-                yield node.name, node.line
+            if isinstance(inner.target, Name) and inner.name == "outputs":
+                found.append((inner.target.name, node.name, node.line))
+    return tuple(found)
 
 
 def _body(value: Expression | None) -> Object | None:

@@ -163,6 +163,7 @@ class Deployment:
             template=self.path,
             symbol=declaration.name,
             line=declaration.line,
+            in_loop=bool(evaluator.local),
         )
 
     def _module(self, declaration: Declaration, evaluator: Evaluator, value: Object) -> Module:

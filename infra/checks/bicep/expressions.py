@@ -28,7 +28,18 @@ from infra.checks.bicep.syntax import (
 )
 from infra.checks.findings import TemplateError
 
-_ESCAPES: Final = {"\\n": "\n", "\\r": "\r", "\\t": "\t", "\\'": "'", "\\\\": "\\", "\\$": "$"}
+_ESCAPES: Final = {"\\n": "\n", "\\r": "\r", "\\t": "\t", "\\'": "'", "\\\\": "\\"}
+
+_PRECEDENCE: Final[Mapping[str, int]] = {
+    "??": 0,
+    "||": 1,
+    "&&": 2,
+    **dict.fromkeys(("==", "!=", "=~", "!~"), 3),
+    **dict.fromkeys(("<", "<=", ">", ">="), 4),
+    **dict.fromkeys("+-", 5),
+    **dict.fromkeys("*/%", 6),
+}
+"""How tightly operators bind (Microsoft Learn, "Bicep operators")."""
 
 
 def expression(path: str, node: Node) -> Expression:
@@ -68,17 +79,29 @@ def _field(path: str, node: Node, name: str) -> Node:
 
 
 def _string(path: str, node: Node) -> Expression:
+    """A string. What lies between the grammar's pieces is text too: it passes over blanks."""
+    source, quotes = node.text or b"", 3 if (node.text or b"").startswith(b"'''") else 1
     parts: list[str | Expression] = []
-    many_lines = _source(node).startswith("'''")
+    end = quotes
     for child in node.named_children:
+        start = child.start_byte - node.start_byte
+        parts.append(_verbatim(source[end:start], quotes))
+        end = child.end_byte - node.start_byte
         if child.type == "string_content":
-            text = _source(child)
-            parts.append(text.removeprefix("\n") if many_lines and not parts else text)
+            parts.append(_verbatim(child.text or b"", quotes))
         elif child.type == "escape_sequence":
             parts.append(_escape(path, child))
         else:
             parts.append(expression(path, _parts(child)[0]))
-    return Text(line=_line(node), parts=tuple(parts))
+    parts.append(_verbatim(source[end : len(source) - quotes], quotes))
+    if quotes > 1 and isinstance(first := next((part for part in parts if part), ""), str):
+        parts = [first.removeprefix("\n"), *parts[parts.index(first) + 1 :]]
+    return Text(line=_line(node), parts=tuple(part for part in parts if part != ""))
+
+
+def _verbatim(text: bytes, quotes: int) -> str:
+    """Text as it stands, but for an escaped dollar, which the grammar does not know."""
+    return text.decode() if quotes > 1 else text.decode().replace("\\$", "$")
 
 
 def _escape(path: str, node: Node) -> str:
@@ -171,19 +194,38 @@ def _call(path: str, node: Node) -> Expression:
 
 
 def _unary(path: str, node: Node) -> Expression:
-    return Unary(
-        line=_line(node),
-        operator=node.children[0].type,
-        operand=expression(path, _field(path, node, "argument")),
-    )
+    return _applied(_line(node), node.children[0].type, expression(path, _field(path, node, "argument")))
+
+
+def _applied(line: int, operator: str, operand: Expression) -> Expression:
+    """``!`` and ``-`` belong to the operand next to them."""
+    match operand:
+        case Ternary():
+            return replace(operand, condition=_applied(line, operator, operand.condition))
+        case Binary():
+            return replace(operand, left=_applied(line, operator, operand.left))
+        case _:
+            return Unary(line=line, operator=operator, operand=operand)
 
 
 def _binary(path: str, node: Node) -> Expression:
     operator = next(child.type for child in node.children if not child.is_named)
-    left, right = _field(path, node, "left"), _field(path, node, "right")
-    return Binary(
-        line=_line(node), operator=operator, left=expression(path, left), right=expression(path, right)
-    )
+    left, right = (expression(path, _field(path, node, side)) for side in ("left", "right"))
+    return _joined(_line(node), operator, left, right)
+
+
+def _joined(line: int, operator: str, left: Expression, right: Expression) -> Expression:
+    """Two operands as Bicep's precedence has them; the grammar takes ``a == b - c`` for ``(a == b) - c``."""
+    binds = _PRECEDENCE[operator]
+    if isinstance(left, Ternary):
+        return replace(left, no=_joined(line, operator, left.no, right))
+    if isinstance(left, Binary) and _PRECEDENCE[left.operator] < binds:
+        return replace(left, right=_joined(line, operator, left.right, right))
+    if isinstance(right, Ternary):
+        return replace(right, condition=_joined(line, operator, left, right.condition))
+    if isinstance(right, Binary) and _PRECEDENCE[right.operator] <= binds:
+        return replace(right, left=_joined(line, operator, left, right.left))
+    return Binary(line=line, operator=operator, left=left, right=right)
 
 
 def _ternary(path: str, node: Node) -> Expression:

@@ -118,7 +118,11 @@ def resource_id(scope: str, resource_type: str, *names: str) -> str:
 
 
 def _environment() -> dict[str, Any]:
-    return {"name": "AzureCloud", "suffixes": {"storage": "core.windows.net"}}
+    return {
+        "name": "AzureCloud",
+        "authentication": {"loginEndpoint": "https://login.microsoftonline.com/"},
+        "suffixes": {"storage": "core.windows.net"},
+    }
 
 
 FUNCTIONS: Final[Mapping[str, Function]] = {

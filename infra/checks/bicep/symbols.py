@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 
 from infra.checks.bicep.functions import takes
 from infra.checks.bicep.syntax import (
@@ -95,11 +96,18 @@ def description_problems(template: Template) -> Iterator[Problem]:
                     yield _at(template, found.line, f"param {found.name} is compared, but has no @allowed")
 
 
-def expressions(template: Template) -> Iterator[Expression]:
+@cache
+def expressions(template: Template) -> tuple[Expression, ...]:
     """Every expression of a file."""
-    for declaration in template.declarations:
-        for value in _values(declaration):
-            yield from value.walk()
+    values = (value for declaration in template.declarations for value in _values(declaration))
+    return tuple(node for value in values for node in value.walk())
+
+
+@cache
+def symbol_problems(template: Template) -> tuple[Problem, ...]:
+    """All of the above."""
+    checks = (name_problems, call_problems, place_problems, description_problems)
+    return tuple(problem for check in checks for problem in check(template))
 
 
 def _values(declaration: Declaration) -> Iterator[Expression]:

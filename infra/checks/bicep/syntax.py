@@ -206,9 +206,9 @@ class Declaration:
         return text.plain if isinstance(text, Text) else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Template:
-    """One Bicep file."""
+    """One Bicep file. Compared by identity: the reader gives the same one for the same text."""
 
     path: str
     scope: str

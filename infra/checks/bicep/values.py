@@ -23,11 +23,13 @@ class Resource:
     template: str
     symbol: str
     line: int
+    in_loop: bool = False
 
     @property
     def where(self) -> str:
-        """Its place in the templates."""
-        return f"{self.template}:{self.line} ({self.name})"
+        """Its place in the templates; of one among several also its own name."""
+        which = f"{self.symbol} {self.name.rpartition('/')[2]}" if self.in_loop else self.symbol
+        return f"{self.template}:{self.line} ({which})"
 
     def get(self, *path: str) -> Any:
         """The value at a path of keys in the body; None where there is none."""

@@ -8,6 +8,7 @@ from typing import Final
 from infra.checks import code
 from infra.checks.bicep.functions import guid
 from infra.checks.bicep.values import Resource, filled
+from infra.checks.cases import CASES
 from infra.checks.context import Context, problem
 from infra.checks.findings import Problem
 from infra.checks.registry import property_
@@ -77,6 +78,8 @@ def roles_are_known_narrow_and_stable(context: Context) -> Iterator[Problem]:
 def the_app_may_do_what_its_code_does(context: Context) -> Iterator[Problem]:
     """Roles of the app's identity == clients in the code; others only where the profile lets developers in."""
     for case in context.resources:
+        if context.profile(case).get("developerAccess") is True and CASES[case]["profile"] != "dev":
+            yield Problem(where=f"infra/profiles/{case}.json", message="lets developers into production")
         needed = {*_needed_by_code(context, case), *_needed_by_the_host(context, case)}
         app = _identity(context, case)
         given = set()

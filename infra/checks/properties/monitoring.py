@@ -173,6 +173,20 @@ def cost_is_watched_and_queries_name_what_there_is(context: Context) -> Iterator
         for line, message in kql.problems(query, names):
             yield Problem(where=f"{where} line {line}", message=message)
     yield from _estimates(context)
+    yield from _metrics(context, names)
+
+
+def _metrics(context: Context, names: kql.Names) -> Iterator[Problem]:
+    """The list of the checks is the table of the telemetry module."""
+    emitted = code.metrics(context.sources)
+    for name in sorted((emitted or {}).keys() | names.metrics.keys()) if emitted is not None else ():
+        if (
+            set(emitted.get(name, ())) != set(names.metrics.get(name, ()))
+            or name not in emitted
+            or name not in names.metrics
+        ):
+            known = f"{sorted(names.metrics.get(name, ()))}, the code emits {emitted.get(name)}"
+            yield Problem(where=kql.PATH, message=f"metric {name} has {known}")
 
 
 def _queries(context: Context) -> Iterator[tuple[str, str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatch
+from functools import cache
 from typing import Any, Final
 
 from infra.checks.cases import MAIN
@@ -156,9 +157,8 @@ def inputs_are_the_same_everywhere(context: Context) -> Iterator[Problem]:
 @property_(33, "The package holds the app and nothing else", cure="say so in .funcignore")
 def the_package_holds_the_app_alone(context: Context) -> Iterator[Problem]:
     """What runs is in it; checks, tests, stand-ins, documents and settings of this machine are not."""
-    rules = [
-        line for line in context.sources.text(".funcignore").splitlines() if line and not line.startswith("#")
-    ]
+    lines = context.sources.text(".funcignore").splitlines()
+    rules = tuple(line for line in lines if line and not line.startswith("#"))
     for path in _DEPLOYED:
         if _ignored(path, rules):
             yield Problem(where=".funcignore", message=f"leaves out {path}")
@@ -167,7 +167,8 @@ def the_package_holds_the_app_alone(context: Context) -> Iterator[Problem]:
             yield Problem(where=".funcignore", message=f"packs {path}")
 
 
-def _ignored(path: str, rules: list[str]) -> bool:
+@cache
+def _ignored(path: str, rules: tuple[str, ...]) -> bool:
     """As git does: the last rule that matches decides; ``!`` takes back; a folder takes all that is in it."""
     ignored = False
     for rule in rules:

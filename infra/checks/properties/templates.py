@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from infra.checks.bicep.contracts import contract_problems, unread_outputs, unused_modules
 from infra.checks.bicep.reader import syntax_problems
-from infra.checks.bicep.symbols import call_problems, description_problems, name_problems, place_problems
+from infra.checks.bicep.symbols import symbol_problems
 from infra.checks.cases import MAIN
 from infra.checks.context import Context, problem
 from infra.checks.findings import Problem
@@ -67,10 +67,7 @@ def modules_keep_their_contracts(context: Context) -> Iterator[Problem]:
 def names_are_in_order(context: Context) -> Iterator[Problem]:
     """No unknown, double or unused name; known functions; loops where they may stand; descriptions."""
     for template in context.templates.values():
-        yield from name_problems(template)
-        yield from call_problems(template)
-        yield from place_problems(template)
-        yield from description_problems(template)
+        yield from symbol_problems(template)
 
 
 @property_(6, "No secret anywhere", cure="give a managed identity a role instead of handing out a key")
