@@ -17,9 +17,28 @@ PACKAGES = {
 }  # fmt: skip
 
 VALUES = {
-    "checkpoints", "claims", "decisions", "errors", "events", "expiring", "http", "identity", "ids", "jobs", "messages", "outcomes", "ports",
-    "process_identity", "results", "retry", "schemas", "settings", "views", "workflows",
-}  # fmt: skip
+    "addresses",
+    "checkpoints",
+    "claims",
+    "decisions",
+    "errors",
+    "events",
+    "expiring",
+    "http",
+    "identity",
+    "ids",
+    "jobs",
+    "messages",
+    "outcomes",
+    "ports",
+    "process_identity",
+    "results",
+    "retry",
+    "schemas",
+    "settings",
+    "views",
+    "workflows",
+}
 """Modules of pure values and decisions; they know no service and no adapter."""
 COMPOSITION = {"bootstrap", "connections"}
 LEAN_TEXT = {
