@@ -12,9 +12,8 @@ from dataclasses import dataclass
 
 from layers.catalog import CATALOG, StepDeclaration, artifact_type
 from layers.contract import Artifact, Tools
-from orchestration.access import AccessService
+from orchestration.access_services import wire_access
 from orchestration.api import Api
-from orchestration.apikeys import ApiKeyService
 from orchestration.attempts import AttemptRunner
 from orchestration.audit import AuditTrail
 from orchestration.callback_dispatch import CallbackDispatcher
@@ -78,17 +77,10 @@ def wire(
     service = _service(settings, outside, epilogue, workflows)
     engine = WorkflowEngineService(outside.store, clock, catalog=catalog, artifacts=artifacts)
     runner = _runner(settings, outside, tools, engine=engine, epilogue=epilogue)
-    jobs = wire_jobs(
-        store=outside.store,
-        box=outside.letters,
-        service=service,
-        realtime=realtime,
-        epilogue=epilogue,
-        callbacks=callbacks,
-        clock=clock,
-        settings=settings,
+    jobs = _jobs(settings, outside, epilogue, service=service, callbacks=callbacks)
+    door = wire_access(
+        store=outside.store, tokens=outside.tokens, audit=jobs.audit, clock=clock, settings=settings
     )
-    keys = ApiKeyService(store=outside.store, clock=clock)
     controller = ContentArchitectController(
         service=service,
         store=outside.store,
@@ -98,16 +90,16 @@ def wire(
         letters=jobs.letters,
         callbacks=callbacks,
         workflows=workflows,
-        keys=keys,
+        keys=door.keys,
+        audit_log=jobs.audit_log,
+        limits=door.limits,
         clock=clock,
         settings=settings,
     )
     return App(
         settings=settings,
         service=service,
-        api=Api(
-            controller=controller, access=AccessService(settings=settings, tokens=outside.tokens, keys=keys)
-        ),
+        api=Api(controller=controller, access=door.access, rates=door.rates),
         processor=ContentJobProcessor(runner=runner, service=service),
         sweeper=_sweeper(settings, outside, epilogue),
         jobs=jobs,
@@ -115,6 +107,26 @@ def wire(
         dispatcher=dispatcher,
         realtime=realtime,
         outside=outside,
+    )
+
+
+def _jobs(
+    settings: Settings,
+    outside: Outside,
+    epilogue: Epilogue,
+    *,
+    service: OrchestrationService,
+    callbacks: CallbackService,
+) -> JobServices:
+    return wire_jobs(
+        store=outside.store,
+        box=outside.letters,
+        service=service,
+        realtime=epilogue.realtime,
+        epilogue=epilogue,
+        callbacks=callbacks,
+        clock=outside.clock,
+        settings=settings,
     )
 
 

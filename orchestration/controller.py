@@ -11,6 +11,7 @@ from typing import Any
 
 from orchestration.apikeys import ApiKeyService
 from orchestration.audit import Action, Actor
+from orchestration.audit_log import AuditLog
 from orchestration.callback_service import CallbackService
 from orchestration.checkpoints import result_key
 from orchestration.deadletters import DeadLetterService
@@ -24,6 +25,7 @@ from orchestration.errors import (
 from orchestration.health import HealthService
 from orchestration.http import HttpCall, HttpReply, accepted_type, json_reply
 from orchestration.ids import canonical_job_id
+from orchestration.job_limits import JobLimits
 from orchestration.job_management import JobManagementService
 from orchestration.jobs import Job, JobStatus, StoredJob
 from orchestration.ports import Clock, JobStore
@@ -70,6 +72,8 @@ class ContentArchitectController:
     callbacks: CallbackService
     workflows: WorkflowService
     keys: ApiKeyService
+    audit_log: AuditLog
+    limits: JobLimits
     clock: Clock
     settings: Settings
     languages: frozenset[str] = frozenset({"en"})
@@ -79,7 +83,10 @@ class ContentArchitectController:
         tenant = call.caller.tenant
         request = self._request(call)
         wait = self._wait_budget(call, request)
-        origin = Origin(tenant=tenant, key=_idempotency_key(call), traceparent=call.traceparent)
+        origin = Origin(
+            tenant=tenant, key=_idempotency_key(call), traceparent=call.traceparent, actor=actor_of(call)
+        )
+        await self.make_room(call, known=origin.known_id)
         submission = await self.service.submit(request, origin)
         headers = {"Idempotent-Replayed": "true"} if submission.replayed else {}
         if wait:
@@ -94,6 +101,16 @@ class ContentArchitectController:
                 if ended:
                     return json_reply(200, ended[1], {**headers, "ETag": entity_tag(ended[0])})
         return self.accepted(submission.job, headers)
+
+    async def make_room(self, call: HttpCall, *, known: str | None = None) -> None:
+        """Make room for a job more. Raises :class:`RequestRefused` 429, but for one that was accepted before."""
+        if not call.caller.limited:
+            return
+        try:
+            await self.limits.admit(call.caller.tenant)
+        except RequestRefused:
+            if known is None or await self.store.read_job(known) is None:
+                raise
 
     async def _ended_view(self, job: Job, seconds: float) -> tuple[Job, dict[str, Any]] | None:
         """The job and its view with the result, once it has ended; None when it has not within that time."""
@@ -247,7 +264,14 @@ def _idempotency_key(call: HttpCall) -> str | None:
 
 def actor_of(call: HttpCall) -> Actor:
     """Who acts, for the audit rows."""
-    return Actor(tenant=call.caller.tenant, user=call.caller.subject, trace_id=call.trace_id)
+    caller = call.caller
+    return Actor(
+        tenant=caller.tenant,
+        user=caller.subject,
+        trace_id=call.trace_id,
+        address=caller.address,
+        everywhere=caller.everywhere,
+    )
 
 
 def job_id_of(call: HttpCall) -> str:

@@ -15,6 +15,7 @@ TOOLS = ("localcloud", "devtools", "samples", "benchmarks", "clients")
 PACKAGES = {"orchestration", "layers", "localcloud", "devtools", "samples", "benchmarks", "clients", "tests"}
 
 VALUES = {
+    "addresses",
     "checkpoints",
     "claims",
     "decisions",
