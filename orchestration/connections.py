@@ -327,13 +327,15 @@ def research_tools(settings: Settings) -> Callable[[], Tools]:
 
 def _make_tools(settings: Settings) -> Tools:
     """The library, and what of the open web the settings name; own sources that are pages need no provider."""
-    from orchestration.adapters.guarded_http import GuardedClient
+    from orchestration.adapters.guarded_http import GuardedClient, Limits
     from orchestration.adapters.library_files import FileLibrary
+    from orchestration.adapters.pdf_text import MOST_BYTES
     from orchestration.adapters.research_web import Crossref, Wikipedia
     from orchestration.adapters.web_pages import WebPages
 
     folder = settings.library_dir
     client = GuardedClient(user_agent=USER_AGENT)
+    reader = GuardedClient(user_agent=USER_AGENT, limits=Limits(size=MOST_BYTES))
     makers: dict[str, Callable[[], ResearchProvider]] = {
         "wikipedia": lambda: Wikipedia(client),
         "crossref": lambda: Crossref(client),
@@ -341,7 +343,7 @@ def _make_tools(settings: Settings) -> Tools:
     return Tools(
         library=FileLibrary(folder) if folder and "library" in settings.providers else None,
         providers=tuple(makers[name]() for name in settings.providers if name in makers),
-        pages=WebPages(client, agent=PRODUCT),
+        pages=WebPages(reader, agent=PRODUCT, clock=SystemClock()),
         llm=_language_model(settings) if settings.has_llm else None,
     )
 

@@ -179,13 +179,12 @@ def cost_is_watched_and_queries_name_what_there_is(context: Context) -> Iterator
 def _metrics(context: Context, names: kql.Names) -> Iterator[Problem]:
     """The list of the checks is the table of the telemetry module."""
     emitted = code.metrics(context.sources)
-    for name in sorted((emitted or {}).keys() | names.metrics.keys()) if emitted is not None else ():
-        if (
-            set(emitted.get(name, ())) != set(names.metrics.get(name, ()))
-            or name not in emitted
-            or name not in names.metrics
-        ):
-            known = f"{sorted(names.metrics.get(name, ()))}, the code emits {emitted.get(name)}"
+    if emitted is None:
+        return
+    for name in sorted(emitted.keys() | names.metrics.keys()):
+        told, listed = emitted.get(name), names.metrics.get(name)
+        if told is None or listed is None or set(told) != set(listed):
+            known = f"{sorted(listed or ())}, the code emits {told}"
             yield Problem(where=kql.PATH, message=f"metric {name} has {known}")
 
 
