@@ -179,13 +179,12 @@ def cost_is_watched_and_queries_name_what_there_is(context: Context) -> Iterator
 def _metrics(context: Context, names: kql.Names) -> Iterator[Problem]:
     """The list of the checks is the table of the telemetry module."""
     emitted = code.metrics(context.sources)
-    for name in sorted((emitted or {}).keys() | names.metrics.keys()) if emitted is not None else ():
-        if (
-            set(emitted.get(name, ())) != set(names.metrics.get(name, ()))
-            or name not in emitted
-            or name not in names.metrics
-        ):
-            known = f"{sorted(names.metrics.get(name, ()))}, the code emits {emitted.get(name)}"
+    if emitted is None:
+        return
+    for name in sorted(emitted.keys() | names.metrics.keys()):
+        ours, theirs = names.metrics.get(name), emitted.get(name)
+        if ours is None or theirs is None or ours != frozenset(theirs):
+            known = f"{sorted(ours or ())}, the code emits {theirs}"
             yield Problem(where=kql.PATH, message=f"metric {name} has {known}")
 
 
@@ -205,6 +204,11 @@ def _queries(context: Context) -> Iterator[tuple[str, str]]:
                     f"{case}: alert {alert.name}: rows mean that something is wrong; it has gaps or other conditions",
                     "",
                 )
+    for path in context.sources.files("docs/operations", "*.md"):
+        for query in re.findall(
+            r"^```kusto\n(.*?)^```", context.sources.text(path), re.MULTILINE | re.DOTALL
+        ):
+            yield path, query
     for path in context.sources.files("infra/kql", "*.kql"):
         if context.sources.text(path).partition("\n")[0] not in used:
             yield f"{path}: no alert uses it", ""
