@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib import import_module
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from layers.contract import LanguageModel, ResearchProvider, Tools
 from orchestration.adapters.clock import SystemClock
-from orchestration.callbacks import CallbackSender
+from orchestration.callbacks import CallbackAnswer, CallbackSender
 from orchestration.errors import ConfigurationError
 from orchestration.letters import DeadLetterBox
 from orchestration.ports import Clock, JobStore, MessageQueue, RealtimePublisher, TokenVerifier
@@ -84,7 +84,7 @@ def _outside(
     clock = SystemClock()
     # Last of all: these open what would have to be closed if another one refused.
     store = _tables(settings, credential)
-    sender = _callback_sender(settings, clock)
+    sender = _LateCallbackSender(settings, clock)
     tokens, close_tokens = _tokens(settings, clock)
 
     async def close() -> None:
@@ -121,7 +121,7 @@ async def store_alone(settings: Settings) -> AsyncIterator[JobStore]:
 
 
 _BROKER_MODULES = ("servicebus", "deadletters")
-_OTHER_MODULES = ("table_batch", "tables", "webpubsub", "callback_http")
+_OTHER_MODULES = ("table_batch", "tables", "webpubsub")
 
 
 def _import(*modules: str) -> None:
@@ -248,6 +248,31 @@ def _check(setting: str, text: str, *fields: str) -> None:
     missing = [name for name in fields if name.lower() not in given]
     if missing or not all(separator for _, separator, _ in pairs):
         raise ConfigurationError(f"{setting} should hold {', '.join(f'{name}=...' for name in fields)}")
+
+
+class _LateCallbackSender:
+    """Calls back like the sender that it makes for the first callback: loading root certificates takes 50 ms."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._made: asyncio.Task[HttpCallbackSender] | None = None
+
+    async def check(self, url: str) -> None:
+        await (await self._sender()).check(url)
+
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> CallbackAnswer:
+        return await (await self._sender()).post(url, body, headers)
+
+    async def close(self) -> None:
+        if self._made is not None:
+            await (await self._made).close()
+
+    async def _sender(self) -> HttpCallbackSender:
+        if self._made is None:
+            making = asyncio.to_thread(_callback_sender, self._settings, self._clock)
+            self._made = asyncio.create_task(making)
+        return await asyncio.shield(self._made)
 
 
 def _callback_sender(settings: Settings, clock: Clock) -> HttpCallbackSender:
