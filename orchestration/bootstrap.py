@@ -26,7 +26,7 @@ from orchestration.engine import WorkflowEngineService
 from orchestration.epilogue import Epilogue
 from orchestration.errors import ContentArchitectError, DependencyUnavailable, StorageUnavailable
 from orchestration.health import HealthService
-from orchestration.http import HttpCall, HttpReply
+from orchestration.http import HttpCall, HttpReply, complete
 from orchestration.job_services import JobServices, wire_jobs
 from orchestration.jobs import Priority
 from orchestration.process_identity import is_alive, owner_name
@@ -36,6 +36,7 @@ from orchestration.recovery import RecoverySweeper
 from orchestration.routes import Route
 from orchestration.service import OrchestrationService
 from orchestration.settings import Settings, load_settings
+from orchestration.step_cache import StepCache
 from orchestration.workflow_service import WorkflowService
 from orchestration.workflow_store import WorkflowStore
 
@@ -77,7 +78,8 @@ def wire(
     callbacks = _callbacks(settings, outside)
     workflows = _workflows(outside, catalog)
     service = _service(settings, outside, epilogue, workflows)
-    engine = WorkflowEngineService(outside.store, clock, catalog=catalog, artifacts=artifacts)
+    cache = StepCache(store=outside.store, clock=clock) if settings.step_cache else None
+    engine = WorkflowEngineService(outside.store, clock, catalog=catalog, artifacts=artifacts, cache=cache)
     runner = _runner(settings, outside, tools, engine=engine, epilogue=epilogue)
     jobs = _jobs(settings, outside, epilogue, service=service, callbacks=callbacks)
     door = wire_access(
@@ -235,7 +237,7 @@ async def answer(route: Route, call: HttpCall) -> HttpReply:
         app = await current_app()
     except ContentArchitectError as error:
         _log.error("the app cannot start", extra={"reason": str(error)})
-        return refusal(error, call.trace_id)
+        return complete(refusal(error, call.trace_id), call.trace_id)
     return await app.api.answer(route, call)
 
 
