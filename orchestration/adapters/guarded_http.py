@@ -15,13 +15,14 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeVar
-from urllib.parse import urljoin
+from urllib.parse import quote, urljoin
 
 import httpcore
 
 from layers.contract import StepError
 from orchestration.adapters.address_guard import (
     NO_HOSTS,
+    URI_CHARACTERS,
     Resolver,
     Target,
     check_url,
@@ -173,7 +174,7 @@ class GuardedClient:
             location = answer.headers.get("location")
             if not location:
                 raise refused("a redirect that leads nowhere")
-            url = urljoin(url, location)
+            url = urljoin(url, quote(location.encode("latin-1"), safe=f"{URI_CHARACTERS}#[]"))
         raise refused(f"more than {_MOST_REDIRECTS} redirects")
 
     async def _once(self, url: str, headers: Mapping[str, str]) -> Answer:

@@ -36,7 +36,7 @@ SECONDS = timedelta(seconds=7)
 """Between two operations."""
 
 FAILING = "This one fails"
-ENVIRONMENT = {"AUTH_MODE": "apikey", "RATE_LIMIT_PER_MINUTE": "400", "MAX_ACTIVE_JOBS": "30"}
+ENVIRONMENT = {"AUTH_MODE": "apikey", "RATE_LIMIT_PER_MINUTE": "400", "MAX_ACTIVE_JOBS": "6"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,6 +190,9 @@ PROBES: dict[str, Callable[[Pick], Parts]] = {
     "health": lambda _: {},
     "health_live": lambda _: {},
     "health_ready": lambda _: {},
+    "openapi": lambda _: {},
+    "docs": lambda _: {},
+    "docs_file": lambda pick: {"route": {"file": pick.one_of("swagger-ui.css", "..", "no-such-file")}},
 }
 """How each route is called. A route that is missing here fails the test: nobody would know whether it keeps tenants apart."""
 
