@@ -40,6 +40,11 @@ param publicUrl string = ''
 @description('Tenant of jobs whose producer names none in the message property tenantId; empty: this directory, or local without Entra.')
 param producerDefaultTenant string = ''
 
+@minValue(0)
+@maxValue(5)
+@description('Proxies that append to X-Forwarded-For, the front end of the platform included: 2 behind Front Door.')
+param trustedProxyHops int = 1
+
 @description('Mail address that alerts and the budget write to; empty: nobody is told, alerts still show in the portal.')
 param alertEmail string = ''
 
@@ -91,9 +96,11 @@ var tableNames = [
   'audit'
   'jobindex'
   'jobs'
+  'limits'
   'secrets'
   'state'
   'stats'
+  'stepcache'
   'workflows'
 ]
 
@@ -347,6 +354,7 @@ module app 'modules/function-app.bicep' = {
       RATE_LIMIT_PER_MINUTE: string(size.rateLimitPerMinute)
       RESEARCH_PROVIDERS: researchProviders
       RETENTION_DAYS: string(size.retentionDays)
+      TRUSTED_PROXY_HOPS: string(trustedProxyHops)
       WEB_PUBSUB__endpoint: webPubSub.outputs.endpoint
       WEB_PUBSUB_HUB: hubName
       WEB_PUBSUB_UPSTREAM_AUDIENCE: entraClientId

@@ -182,9 +182,9 @@ def _metrics(context: Context, names: kql.Names) -> Iterator[Problem]:
     if emitted is None:
         return
     for name in sorted(emitted.keys() | names.metrics.keys()):
-        told, listed = emitted.get(name), names.metrics.get(name)
-        if told is None or listed is None or set(told) != set(listed):
-            known = f"{sorted(listed or ())}, the code emits {told}"
+        ours, theirs = names.metrics.get(name), emitted.get(name)
+        if ours is None or theirs is None or ours != frozenset(theirs):
+            known = f"{sorted(ours or ())}, the code emits {theirs}"
             yield Problem(where=kql.PATH, message=f"metric {name} has {known}")
 
 
@@ -204,6 +204,11 @@ def _queries(context: Context) -> Iterator[tuple[str, str]]:
                     f"{case}: alert {alert.name}: rows mean that something is wrong; it has gaps or other conditions",
                     "",
                 )
+    for path in context.sources.files("docs/operations", "*.md"):
+        for query in re.findall(
+            r"^```kusto\n(.*?)^```", context.sources.text(path), re.MULTILINE | re.DOTALL
+        ):
+            yield path, query
     for path in context.sources.files("infra/kql", "*.kql"):
         if context.sources.text(path).partition("\n")[0] not in used:
             yield f"{path}: no alert uses it", ""
