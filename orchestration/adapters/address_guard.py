@@ -20,7 +20,8 @@ NO_HOSTS: frozenset[str] = frozenset()
 
 _PORTS = {"https": 443, "http": 80}
 _LONGEST_URL = 2_048
-URI_CHARACTERS = "%/?:@!$&'()*+,;=~"
+_LONGEST_HOST = 253
+_URI_CHARACTERS = "%/?:@!$&'()*+,;=~"
 """What stays as it is when an address is written in ASCII, letters, digits and ``-._`` apart."""
 
 _DENIED_V4 = tuple(
@@ -74,6 +75,8 @@ def check_url(url: str, *, allow_http: bool, loopback: frozenset[str] = NO_HOSTS
         host = (parts.hostname or "").encode("idna").decode("ascii")
     except UnicodeError:
         raise refused("the host name is not valid") from None
+    if len(host) > _LONGEST_HOST:
+        raise refused("the host name is not valid")
     if not host or len(url) > _LONGEST_URL:
         raise refused("the address has no host name" if not host else "the address is too long")
     return Target(scheme=parts.scheme, host=host, port=port, url=_plain(parts, host))
@@ -148,12 +151,12 @@ def _plain(parts: SplitResult, host: str) -> str:
     if plain.geturl().isascii():
         return plain.geturl()
     netloc = host if parts.port is None else f"{host}:{parts.port}"
-    path, query = (quote(part, safe=URI_CHARACTERS, errors="replace") for part in (parts.path, parts.query))
+    path, query = (quote(part, safe=_URI_CHARACTERS, errors="replace") for part in (parts.path, parts.query))
     return plain._replace(netloc=netloc, path=path, query=query).geturl()
 
 
 def _port(parts: SplitResult) -> int:
     try:
-        return parts.port or _PORTS[parts.scheme]
+        return _PORTS[parts.scheme] if parts.port is None else parts.port
     except ValueError:
         raise refused("the port is not valid") from None

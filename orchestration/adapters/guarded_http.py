@@ -15,14 +15,13 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeVar
-from urllib.parse import quote, urljoin
+from urllib.parse import urljoin
 
 import httpcore
 
 from layers.contract import StepError
 from orchestration.adapters.address_guard import (
     NO_HOSTS,
-    URI_CHARACTERS,
     Resolver,
     Target,
     check_url,
@@ -174,7 +173,7 @@ class GuardedClient:
             location = answer.headers.get("location")
             if not location:
                 raise refused("a redirect that leads nowhere")
-            url = urljoin(url, quote(location.encode("latin-1"), safe=f"{URI_CHARACTERS}#[]"))
+            url = urljoin(url, location.encode("latin-1").decode(errors="replace"))
         raise refused(f"more than {_MOST_REDIRECTS} redirects")
 
     async def _once(self, url: str, headers: Mapping[str, str]) -> Answer:

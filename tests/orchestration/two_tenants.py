@@ -310,7 +310,7 @@ async def together(operations: Sequence[Operation]) -> tuple[list[Step], Install
         steps.append(Step(operation=operation, call=call, reply=reply))
         if operation.route == "apikey_create" and reply.status == 201:
             scene.keys[tenant].append(body_of(reply)["id"])
-        if reply.status == 200 and b'"nextLink"' in reply.body:
+        if reply.status == 200 and b'"nextLink":"http' in reply.body:
             scene.links[tenant].append(body_of(reply)["nextLink"])
     return steps, installation
 
