@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from layers.catalog import StepDeclaration
 from orchestration.controller import ContentArchitectController, actor_of, read_json, whole_number
 from orchestration.errors import FieldError, InvalidRequest
+from orchestration.estimates import NOTHING_KNOWN, History
 from orchestration.http import HttpCall, HttpReply, json_reply
 from orchestration.schemas import field_errors
 from orchestration.workflow_definitions import WorkflowDefinition, parse_definition
@@ -40,17 +41,18 @@ async def list_workflows(controller: ContentArchitectController, call: HttpCall)
 async def get_workflow(controller: ContentArchitectController, call: HttpCall) -> HttpReply:
     """``GET workflows/{id}?version=``: with steps and plan."""
     tenant, workflow_id = call.caller.tenant, _id(call)
+    history = await controller.workflows.estimates.learnt(tenant)
     if (workflow := PREDEFINED.get(workflow_id)) is not None:
-        seconds = workflow.estimated_seconds
         body = {
             **_predefined_item(controller, workflow),
             "steps": [_step_view(step) for step in workflow.steps],
-            "plan": {**_plan_view(workflow, controller.workflows.catalog), "estimatedSeconds": seconds},
+            "plan": _plan_view(workflow, controller.workflows.catalog, history, workflow.estimated_seconds),
         }
         return json_reply(200, body)
     given = call.query.get("version")
     version = whole_number(given, "/version") if given is not None else None
-    return json_reply(200, _view(controller, await controller.workflows.get(tenant, workflow_id, version)))
+    found = await controller.workflows.get(tenant, workflow_id, version)
+    return json_reply(200, _view(controller, found, history))
 
 
 async def create_workflow(controller: ContentArchitectController, call: HttpCall) -> HttpReply:
@@ -135,7 +137,9 @@ def _item(controller: ContentArchitectController, head: WorkflowHead) -> dict[st
     }
 
 
-def _view(controller: ContentArchitectController, found: WorkflowVersion) -> dict[str, Any]:
+def _view(
+    controller: ContentArchitectController, found: WorkflowVersion, history: History = NOTHING_KNOWN
+) -> dict[str, Any]:
     catalog = controller.workflows.catalog
     definition: WorkflowDefinition = found.definition
     workflow = definition.to_workflow(found.head.id, found.version, catalog)
@@ -145,7 +149,7 @@ def _view(controller: ContentArchitectController, found: WorkflowVersion) -> dic
         "description": definition.description,
         "version": found.version,
         "steps": [_step_view(step) for step in workflow.steps],
-        "plan": _plan_view(workflow, catalog),
+        "plan": _plan_view(workflow, catalog, history),
     }
 
 
@@ -166,11 +170,19 @@ def _step_view(step: Step) -> dict[str, Any]:
     }
 
 
-def _plan_view(workflow: Workflow, catalog: Mapping[str, StepDeclaration]) -> dict[str, Any]:
-    planned = plan(workflow, catalog)
+def _plan_view(
+    workflow: Workflow,
+    catalog: Mapping[str, StepDeclaration],
+    history: History = NOTHING_KNOWN,
+    declared: float | None = None,
+) -> dict[str, Any]:
+    """How it will run; how long it takes as this tenant's runs of it did, else as declared, else as its path does."""
+    planned = plan(workflow, catalog, took=history.steps)
+    lately = history.workflows.get(workflow.id)
+    seconds = declared if declared is not None else planned.estimated_seconds
     return {
         "order": list(planned.order),
         "waves": [list(wave) for wave in planned.waves],
         "criticalPath": list(planned.critical_path),
-        "estimatedSeconds": planned.estimated_seconds,
+        "estimatedSeconds": seconds if lately is None else lately,
     }
