@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from azure.servicebus.aio import ServiceBusClient
 
     from orchestration.adapters.callback_http import HttpCallbackSender
+    from orchestration.adapters.servicebus import ServiceBusQueue
     from orchestration.adapters.tables import TableJobStore
     from orchestration.adapters.webpubsub import WebPubSubPublisher
 
@@ -56,18 +57,37 @@ class Outside:
     close: Callable[[], Awaitable[None]]
 
 
-async def connect(settings: Settings) -> Outside:
+async def connect(settings: Settings, *, sends_soon: str | None = None) -> Outside:
     """Make clients for tables, queues and Web PubSub; each connects when it is first used.
 
-    Raises :class:`ConfigurationError` that names what is missing.
+    ``sends_soon`` names a queue whose sender is opened meanwhile. Raises :class:`ConfigurationError` that names what
+    is missing.
     """
-    await asyncio.to_thread(_import_sdks)
-    from orchestration.adapters.deadletters import ServiceBusDeadLetters
+    await asyncio.to_thread(_import, *_BROKER_MODULES, *_identity_modules(settings))
     from orchestration.adapters.servicebus import ServiceBusQueue
 
     credential = _Credential()
     service_bus = _service_bus(settings, credential)
-    queue, letters = ServiceBusQueue(service_bus), ServiceBusDeadLetters(service_bus)
+    queue = ServiceBusQueue(service_bus)
+    if sends_soon is not None:
+        queue.prepare(sends_soon)
+    try:
+        await asyncio.to_thread(_import, *_OTHER_MODULES)
+        return _outside(settings, credential, service_bus, queue)
+    except ConfigurationError:
+        await queue.close()
+        raise
+
+
+def _outside(
+    settings: Settings,
+    credential: _Credential,
+    service_bus: Callable[[], ServiceBusClient],
+    queue: ServiceBusQueue,
+) -> Outside:
+    from orchestration.adapters.deadletters import ServiceBusDeadLetters
+
+    letters = ServiceBusDeadLetters(service_bus)
     publisher = _web_pubsub(settings, credential)
     clock = SystemClock()
     # Last of all: these open what would have to be closed if another one refused.
@@ -108,10 +128,20 @@ async def store_alone(settings: Settings) -> AsyncIterator[JobStore]:
         await credential.close()
 
 
-def _import_sdks() -> None:
-    """In a thread: together they take most of a second, in which the loop has other work."""
-    for module in ("table_batch", "tables", "servicebus", "deadletters", "webpubsub", "callback_http"):
-        import_module(f"orchestration.adapters.{module}")
+_BROKER_MODULES = ("servicebus", "deadletters")
+_OTHER_MODULES = ("table_batch", "tables", "webpubsub", "callback_http")
+
+
+def _import(*modules: str) -> None:
+    """In a thread: together they take a third of a second, in which the loop has other work."""
+    for module in modules:
+        import_module(module if "." in module else f"orchestration.adapters.{module}")
+
+
+def _identity_modules(settings: Settings) -> tuple[str, ...]:
+    """The identity library, only where a service is named without a key."""
+    keys = (settings.tables_connection, settings.service_bus_connection, settings.web_pubsub_connection)
+    return () if all(keys) else ("azure.identity.aio",)
 
 
 class _Credential:
@@ -297,13 +327,15 @@ def research_tools(settings: Settings) -> Callable[[], Tools]:
 
 def _make_tools(settings: Settings) -> Tools:
     """The library, and what of the open web the settings name; own sources that are pages need no provider."""
-    from orchestration.adapters.guarded_http import GuardedClient
+    from orchestration.adapters.guarded_http import GuardedClient, Limits
     from orchestration.adapters.library_files import FileLibrary
+    from orchestration.adapters.pdf_text import MOST_BYTES
     from orchestration.adapters.research_web import Crossref, Wikipedia
     from orchestration.adapters.web_pages import WebPages
 
     folder = settings.library_dir
     client = GuardedClient(user_agent=USER_AGENT)
+    reader = GuardedClient(user_agent=USER_AGENT, limits=Limits(size=MOST_BYTES))
     makers: dict[str, Callable[[], ResearchProvider]] = {
         "wikipedia": lambda: Wikipedia(client),
         "crossref": lambda: Crossref(client),
@@ -311,7 +343,7 @@ def _make_tools(settings: Settings) -> Tools:
     return Tools(
         library=FileLibrary(folder) if folder and "library" in settings.providers else None,
         providers=tuple(makers[name]() for name in settings.providers if name in makers),
-        pages=WebPages(client, agent=PRODUCT),
+        pages=WebPages(reader, agent=PRODUCT, clock=SystemClock()),
         llm=_language_model(settings) if settings.has_llm else None,
     )
 
