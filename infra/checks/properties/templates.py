@@ -78,9 +78,10 @@ def no_secret_is_handed_around(context: Context) -> Iterator[Problem]:
         *context.sources.files("infra", "infra/*.json"),
     ]
     for path in [*files, *context.sources.files(".github", "*.yml"), "azure.yaml"]:
-        for number, line in enumerate(context.sources.text(path).splitlines(), 1):
-            if match := _SECRETS.search(line):
-                yield Problem(where=f"{path}:{number}", message=f"{match[0]!r} is about a secret")
+        text = context.sources.text(path)
+        for match in _SECRETS.finditer(text):
+            number = text.count("\n", 0, match.start()) + 1
+            yield Problem(where=f"{path}:{number}", message=f"{match[0]!r} is about a secret")
     for template in context.templates.values():
         for declaration in template.of("param", "output"):
             if declaration.decorator("secure"):
