@@ -44,6 +44,18 @@ def settings(sources: Sources) -> dict[str, Any]:
     return found
 
 
+def secret_settings(sources: Sources) -> set[str]:
+    """Settings that hold a secret: those of type ``SecretStr``."""
+    found = set()
+    for node in _nodes(SETTINGS, sources.text(SETTINGS)):
+        if isinstance(node, ast.AnnAssign) and "SecretStr" in ast.unparse(node.annotation):
+            keywords = node.value.keywords if isinstance(node.value, ast.Call) else []
+            found |= {
+                str(k.value.value) for k in keywords if k.arg == "alias" and isinstance(k.value, ast.Constant)
+            }
+    return found
+
+
 def limits(sources: Sources, setting: str) -> dict[str, float]:
     """The bounds (``ge``, ``le``, ``gt``, ``lt``) of a setting."""
     for node in _nodes(SETTINGS, sources.text(SETTINGS)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from infra.checks import code
 from infra.checks.bicep.contracts import contract_problems, unread_outputs, unused_modules
 from infra.checks.bicep.reader import syntax_problems
 from infra.checks.bicep.symbols import symbol_problems
@@ -87,7 +88,9 @@ def no_secret_is_handed_around(context: Context) -> Iterator[Problem]:
             if declaration.decorator("secure"):
                 where = f"{template.path}:{declaration.line}"
                 yield Problem(where=where, message=f"{declaration.name} is a secret")
+    secret = code.secret_settings(context.sources)
     for case in context.resources:
         for name, value in context.settings(case).items():
-            if _SECRETS.search(value):
+            refers = value == "" or value.startswith("@Microsoft.KeyVault(SecretUri=")
+            if _SECRETS.search(value) or (name in secret and not refers):
                 yield Problem(where=f"{case}: app setting {name}", message="holds a secret")
