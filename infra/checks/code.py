@@ -17,6 +17,7 @@ FUNCTION_APP: Final = "function_app.py"
 TABLES: Final = "orchestration/adapters/tables.py"
 WORKFLOWS: Final = "orchestration/workflows.py"
 METRICS: Final = "orchestration/telemetry/metrics.py"
+IDENTITY: Final = "orchestration/identity.py"
 LOCAL_QUEUES: Final = "localcloud/servicebus/queues.json"
 
 
@@ -187,6 +188,15 @@ def _dimensions(sources: Sources, node: ast.expr) -> tuple[str, ...]:
             return found
         case _:
             return ()
+
+
+def roles(sources: Sources) -> set[str]:
+    """Roles of callers: the values of the enumeration ``Role``."""
+    for node in _tree(IDENTITY, sources.text(IDENTITY)).body:
+        if isinstance(node, ast.ClassDef) and node.name == "Role":
+            values = (each.value for each in node.body if isinstance(each, ast.Assign))
+            return {str(_value(sources, IDENTITY, value)) for value in values}
+    raise TemplateError(IDENTITY, "no class Role was found")
 
 
 def log_messages(sources: Sources) -> set[str]:
