@@ -245,7 +245,25 @@ async def health_ready(req: func.HttpRequest) -> func.HttpResponse:
     return await _answer(req, ROUTES["health_ready"])
 
 
-@app.route(route=f"{BASE}/{{*rest}}")
+@app.route(route=f"{BASE}/openapi.json", methods=["GET"])
+async def openapi(req: func.HttpRequest) -> func.HttpResponse:
+    """Hand out the contract."""
+    return await _answer(req, ROUTES["openapi"])
+
+
+@app.route(route=f"{BASE}/docs", methods=["GET"])
+async def docs(req: func.HttpRequest) -> func.HttpResponse:
+    """Show the contract to people."""
+    return await _answer(req, ROUTES["docs"])
+
+
+@app.route(route=f"{BASE}/docs/{{file}}", methods=["GET"])
+async def docs_file(req: func.HttpRequest) -> func.HttpResponse:
+    """Hand out what that page consists of."""
+    return await _answer(req, ROUTES["docs_file"])
+
+
+@app.route(route="{*rest}")
 async def zz_not_found(req: func.HttpRequest) -> func.HttpResponse:
     """Answer what no other route took; the host tries functions by name, so this one comes last."""
     return await _answer(req, CATCH_ALL)

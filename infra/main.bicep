@@ -106,6 +106,7 @@ var tableNames = [
   'secrets'
   'state'
   'stats'
+  'stepcache'
   'workflows'
 ]
 

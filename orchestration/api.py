@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from orchestration.access import AccessService
 from orchestration.controller import ContentArchitectController, refusal
 from orchestration.errors import ContentArchitectError
-from orchestration.http import HttpCall, HttpReply
+from orchestration.http import HttpCall, HttpReply, complete
 from orchestration.rate_limits import RateLimits
-from orchestration.routes import Route
+from orchestration.routes import Route, as_get
 
 _log = logging.getLogger(__name__)
 
@@ -29,11 +29,15 @@ class Api:
 
     async def answer(self, route: Route, call: HttpCall) -> HttpReply:
         """Answer one call of a route. A cancelled call answers too, or the host would wait for it."""
+        return complete(await self._answer(*as_get(route, call)), call.trace_id)
+
+    async def _answer(self, route: Route, call: HttpCall) -> HttpReply:
         limits: dict[str, str] = {}
         try:
             caller = await self.access.admit(call, route.role)
             if caller.limited:
                 limits |= await self.rates.spend(caller.tenant)
+            route.check(call)
             reply = await route.handler(self.controller, replace(call, caller=caller))
         except ContentArchitectError as error:
             reply = refusal(error, call.trace_id)

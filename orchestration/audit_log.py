@@ -145,7 +145,7 @@ class AuditLog:
         oldest = stamp(self.clock.now() - timedelta(days=self.days))
         after = "" if partition.startswith(_REFUSED_MESSAGES) else position(oldest)
         rows = await self.table.between(partition, after=after, before="~", limit=MOST_READ)
-        old = [row for row in rows if str(row.values["at"]) < oldest]
+        old = [row for row in rows if str(row.values.get("at", oldest)) < oldest]
         for row in old:
             await self.table.delete(partition, row.key)
         return len(old)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 from layers.catalog import CATALOG, StepDeclaration, artifact_type
@@ -25,8 +26,9 @@ from orchestration.engine import WorkflowEngineService
 from orchestration.epilogue import Epilogue
 from orchestration.errors import ContentArchitectError, DependencyUnavailable, StorageUnavailable
 from orchestration.health import HealthService
-from orchestration.http import HttpCall, HttpReply
+from orchestration.http import HttpCall, HttpReply, complete
 from orchestration.job_services import JobServices, wire_jobs
+from orchestration.jobs import Priority
 from orchestration.process_identity import is_alive, owner_name
 from orchestration.processor import ContentJobProcessor
 from orchestration.realtime import RealtimeUpdatesService
@@ -34,6 +36,7 @@ from orchestration.recovery import RecoverySweeper
 from orchestration.routes import Route
 from orchestration.service import OrchestrationService
 from orchestration.settings import Settings, load_settings
+from orchestration.step_cache import StepCache
 from orchestration.workflow_service import WorkflowService
 from orchestration.workflow_store import WorkflowStore
 
@@ -75,7 +78,8 @@ def wire(
     callbacks = _callbacks(settings, outside)
     workflows = _workflows(outside, catalog)
     service = _service(settings, outside, epilogue, workflows)
-    engine = WorkflowEngineService(outside.store, clock, catalog=catalog, artifacts=artifacts)
+    cache = StepCache(store=outside.store, clock=clock) if settings.step_cache else None
+    engine = WorkflowEngineService(outside.store, clock, catalog=catalog, artifacts=artifacts, cache=cache)
     runner = _runner(settings, outside, tools, engine=engine, epilogue=epilogue)
     jobs = _jobs(settings, outside, epilogue, service=service, callbacks=callbacks)
     door = wire_access(
@@ -199,6 +203,8 @@ def _workflows(outside: Outside, catalog: Mapping[str, StepDeclaration]) -> Work
 
 
 _apps: dict[asyncio.AbstractEventLoop, asyncio.Task[App]] = {}
+_sends_soon: ContextVar[bool] = ContextVar("sends_soon", default=False)
+"""Whether the call that starts the app is likely to end in a message: then the way to the broker is opened early."""
 
 
 async def current_app() -> App:
@@ -215,7 +221,8 @@ def _failed(task: asyncio.Task[App]) -> bool:
 
 async def _start() -> App:
     settings = load_settings()
-    app = wire(settings, await connect(settings), research_tools(settings))
+    queue = Priority.NORMAL.queue if _sends_soon.get() else None
+    app = wire(settings, await connect(settings, sends_soon=queue), research_tools(settings))
     try:
         await app.sweeper.expire_predecessor()
     except StorageUnavailable as error:
@@ -225,11 +232,12 @@ async def _start() -> App:
 
 async def answer(route: Route, call: HttpCall) -> HttpReply:
     """Answer an HTTP call; what keeps the app from starting is answered too, as a problem document."""
+    _sends_soon.set(call.method == "POST")
     try:
         app = await current_app()
     except ContentArchitectError as error:
         _log.error("the app cannot start", extra={"reason": str(error)})
-        return refusal(error, call.trace_id)
+        return complete(refusal(error, call.trace_id), call.trace_id)
     return await app.api.answer(route, call)
 
 

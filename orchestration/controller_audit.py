@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from orchestration.answers_management import AuditEntry, AuditList
 from orchestration.audit_log import parse_audit_query
 from orchestration.checkpoints import Row
 from orchestration.controller import ContentArchitectController
@@ -17,7 +19,7 @@ async def list_audit(controller: ContentArchitectController, call: HttpCall) -> 
     key = CursorKey(secret=settings.signing_secret, tenant=tenant)
     query = parse_audit_query(call.query, key)
     page = await controller.audit_log.page(tenant, query)
-    body: dict[str, Any] = {"value": [_view(row) for row in page.rows]}
+    body: AuditList = {"value": [_view(row) for row in page.rows]}
     if page.place is not None:
         cursor = key.sign(query.parameters, page.place)
         asked = [*query.parameters, ("pageSize", str(query.size))]
@@ -25,9 +27,9 @@ async def list_audit(controller: ContentArchitectController, call: HttpCall) -> 
     return json_reply(200, body)
 
 
-def _view(row: Row) -> dict[str, Any]:
+def _view(row: Row) -> AuditEntry:
     """A row; rows of earlier versions have no address."""
-    values = row.values
+    values: Mapping[str, Any] = row.values
     return {
         "at": values["at"],
         "action": values["action"],

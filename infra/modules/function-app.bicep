@@ -83,6 +83,7 @@ var fixedSettings = {
   JOB_TIMEOUT_MINUTES: '15'
   LEASE_SECONDS: '30'
   LLM_TIMEOUT_SECONDS: '90'
+  STEP_CACHE: 'true'
   SWEEP_SCHEDULE: '0 * * * * *'
   SYNC_WAIT_SECONDS: '100'
 }

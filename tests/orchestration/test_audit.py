@@ -310,7 +310,7 @@ async def test_rows_of_every_tenant_go_when_they_are_old_and_not_before(
     log: AuditLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(audit_log, "MOST_PARTITIONS", 3)
-    tenants = ["acme", "acme-2", ".0a", "message:content-jobs", "Zeta"]
+    tenants = ["acme", "acme-2", ".0a", "message:of-this-test", "Zeta"]
     for tenant in tenants:
         for days in (1, 29, 31, 400):
             key = f"{days:064x}" if tenant.startswith("message:") else None
