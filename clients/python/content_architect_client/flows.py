@@ -97,9 +97,12 @@ def fetch(request: Send, policy: RetryPolicy) -> Flow[dict[str, Any]]:
     """The JSON object of an answer. Raises :class:`ApiError` for anything else, such as a proxy's page."""
     answer = yield from call(request, policy)
     try:
-        return dict(json.loads(answer.text))
-    except (TypeError, ValueError):
-        raise error_of(answer.status, answer.problem, None) from None
+        value = json.loads(answer.text)
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise error_of(answer.status, answer.problem, None)
+    return value
 
 
 def submit(request: Mapping[str, Any], key: str, wait: float | None, policy: RetryPolicy) -> Flow[Job]:
