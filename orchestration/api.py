@@ -13,7 +13,10 @@ from orchestration.access import AccessService
 from orchestration.controller import ContentArchitectController, refusal
 from orchestration.errors import ContentArchitectError
 from orchestration.http import HttpCall, HttpReply
+from orchestration.ids import canonical_job_id
 from orchestration.routes import Route
+from orchestration.telemetry.entries import served, serving
+from orchestration.telemetry.trace_context import current_trace_id
 
 _log = logging.getLogger(__name__)
 
@@ -27,14 +30,30 @@ class Api:
 
     async def answer(self, route: Route, call: HttpCall) -> HttpReply:
         """Answer one call of a route. A cancelled call answers too, or the host would wait for it."""
-        trace_id = call.trace_id
+        base = self.controller.settings.api_url
+        with serving(call.method, route.path, name=route.name, base=base) as span:
+            reply, tenant = await self._answered(route, call)
+            served(
+                span,
+                reply.status,
+                tenant=tenant,
+                job_id=canonical_job_id(call.route.get("jobId", "")) or "",
+                route=route.name,
+            )
+            return reply
+
+    async def _answered(self, route: Route, call: HttpCall) -> tuple[HttpReply, str]:
+        """The answer, and the tenant of whoever was admitted."""
+        trace_id, tenant = current_trace_id() or call.trace_id, ""
         try:
             caller = await self.access.admit(call, route.role)
-            return await route.handler(self.controller, replace(call, caller=caller))
+            tenant = caller.tenant
+            return await route.handler(self.controller, replace(call, caller=caller)), tenant
         except ContentArchitectError as error:
-            return refusal(error, trace_id)
+            return refusal(error, trace_id), tenant
         except asyncio.CancelledError:
-            return refusal(ContentArchitectError("the call was cancelled", code="cancelled"), trace_id)
+            cancelled = ContentArchitectError("the call was cancelled", code="cancelled")
+            return refusal(cancelled, trace_id), tenant
         except Exception:  # noqa: BLE001 - the outermost place of the HTTP path: a defect becomes a problem document
             _log.exception("unexpected error", extra={"trace_id": trace_id})
-            return refusal(ContentArchitectError("something went wrong here"), trace_id)
+            return refusal(ContentArchitectError("something went wrong here"), trace_id), tenant

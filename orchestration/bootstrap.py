@@ -34,6 +34,7 @@ from orchestration.recovery import RecoverySweeper
 from orchestration.routes import Route
 from orchestration.service import OrchestrationService
 from orchestration.settings import Settings, load_settings
+from orchestration.telemetry import setup as telemetry
 from orchestration.workflow_service import WorkflowService
 from orchestration.workflow_store import WorkflowStore
 
@@ -198,6 +199,7 @@ def _failed(task: asyncio.Task[App]) -> bool:
 
 async def _start() -> App:
     settings = load_settings()
+    telemetry.start(include_content=settings.telemetry_include_content)
     app = wire(settings, await connect(settings), research_tools(settings))
     try:
         await app.sweeper.expire_predecessor()

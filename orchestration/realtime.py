@@ -12,10 +12,14 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from opentelemetry.context import Context
+
 from orchestration.errors import DependencyUnavailable
 from orchestration.events import EventType, JobUpdate
 from orchestration.jobs import Job, stamp
 from orchestration.ports import Clock, RealtimePublisher
+from orchestration.telemetry.spans import carried
+from orchestration.telemetry.work import publishing
 
 QUEUE_LIMIT = 5000
 PAUSE_AFTER_FAILURE = 5.0
@@ -40,6 +44,7 @@ def job_group(job_id: str) -> str:
 class _Outgoing:
     group: str
     message: str
+    context: Context | None = None
 
 
 class RealtimeUpdatesService:
@@ -61,8 +66,9 @@ class RealtimeUpdatesService:
 
     def publish(self, job: Job, updates: Sequence[JobUpdate]) -> None:
         """Queue the durable events of one commit for the job's watchers. Never waits, never raises."""
+        context = carried()
         for update in updates:
-            self._enqueue(_Outgoing(group=job_group(job.job_id), message=update.to_json()))
+            self._enqueue(_Outgoing(group=job_group(job.job_id), message=update.to_json(), context=context))
         self._also(job, updates)
         if job.status.terminal:
             self._last_progress.pop(job.job_id, None)
@@ -112,7 +118,8 @@ class RealtimeUpdatesService:
         while self._waiting:
             outgoing = self._waiting.popleft()
             try:
-                await self._publisher.publish(outgoing.group, outgoing.message)
+                with publishing(outgoing.context):
+                    await self._publisher.publish(outgoing.group, outgoing.message)
             except DependencyUnavailable as error:
                 self._closed_until = self._clock.monotonic() + PAUSE_AFTER_FAILURE
                 self.dropped += 1 + len(self._waiting)

@@ -12,6 +12,7 @@ from azure.servicebus.exceptions import ServiceBusError
 
 from orchestration.errors import QueueUnavailable
 from orchestration.ports import OutgoingMessage
+from orchestration.telemetry.work import sending
 
 SEND_TIMEOUT = 10.0
 """Seconds for one send, reconnect included; a job whose message is not sent by then is the sweeper's."""
@@ -31,6 +32,10 @@ class ServiceBusQueue:
         properties: dict[str | bytes, int | float | bytes | bool | str | UUID] = dict(
             message.properties.items()
         )
+        if "traceparent" in message.properties:
+            properties["Diagnostic-Id"] = message.properties[
+                "traceparent"
+            ]  # by this name the host goes on from it
         outgoing = ServiceBusMessage(
             message.body,
             message_id=message.message_id,
@@ -38,7 +43,8 @@ class ServiceBusQueue:
             application_properties=properties,
             scheduled_enqueue_time_utc=message.not_before,
         )
-        await self._send_alone(message.queue, outgoing)
+        with sending(message):
+            await self._send_alone(message.queue, outgoing)
 
     async def close(self) -> None:
         """Close all senders and the client."""
