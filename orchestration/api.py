@@ -14,7 +14,7 @@ from orchestration.controller import ContentArchitectController, refusal
 from orchestration.errors import ContentArchitectError
 from orchestration.http import HttpCall, HttpReply
 from orchestration.ids import canonical_job_id
-from orchestration.routes import Route
+from orchestration.routes import BASE, Route
 from orchestration.telemetry.entries import served, serving
 from orchestration.telemetry.trace_context import current_trace_id
 
@@ -31,7 +31,7 @@ class Api:
     async def answer(self, route: Route, call: HttpCall) -> HttpReply:
         """Answer one call of a route. A cancelled call answers too, or the host would wait for it."""
         base = self.controller.settings.api_url
-        with serving(call.method, route.path, name=route.name, base=base) as span:
+        with serving(call.method, f"/{BASE}/{route.path}", name=route.name, base=base) as span:
             reply, tenant = await self._answered(route, call)
             served(
                 span,

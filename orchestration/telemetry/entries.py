@@ -21,7 +21,7 @@ from orchestration.telemetry.spans import NO_SPAN, AnySpan, Attributes, Span, sp
 from orchestration.telemetry.switch import LOGGED, SWITCH, Logged
 from orchestration.telemetry.trace_context import parsed
 
-_PROBES: Final = "health"
+_PROBES: Final = frozenset({"health", "health_live", "health_ready"})
 """Routes that a platform asks every few seconds; their spans would outnumber all others."""
 
 
@@ -47,7 +47,7 @@ def _logged(job: Job) -> Logged:
 
 def serving(method: str, path: str, *, name: str, base: str) -> AnySpan:
     """An HTTP call of a route. ``base`` is the public address; what the caller wrote into the path is left out."""
-    if SWITCH.tracer is None or path.startswith(_PROBES):
+    if SWITCH.tracer is None or name in _PROBES:
         return NO_SPAN
     scheme, _, host = base.partition("://")
     attributes = {
