@@ -32,6 +32,7 @@ class Api:
         """Answer one call of a route. A cancelled call answers too, or the host would wait for it."""
         base = self.controller.settings.api_url
         with serving(call.method, f"/{BASE}/{route.path}", name=route.name, base=base) as span:
+            call = replace(call, trace_id=current_trace_id() or call.trace_id)
             reply, tenant = await self._answered(route, call)
             served(
                 span,
@@ -44,7 +45,7 @@ class Api:
 
     async def _answered(self, route: Route, call: HttpCall) -> tuple[HttpReply, str]:
         """The answer, and the tenant of whoever was admitted."""
-        trace_id, tenant = current_trace_id() or call.trace_id, ""
+        trace_id, tenant = call.trace_id, ""
         try:
             caller = await self.access.admit(call, route.role)
             tenant = caller.tenant

@@ -14,6 +14,7 @@ from layers.catalog import CATALOG, StepDeclaration, artifact_type
 from layers.contract import Artifact, Tools
 from orchestration.access import AccessService
 from orchestration.api import Api
+from orchestration.apikeys import ApiKeyService
 from orchestration.attempts import AttemptRunner
 from orchestration.audit import AuditTrail
 from orchestration.callback_dispatch import CallbackDispatcher
@@ -88,6 +89,7 @@ def wire(
         clock=clock,
         settings=settings,
     )
+    keys = ApiKeyService(store=outside.store, clock=clock)
     controller = ContentArchitectController(
         service=service,
         store=outside.store,
@@ -97,13 +99,16 @@ def wire(
         letters=jobs.letters,
         callbacks=callbacks,
         workflows=workflows,
+        keys=keys,
         clock=clock,
         settings=settings,
     )
     return App(
         settings=settings,
         service=service,
-        api=Api(controller=controller, access=AccessService(settings=settings)),
+        api=Api(
+            controller=controller, access=AccessService(settings=settings, tokens=outside.tokens, keys=keys)
+        ),
         processor=ContentJobProcessor(runner=runner, service=service),
         sweeper=_sweeper(settings, outside, epilogue),
         jobs=jobs,

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+from orchestration.apikeys import ApiKeyService
 from orchestration.audit import Action, Actor
 from orchestration.callback_service import CallbackService
 from orchestration.checkpoints import result_key
@@ -68,6 +69,7 @@ class ContentArchitectController:
     letters: DeadLetterService
     callbacks: CallbackService
     workflows: WorkflowService
+    keys: ApiKeyService
     clock: Clock
     settings: Settings
     languages: frozenset[str] = frozenset({"en"})

@@ -5,10 +5,10 @@ Each has an Azure adapter and an in-memory twin, and one contract suite runs bot
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from orchestration.checkpoints import Row
 from orchestration.events import JobUpdate
@@ -156,9 +156,9 @@ class JobStore(Protocol):
         ...
 
     def table(self, name: str) -> RowTable:
-        """A table as rows: ``jobindex``, ``stats``, ``state``, ``audit``, ``secrets``, ``workflows``, or ``jobs`` itself.
+        """A table as rows.
 
-        Rows of ``jobs`` lie in the partition of their job; the job row is for the methods above alone.
+        ``jobindex``, ``stats``, ``state``, ``audit``, ``secrets``, ``workflows``, ``apikeys``, or ``jobs`` itself. Rows of ``jobs`` lie in the partition of their job; the job row is for the methods above alone.
         """
         ...
 
@@ -195,4 +195,16 @@ class RealtimePublisher(Protocol):
 
     async def client_url(self, *, user_id: str, group: str, minutes: int) -> str:
         """A socket URL with a receive-only token that is in the group from the start."""
+        ...
+
+
+class TokenVerifier(Protocol):
+    """Checks access tokens of the identity provider (JSON Web Tokens, RFC 7519)."""
+
+    async def verify(self, token: str, *, audience: str) -> Mapping[str, Any]:
+        """The claims of a token that is genuine, current, for ``audience`` and of a directory that we serve.
+
+        ``api://<id>`` and ``<id>`` are one audience: the two versions of Entra's tokens differ in this. Raises
+        :class:`TokenRefused` for any other token, :class:`IdentityUnavailable` when that cannot be told now.
+        """
         ...

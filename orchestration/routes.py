@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from orchestration import controller_callbacks, controller_jobs, controller_workflows
+from orchestration import controller_callbacks, controller_jobs, controller_keys, controller_workflows
 from orchestration.controller import ContentArchitectController as Face
 from orchestration.controller import Handler
 from orchestration.errors import RequestRefused
@@ -87,6 +87,9 @@ _TABLE: tuple[tuple[str, str, str, Role | None, Handler], ...] = (
     ("dead_letters_redrive", "POST", "deadletters/redrive", _OPERATOR, controller_jobs.redrive),
     ("webhooks_rotate", "POST", "webhooks/secret/rotate", _ADMIN, controller_callbacks.rotate_secret),
     ("webhooks_test", "POST", "webhooks/test", _ADMIN, controller_callbacks.test_call),
+    ("apikeys", "GET", "apikeys", _ADMIN, controller_keys.list_keys),
+    ("apikey_create", "POST", "apikeys", _ADMIN, controller_keys.issue_key),
+    ("apikey_revoke", "DELETE", "apikeys/{keyId}", _ADMIN, controller_keys.revoke_key),
     ("health", "GET", "health", None, Face.health_overall),
     ("health_live", "GET", "health/live", None, Face.health_live),
     ("health_ready", "GET", "health/ready", None, Face.health_overall),

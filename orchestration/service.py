@@ -120,7 +120,7 @@ class OrchestrationService:
                 return await self._replay(job, send=origin.queue is None)
             await asyncio.gather(
                 self._index.add(job),
-                self._audit.record(actor_of(origin, request.user_id), Action.SUBMIT, job.job_id),
+                self._audit.record(actor_of(job, request.user_id), Action.SUBMIT, job.job_id),
                 *([self.send(job)] if origin.queue is None else []),
             )
         annotate(about(job))
@@ -352,10 +352,10 @@ def _job_id(origin: Origin, now: datetime) -> str:
     return new_job_id(now)
 
 
-def actor_of(origin: Origin, user: str | None) -> Actor:
+def actor_of(job: Job, user: str | None) -> Actor:
     """Who submits."""
-    trace = (origin.traceparent or "").split("-")
-    return Actor(tenant=origin.tenant, user=user or "", trace_id=trace[1] if len(trace) > 1 else "")
+    trace = (job.traceparent or "").split("-")
+    return Actor(tenant=job.tenant, user=user or "", trace_id=trace[1] if len(trace) > 1 else "")
 
 
 def _first_event(job: Job) -> JobUpdate:

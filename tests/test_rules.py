@@ -15,9 +15,27 @@ TOOLS = ("localcloud", "devtools", "samples", "benchmarks", "clients")
 PACKAGES = {"orchestration", "layers", "localcloud", "devtools", "samples", "benchmarks", "clients", "tests"}
 
 VALUES = {
-    "checkpoints", "decisions", "errors", "events", "http", "identity", "ids", "jobs", "messages", "outcomes", "ports",
-    "process_identity", "results", "retry", "schemas", "settings", "views", "workflows",
-}  # fmt: skip
+    "checkpoints",
+    "claims",
+    "decisions",
+    "errors",
+    "events",
+    "expiring",
+    "http",
+    "identity",
+    "ids",
+    "jobs",
+    "messages",
+    "outcomes",
+    "ports",
+    "process_identity",
+    "results",
+    "retry",
+    "schemas",
+    "settings",
+    "views",
+    "workflows",
+}
 """Modules of pure values and decisions; they know no service and no adapter."""
 COMPOSITION = {"bootstrap", "connections"}
 LEAN_TEXT = {
