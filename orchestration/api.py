@@ -31,7 +31,8 @@ class Api:
     async def answer(self, route: Route, call: HttpCall) -> HttpReply:
         """Answer one call of a route. A cancelled call answers too, or the host would wait for it."""
         base = self.controller.settings.api_url
-        with serving(call.method, f"/{BASE}/{route.path}", name=route.name, base=base) as span:
+        path, trace = f"/{BASE}/{route.path}", call.traceparent
+        with serving(call.method, path, name=route.name, base=base, traceparent=trace) as span:
             call = replace(call, trace_id=current_trace_id() or call.trace_id)
             reply, tenant = await self._answered(route, call)
             served(
@@ -45,16 +46,16 @@ class Api:
 
     async def _answered(self, route: Route, call: HttpCall) -> tuple[HttpReply, str]:
         """The answer, and the tenant of whoever was admitted."""
-        trace_id, tenant = call.trace_id, ""
+        tenant = ""
         try:
             caller = await self.access.admit(call, route.role)
             tenant = caller.tenant
             return await route.handler(self.controller, replace(call, caller=caller)), tenant
         except ContentArchitectError as error:
-            return refusal(error, trace_id), tenant
+            return refusal(error, call.trace_id), tenant
         except asyncio.CancelledError:
             cancelled = ContentArchitectError("the call was cancelled", code="cancelled")
-            return refusal(cancelled, trace_id), tenant
+            return refusal(cancelled, call.trace_id), tenant
         except Exception:  # noqa: BLE001 - the outermost place of the HTTP path: a defect becomes a problem document
-            _log.exception("unexpected error", extra={"trace_id": trace_id})
-            return refusal(ContentArchitectError("something went wrong here"), trace_id), tenant
+            _log.exception("unexpected error", extra={"trace_id": call.trace_id})
+            return refusal(ContentArchitectError("something went wrong here"), call.trace_id), tenant

@@ -181,7 +181,7 @@ class GuardedClient:
     async def _once(self, url: str, headers: Mapping[str, str]) -> Answer:
         target = self._target(url)
         sent = {"User-Agent": self._agent, "Accept-Encoding": "identity, gzip", **headers}
-        with calling("GET", target.host, target.port, scheme=target.scheme) as call:
+        with calling("GET", target.host, target.port) as call:
             return await self._get_once(target, sent, call)
 
     async def _get_once(self, target: Target, sent: Mapping[str, str], call: AnySpan) -> Answer:
@@ -196,7 +196,7 @@ class GuardedClient:
     async def _send(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         target = self._target(url)
         sent = {"User-Agent": self._agent, "Accept-Encoding": "identity", **headers}
-        with calling("POST", target.host, target.port, scheme=target.scheme) as call:
+        with calling("POST", target.host, target.port) as call:
             return await self._post_once(target, sent, body, call)
 
     async def _post_once(self, target: Target, sent: Mapping[str, str], body: bytes, call: AnySpan) -> Answer:

@@ -16,7 +16,7 @@ from orchestration.messages import Delivery
 from orchestration.outcomes import DeadLetter, Outcome, RetryLater
 from orchestration.telemetry.counts import first_claim
 from orchestration.telemetry.lost import close_lost, open_spans
-from orchestration.telemetry.metrics import record
+from orchestration.telemetry.metrics import record, watch
 from orchestration.telemetry.spans import NO_SPAN, AnySpan, Attributes, Span, span
 from orchestration.telemetry.switch import LOGGED, SWITCH, Logged
 from orchestration.telemetry.trace_context import parsed
@@ -45,8 +45,11 @@ def _logged(job: Job) -> Logged:
     return {"content.job.id": job.job_id, "content.tenant": tenant_hash(job.tenant)}
 
 
-def serving(method: str, path: str, *, name: str, base: str) -> AnySpan:
-    """An HTTP call of a route. ``base`` is the public address; what the caller wrote into the path is left out."""
+def serving(method: str, path: str, *, name: str, base: str, traceparent: str | None) -> AnySpan:
+    """An HTTP call of a route. ``base`` is the public address; what the caller wrote into the path is left out.
+
+    The host has attached a span of its own to the invocation, in the caller's trace; else the caller's is the parent.
+    """
     if SWITCH.tracer is None or name in _PROBES:
         return NO_SPAN
     scheme, _, host = base.partition("://")
@@ -58,7 +61,9 @@ def serving(method: str, path: str, *, name: str, base: str) -> AnySpan:
         "url.path": path,
         "content.route": name,
     }
-    return span(f"{method} {path}", SpanKind.SERVER, attributes, entry=True)
+    caller, here = parsed(traceparent), trace.get_current_span().get_span_context()
+    parent = traceparent if caller and caller.trace_id != here.trace_id else None
+    return span(f"{method} {path}", SpanKind.SERVER, attributes, entry=True, parent=parent)
 
 
 def served(call: AnySpan, status: int, *, tenant: str, job_id: str, route: str) -> None:
@@ -229,3 +234,6 @@ class Attempting:
         else:
             self.span.set("content.outcome", outcome.note)
         return outcome
+
+
+watch("content.jobs.active", lambda: Attempting.running)

@@ -116,16 +116,14 @@ def publishing(carried: Context | None, messages: int = 1) -> Iterator[None]:
         record("content.realtime.publish.duration", time.perf_counter() - began, {"outcome": outcome})
 
 
-def calling(method: str, host: str, port: int, *, scheme: str = "https") -> AnySpan:
+def calling(method: str, host: str, port: int) -> AnySpan:
     """An HTTP call to the outside. Neither path nor query: callers' addresses may hold secrets there."""
     if SWITCH.tracer is None:
         return NO_SPAN
-    where = host if (scheme, port) in (("https", 443), ("http", 80)) else f"{host}:{port}"
     attributes: dict[str, Value] = {
         "http.request.method": method,
         "server.address": host,
         "server.port": port,
-        "url.full": f"{scheme}://{where}/",
     }
     return span(f"{method} {host}", SpanKind.CLIENT, attributes)
 
