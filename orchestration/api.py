@@ -12,10 +12,11 @@ from dataclasses import dataclass, replace
 from orchestration.access import AccessService
 from orchestration.controller import ContentArchitectController, refusal
 from orchestration.errors import ContentArchitectError
-from orchestration.http import HttpCall, HttpReply
+from orchestration.http import HttpCall, HttpReply, complete
 from orchestration.ids import canonical_job_id
-from orchestration.routes import BASE, Route
-from orchestration.telemetry.entries import served, serving
+from orchestration.rate_limits import RateLimits
+from orchestration.routes import BASE, Route, as_get
+from orchestration.telemetry.entries import admitted, served, serving
 from orchestration.telemetry.trace_context import current_trace_id
 
 _log = logging.getLogger(__name__)
@@ -23,39 +24,36 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Api:
-    """Answers calls. ``access`` decides who may; the controller's handlers do the work."""
+    """Answers calls. ``access`` decides who may, ``rates`` how often; the controller's handlers do the work."""
 
     controller: ContentArchitectController
     access: AccessService
+    rates: RateLimits
 
     async def answer(self, route: Route, call: HttpCall) -> HttpReply:
         """Answer one call of a route. A cancelled call answers too, or the host would wait for it."""
-        base = self.controller.settings.api_url
         path, trace = f"/{BASE}/{route.path}", call.traceparent
+        base, job_id = self.controller.settings.api_url, canonical_job_id(call.route.get("jobId", ""))
         with serving(call.method, path, name=route.name, base=base, traceparent=trace) as span:
             call = replace(call, trace_id=current_trace_id() or call.trace_id)
-            reply, tenant = await self._answered(route, call)
-            served(
-                span,
-                reply.status,
-                tenant=tenant,
-                job_id=canonical_job_id(call.route.get("jobId", "")) or "",
-                route=route.name,
-            )
+            reply = complete(await self._answer(*as_get(route, call)), call.trace_id)
+            served(span, reply.status, job_id=job_id, route=route.name)
             return reply
 
-    async def _answered(self, route: Route, call: HttpCall) -> tuple[HttpReply, str]:
-        """The answer, and the tenant of whoever was admitted."""
-        tenant = ""
+    async def _answer(self, route: Route, call: HttpCall) -> HttpReply:
+        limits: dict[str, str] = {}
         try:
             caller = await self.access.admit(call, route.role)
-            tenant = caller.tenant
-            return await route.handler(self.controller, replace(call, caller=caller)), tenant
+            admitted(caller.tenant)
+            if caller.limited:
+                limits |= await self.rates.spend(caller.tenant)
+            route.check(call)
+            reply = await route.handler(self.controller, replace(call, caller=caller))
         except ContentArchitectError as error:
-            return refusal(error, call.trace_id), tenant
+            reply = refusal(error, call.trace_id)
         except asyncio.CancelledError:
-            cancelled = ContentArchitectError("the call was cancelled", code="cancelled")
-            return refusal(cancelled, call.trace_id), tenant
+            reply = refusal(ContentArchitectError("the call was cancelled", code="cancelled"), call.trace_id)
         except Exception:  # noqa: BLE001 - the outermost place of the HTTP path: a defect becomes a problem document
             _log.exception("unexpected error", extra={"trace_id": call.trace_id})
-            return refusal(ContentArchitectError("something went wrong here"), call.trace_id), tenant
+            reply = refusal(ContentArchitectError("something went wrong here"), call.trace_id)
+        return replace(reply, headers={**limits, **reply.headers})

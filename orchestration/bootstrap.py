@@ -12,9 +12,8 @@ from dataclasses import dataclass
 
 from layers.catalog import CATALOG, StepDeclaration, artifact_type
 from layers.contract import Artifact, Tools
-from orchestration.access import AccessService
+from orchestration.access_services import wire_access
 from orchestration.api import Api
-from orchestration.apikeys import ApiKeyService
 from orchestration.attempts import AttemptRunner
 from orchestration.audit import AuditTrail
 from orchestration.callback_dispatch import CallbackDispatcher
@@ -26,7 +25,7 @@ from orchestration.engine import WorkflowEngineService
 from orchestration.epilogue import Epilogue
 from orchestration.errors import ContentArchitectError, DependencyUnavailable, StorageUnavailable
 from orchestration.health import HealthService
-from orchestration.http import HttpCall, HttpReply
+from orchestration.http import HttpCall, HttpReply, complete
 from orchestration.job_services import JobServices, wire_jobs
 from orchestration.process_identity import is_alive, owner_name
 from orchestration.processor import ContentJobProcessor
@@ -79,17 +78,10 @@ def wire(
     service = _service(settings, outside, epilogue, workflows)
     engine = WorkflowEngineService(outside.store, clock, catalog=catalog, artifacts=artifacts)
     runner = _runner(settings, outside, tools, engine=engine, epilogue=epilogue)
-    jobs = wire_jobs(
-        store=outside.store,
-        box=outside.letters,
-        service=service,
-        realtime=realtime,
-        epilogue=epilogue,
-        callbacks=callbacks,
-        clock=clock,
-        settings=settings,
+    jobs = _jobs(settings, outside, epilogue, service=service, callbacks=callbacks)
+    door = wire_access(
+        store=outside.store, tokens=outside.tokens, audit=jobs.audit, clock=clock, settings=settings
     )
-    keys = ApiKeyService(store=outside.store, clock=clock)
     controller = ContentArchitectController(
         service=service,
         store=outside.store,
@@ -99,16 +91,16 @@ def wire(
         letters=jobs.letters,
         callbacks=callbacks,
         workflows=workflows,
-        keys=keys,
+        keys=door.keys,
+        audit_log=jobs.audit_log,
+        limits=door.limits,
         clock=clock,
         settings=settings,
     )
     return App(
         settings=settings,
         service=service,
-        api=Api(
-            controller=controller, access=AccessService(settings=settings, tokens=outside.tokens, keys=keys)
-        ),
+        api=Api(controller=controller, access=door.access, rates=door.rates),
         processor=ContentJobProcessor(runner=runner, service=service),
         sweeper=_sweeper(settings, outside, epilogue),
         jobs=jobs,
@@ -116,6 +108,26 @@ def wire(
         dispatcher=dispatcher,
         realtime=realtime,
         outside=outside,
+    )
+
+
+def _jobs(
+    settings: Settings,
+    outside: Outside,
+    epilogue: Epilogue,
+    *,
+    service: OrchestrationService,
+    callbacks: CallbackService,
+) -> JobServices:
+    return wire_jobs(
+        store=outside.store,
+        box=outside.letters,
+        service=service,
+        realtime=epilogue.realtime,
+        epilogue=epilogue,
+        callbacks=callbacks,
+        clock=outside.clock,
+        settings=settings,
     )
 
 
@@ -219,7 +231,7 @@ async def answer(route: Route, call: HttpCall) -> HttpReply:
         app = await current_app()
     except ContentArchitectError as error:
         _log.error("the app cannot start", extra={"reason": str(error)})
-        return refusal(error, call.trace_id)
+        return complete(refusal(error, call.trace_id), call.trace_id)
     return await app.api.answer(route, call)
 
 

@@ -19,7 +19,7 @@ from orchestration.commits import Change, commit_once
 from orchestration.decisions import Verdict, Wake, decide
 from orchestration.errors import FieldError, InvalidRequest, QueueUnavailable, RowConflict, StorageUnavailable
 from orchestration.http import valid_traceparent
-from orchestration.ids import canonical_job_id, derived_job_id, new_commit_id
+from orchestration.ids import canonical_job_id, new_commit_id
 from orchestration.jobs import Job, JobError, JobStatus, StoredJob, stamp
 from orchestration.messages import Delivery, Malformed, job_message, read_message
 from orchestration.outcomes import Completed, DeadLetter, Outcome
@@ -95,8 +95,7 @@ class ContentJobProcessor:
         """A message that is handed over again goes on in the trace of the job that it made the first time."""
         if not recording() or (delivery.delivery_count == 1 and delivery.identity == delivery.message_id):
             return origin
-        job_id = origin.job_id or derived_job_id("message", origin.tenant, delivery.identity)
-        stored = await self.runner.store.read_job(job_id)
+        stored = await self.runner.store.read_job(origin.known_id or "")
         return replace(origin, traceparent=stored.job.traceparent) if stored else origin
 
     def _origin(self, delivery: Delivery, message: ProducerMessage) -> Origin:

@@ -17,7 +17,7 @@ from orchestration.outcomes import DeadLetter, Outcome, RetryLater
 from orchestration.telemetry.counts import first_claim
 from orchestration.telemetry.lost import close_lost, open_spans
 from orchestration.telemetry.metrics import record, watch
-from orchestration.telemetry.spans import NO_SPAN, AnySpan, Attributes, Span, span
+from orchestration.telemetry.spans import NO_SPAN, AnySpan, Attributes, Span, annotate, span
 from orchestration.telemetry.switch import LOGGED, SWITCH, Logged
 from orchestration.telemetry.trace_context import parsed
 
@@ -66,15 +66,19 @@ def serving(method: str, path: str, *, name: str, base: str, traceparent: str | 
     return span(f"{method} {path}", SpanKind.SERVER, attributes, entry=True, parent=parent)
 
 
-def served(call: AnySpan, status: int, *, tenant: str, job_id: str, route: str) -> None:
-    """How the call was answered, and for whom."""
+def admitted(tenant: str) -> None:
+    """Whom the call that is served now belongs to."""
+    if tenant:
+        annotate({"content.tenant": tenant_hash(tenant)})
+
+
+def served(call: AnySpan, status: int, *, job_id: str | None, route: str) -> None:
+    """How the call was answered, and which job it was about."""
     if status == 429:
         record("content.ratelimit.rejected", 1, {"route": route})
     if not call.recording:
         return
     call.set("http.response.status_code", status)
-    if tenant:
-        call.set("content.tenant", tenant_hash(tenant))
     if job_id:
         call.set("content.job.id", job_id)
     if status >= 500:
