@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from opentelemetry.context import Context
 
+from orchestration.circuits import CircuitState
 from orchestration.errors import DependencyUnavailable
 from orchestration.events import EventType, JobUpdate
 from orchestration.jobs import Job, stamp
@@ -92,6 +93,10 @@ class RealtimeUpdatesService:
             },
         )
         self._enqueue(_Outgoing(group=job_group(job.job_id), message=update.to_json()))
+
+    def circuit(self) -> CircuitState:
+        """``open`` while publishing pauses after a failure."""
+        return "open" if self._clock.monotonic() < self._closed_until else "closed"
 
     async def job_socket(self, job: Job, user_id: str) -> tuple[str, str]:
         """A socket URL that is in the job's group from the start, and that group.

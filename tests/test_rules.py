@@ -19,6 +19,7 @@ VALUES = {
     "answers",
     "answers_management",
     "checkpoints",
+    "circuits",
     "claims",
     "decisions",
     "errors",
@@ -390,7 +391,7 @@ def test_metrics_are_recorded_under_the_names_of_the_table() -> None:
         for file in python_files("orchestration")
         for call in calls(file)
         if isinstance(call.func, ast.Name)
-        and call.func.id in ("record", "watch")
+        and call.func.id in ("record", "watch", "watch_each")
         and call.args
         and isinstance(call.args[0], ast.Constant)
     }

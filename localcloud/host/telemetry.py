@@ -1,8 +1,8 @@
 """Telemetry as the Python worker sets it up: one call before the app is loaded, and the trace of each invocation.
 
 As in the worker, nothing happens without ``PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY``, and no span is started for an
-invocation: the app makes its own. Unlike in Azure no live metrics are sent, and what could not be sent is kept in
-the data folder instead of a folder of the whole machine.
+invocation: the app makes its own. Unlike in Azure no live metrics are sent, what could not be sent is kept in the
+data folder instead of a folder of the whole machine, and the instance is named as in leases.
 """
 
 import logging
@@ -48,12 +48,14 @@ def configure_telemetry(settings: AppSettings, folder: Path) -> bool:
 
 def _configure(settings: AppSettings, folder: Path) -> bool:
     from azure.monitor.opentelemetry import configure_azure_monitor
+    from opentelemetry.sdk.resources import Resource
 
     try:
         configure_azure_monitor(
             connection_string=settings.get(CONNECTION),
             logger_name=settings.get(LOGGER_NAME) or "",
             enable_live_metrics=False,
+            resource=Resource({"service.instance.id": settings.get("WEBSITE_INSTANCE_ID") or "local"}),
             storage_directory=str(folder),
         )
     except ValueError as error:

@@ -165,7 +165,7 @@ def _runner(options: StackOptions, number: int, port: int, environment: Mapping[
             *("--data", str(options.data / "functions"), "--instance-id", name),
         ),
         is_ready=partial(said_ready, port=port),
-        environment={"OTEL_RESOURCE_ATTRIBUTES": f"service.instance.id={name}", **environment},
+        environment=environment,
         after=("servicebus", "telemetry"),  # stopped before them: what it still has to send arrives
         grace=_DRAIN_GRACE,
     )

@@ -10,6 +10,7 @@ from azure.servicebus import ServiceBusMessage
 from azure.servicebus.aio import ServiceBusClient, ServiceBusSender
 from azure.servicebus.exceptions import ServiceBusError
 
+from orchestration.circuits import Observed
 from orchestration.errors import QueueUnavailable
 from orchestration.ports import OutgoingMessage
 from orchestration.telemetry.work import sending
@@ -26,6 +27,7 @@ class ServiceBusQueue:
         self._client: ServiceBusClient | None = None
         self._senders: dict[str, ServiceBusSender] = {}
         self._locks: dict[str, asyncio.Lock] = {}
+        self.circuit = Observed()
 
     async def send(self, message: OutgoingMessage) -> None:
         """Send, or schedule where the message is not for now."""
@@ -61,7 +63,9 @@ class ServiceBusQueue:
             async with asyncio.timeout(SEND_TIMEOUT), lock:
                 used = True
                 await self._sender(queue).send_messages(outgoing)
+            self.circuit.worked()
         except (ServiceBusError, TimeoutError, OSError, ValueError) as error:
+            self.circuit.failed()
             if used:  # a sender whose turn never came is in somebody else's use, and may be well
                 await self._forget(queue)
             raise QueueUnavailable(f"{queue} takes no message: {type(error).__name__}") from error

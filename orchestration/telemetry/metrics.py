@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from enum import StrEnum
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
 
@@ -106,26 +106,28 @@ METRICS: Final[dict[str, Metric]] = {
 }
 """Name -> unit, description, dimensions, kind."""
 
-Read = Callable[[], float]
+Dimensions = dict[str, str]
+Observe = Callable[[], list[tuple[Dimensions, float]]]
 
-_instruments: dict[str, Callable[[float, dict[str, str]], None]] = {}
-_watched: dict[tuple[str, str], tuple[dict[str, str], Read]] = {}
+_instruments: dict[str, Callable[[float, Dimensions], None]] = {}
+_watched: dict[str, Observe] = {}
 
 
-def record(name: str, value: float, dimensions: dict[str, str]) -> None:
+def record(name: str, value: float, dimensions: Dimensions) -> None:
     """Add to a counter, or put a value into a histogram. Empty dimensions are left out."""
     write = _instruments.get(name)
     if write is not None:
         write(value, {key: given for key, given in dimensions.items() if given})
 
 
-def watch(name: str, read: Read, dimensions: dict[str, str] | None = None) -> None:
-    """Have a gauge read from now on, in place of an earlier one with the same dimensions.
+def watch(name: str, read: Callable[[], float]) -> None:
+    """Have a gauge read from now on. ``read`` is called from the exporter's thread and must not wait."""
+    _watched[name] = lambda: [({}, read())]
 
-    ``read`` is called from the exporter's thread and must not wait.
-    """
-    given = dimensions or {}
-    _watched[name, repr(sorted(given.items()))] = (given, read)
+
+def watch_each(name: str, dimension: str, read: Callable[[], dict[str, float]]) -> None:
+    """The same for a gauge with one value for each entry, named by a dimension."""
+    _watched[name] = lambda: [({dimension: entry}, value) for entry, value in read().items()]
 
 
 def open_instruments(meter: Meter) -> None:
@@ -151,7 +153,7 @@ def close_instruments() -> None:
 def _observer(name: str) -> Callable[[CallbackOptions], Iterable[Observation]]:
     def observe(options: CallbackOptions) -> list[Observation]:
         del options  # nothing here waits
-        found: list[Any] = [entry for (watched, _), entry in list(_watched.items()) if watched == name]
-        return [Observation(read(), dimensions) for dimensions, read in found]
+        found = _watched.get(name)
+        return [Observation(value, dimensions) for dimensions, value in found()] if found else []
 
     return observe
