@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from orchestration.callbacks import CallbackAnswer
+from orchestration.circuits import CircuitState
 
 if TYPE_CHECKING:
     from orchestration.adapters.callback_http import HttpCallbackSender
@@ -26,6 +27,11 @@ class LateCallbackSender:
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> CallbackAnswer:
         """Call once."""
         return await (await self._sender()).post(url, body, headers)
+
+    def circuit(self) -> CircuitState:
+        """Where the circuits of the receivers stand; closed before the first call."""
+        made = self._made
+        return made.result().circuit() if made and made.done() and not made.exception() else "closed"
 
     async def close(self) -> None:
         """Close what was made."""
