@@ -20,7 +20,7 @@ from orchestration.ports import Clock, RealtimePublisher
 QUEUE_LIMIT = 5000
 PAUSE_AFTER_FAILURE = 5.0
 PROGRESS_INTERVAL = 0.5
-TOKEN_MINUTES = 60
+TOKEN_MINUTES = 5
 
 Listener = Callable[[Job, Sequence[JobUpdate]], None]
 
