@@ -25,9 +25,11 @@ from orchestration.controller import ContentArchitectController, refusal
 from orchestration.engine import WorkflowEngineService
 from orchestration.epilogue import Epilogue
 from orchestration.errors import ContentArchitectError, DependencyUnavailable, StorageUnavailable
+from orchestration.estimates import Estimates
 from orchestration.health import HealthService
 from orchestration.http import HttpCall, HttpReply, complete
 from orchestration.job_services import JobServices, wire_jobs
+from orchestration.job_statistics import StatisticsService
 from orchestration.jobs import Priority
 from orchestration.process_identity import is_alive, owner_name
 from orchestration.processor import ContentJobProcessor
@@ -76,12 +78,13 @@ def wire(
     realtime = RealtimeUpdatesService(outside.publisher, clock, also=dispatcher.announce)
     epilogue = Epilogue(store=outside.store, realtime=realtime, callbacks=dispatcher)
     callbacks = _callbacks(settings, outside)
-    workflows = _workflows(outside, catalog)
+    statistics = StatisticsService(store=outside.store, clock=clock)
+    workflows = _workflows(outside, catalog, Estimates(statistics=statistics, clock=clock))
     service = _service(settings, outside, epilogue, workflows)
     cache = StepCache(store=outside.store, clock=clock) if settings.step_cache else None
     engine = WorkflowEngineService(outside.store, clock, catalog=catalog, artifacts=artifacts, cache=cache)
     runner = _runner(settings, outside, tools, engine=engine, epilogue=epilogue)
-    jobs = _jobs(settings, outside, epilogue, service=service, callbacks=callbacks)
+    jobs = _jobs(settings, outside, epilogue, service=service, callbacks=callbacks, statistics=statistics)
     door = wire_access(
         store=outside.store, tokens=outside.tokens, audit=jobs.audit, clock=clock, settings=settings
     )
@@ -121,8 +124,10 @@ def _jobs(
     *,
     service: OrchestrationService,
     callbacks: CallbackService,
+    statistics: StatisticsService,
 ) -> JobServices:
     return wire_jobs(
+        statistics=statistics,
         store=outside.store,
         box=outside.letters,
         service=service,
@@ -193,12 +198,15 @@ def _callbacks(settings: Settings, outside: Outside) -> CallbackService:
     )
 
 
-def _workflows(outside: Outside, catalog: Mapping[str, StepDeclaration]) -> WorkflowService:
+def _workflows(
+    outside: Outside, catalog: Mapping[str, StepDeclaration], estimates: Estimates
+) -> WorkflowService:
     return WorkflowService(
         store=WorkflowStore(store=outside.store),
         audit=AuditTrail(store=outside.store, clock=outside.clock),
         clock=outside.clock,
         catalog=catalog,
+        estimates=estimates,
     )
 
 
