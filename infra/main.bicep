@@ -51,11 +51,17 @@ param alertEmail string = ''
 @description('Whether to make an Azure OpenAI account with one deployment.')
 param deployOpenAI bool = false
 
-@description('Base URL of another OpenAI-compatible endpoint that needs no key; used where deployOpenAI is false; empty: the embedded writer.')
+@description('Base URL of another OpenAI-compatible endpoint, used where deployOpenAI is false; empty: the embedded writer.')
 param llmEndpoint string = ''
 
 @description('Model, or deployment, to ask at llmEndpoint.')
 param llmModel string = ''
+
+@description('Secret in a Key Vault of yours that holds the key of llmEndpoint; empty: no key. The app needs the role Key Vault Secrets User there.')
+param llmKeySecretUri string = ''
+
+@description('Secret in a Key Vault of yours that holds the token of the operator over all tenants; empty: there is none.')
+param internalTokenSecretUri string = ''
 
 @description('Where sources are looked for, comma-separated: library, wikipedia, crossref.')
 param researchProviders string = 'library'
@@ -344,6 +350,8 @@ module app 'modules/function-app.bicep' = {
       ENTRA_AUDIENCE: entraClientId
       ENTRA_AUTHORITY: environment().authentication.loginEndpoint
       ENTRA_TENANT_ID: subscription().tenantId
+      INTERNAL_API_TOKEN: empty(internalTokenSecretUri) ? '' : '@Microsoft.KeyVault(SecretUri=${internalTokenSecretUri})'
+      LLM_API_KEY: deployOpenAI || empty(llmKeySecretUri) ? '' : '@Microsoft.KeyVault(SecretUri=${llmKeySecretUri})'
       LLM_ENDPOINT: deployOpenAI ? openAI.outputs.endpoint : llmEndpoint
       LLM_MODEL: deployOpenAI ? openAI.outputs.deployment : llmModel
       LLM_PRICE_INPUT: string(size.llmPriceInput)
@@ -377,6 +385,7 @@ module alerts 'modules/alerts.bicep' = {
     serviceBusId: serviceBus.outputs.id
     webPubSubId: webPubSub.outputs.id
     dataStorageId: dataStorage.outputs.id
+    frequency: size.alertFrequency
     backlog: size.backlogAlert
     dailyLlmDollars: size.dailyLlmDollars
   }

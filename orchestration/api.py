@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from orchestration.access import AccessService
 from orchestration.controller import ContentArchitectController, refusal
 from orchestration.errors import ContentArchitectError
-from orchestration.http import HttpCall, HttpReply, complete
+from orchestration.http import HttpCall, HttpReply, check_size, complete
 from orchestration.rate_limits import RateLimits
 from orchestration.routes import Route, as_get
 
@@ -34,6 +34,7 @@ class Api:
     async def _answer(self, route: Route, call: HttpCall) -> HttpReply:
         limits: dict[str, str] = {}
         try:
+            check_size(call)
             caller = await self.access.admit(call, route.role)
             if caller.limited:
                 limits |= await self.rates.spend(caller.tenant)

@@ -6,11 +6,13 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from layers.contract import LanguageModel, ResearchProvider, Tools
 from orchestration.adapters.clock import SystemClock
+from orchestration.adapters.late_callbacks import LateCallbackSender
 from orchestration.callbacks import CallbackSender
 from orchestration.errors import ConfigurationError
 from orchestration.letters import DeadLetterBox
@@ -92,7 +94,7 @@ def _outside(
     clock = SystemClock()
     # Last of all: these open what would have to be closed if another one refused.
     store = _tables(settings, credential)
-    sender = _callback_sender(settings, clock)
+    sender = LateCallbackSender(partial(_callback_sender, settings, clock))
     tokens, close_tokens = _tokens(settings, clock)
 
     async def close() -> None:
@@ -129,7 +131,7 @@ async def store_alone(settings: Settings) -> AsyncIterator[JobStore]:
 
 
 _BROKER_MODULES = ("servicebus", "deadletters")
-_OTHER_MODULES = ("table_batch", "tables", "webpubsub", "callback_http")
+_OTHER_MODULES = ("table_batch", "tables", "webpubsub")
 
 
 def _import(*modules: str) -> None:

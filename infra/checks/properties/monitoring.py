@@ -15,6 +15,7 @@ WORKSPACE: Final = "Microsoft.OperationalInsights/workspaces"
 METRIC_ALERT: Final = "Microsoft.Insights/metricAlerts"
 QUERY_ALERT: Final = "Microsoft.Insights/scheduledQueryRules"
 RUNBOOKS: Final = "docs/operations/runbooks"
+INDEX: Final = "docs/operations/README.md"
 _DIAGNOSED: Final = {
     "Microsoft.ServiceBus/namespaces",
     "Microsoft.SignalRService/webPubSub",
@@ -113,9 +114,12 @@ def alerts_reach_somebody_with_a_runbook(context: Context) -> Iterator[Problem]:
             named.add(f"{RUNBOOKS}/{alert.name}.md")
             for message in _alert_problems(context, alert, groups):
                 yield problem(case, alert, message)
+    index = context.sources.text(INDEX)
     for path in context.sources.files(RUNBOOKS, "*.md"):
         if path not in named:
             yield Problem(where=path, message="no alert leads to this runbook")
+        if f"](runbooks/{path.rpartition('/')[2]})" not in index:
+            yield Problem(where=INDEX, message=f"does not list {path}")
     known = kql.Names.load(context.sources, set()).platform
     for case, alert in context.each(METRIC_ALERT):
         for criterion in alert.get("properties", "criteria", "allOf") or []:
