@@ -15,8 +15,10 @@ from devtools.commands import (
     down,
     generate,
     logs,
+    openapi,
     status,
     test,
+    trace,
     up,
 )
 from devtools.stack import StackStartError
@@ -27,8 +29,10 @@ _COMMANDS = (
     down,
     status,
     logs,
+    trace,
     check,
     test,
+    openapi,
     bench,
     chaos,
     conformance,

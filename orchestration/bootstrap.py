@@ -8,13 +8,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 from layers.catalog import CATALOG, StepDeclaration, artifact_type
 from layers.contract import Artifact, Tools
-from orchestration.access import AccessService
+from orchestration.access_services import wire_access
 from orchestration.api import Api
-from orchestration.apikeys import ApiKeyService
 from orchestration.attempts import AttemptRunner
 from orchestration.audit import AuditTrail
 from orchestration.callback_dispatch import CallbackDispatcher
@@ -25,9 +25,12 @@ from orchestration.controller import ContentArchitectController, refusal
 from orchestration.engine import WorkflowEngineService
 from orchestration.epilogue import Epilogue
 from orchestration.errors import ContentArchitectError, DependencyUnavailable, StorageUnavailable
+from orchestration.estimates import Estimates
 from orchestration.health import HealthService
-from orchestration.http import HttpCall, HttpReply
+from orchestration.http import HttpCall, HttpReply, complete
 from orchestration.job_services import JobServices, wire_jobs
+from orchestration.job_statistics import StatisticsService
+from orchestration.jobs import Priority
 from orchestration.process_identity import is_alive, owner_name
 from orchestration.processor import ContentJobProcessor
 from orchestration.realtime import RealtimeUpdatesService
@@ -35,6 +38,9 @@ from orchestration.recovery import RecoverySweeper
 from orchestration.routes import Route
 from orchestration.service import OrchestrationService
 from orchestration.settings import Settings, load_settings
+from orchestration.step_cache import StepCache
+from orchestration.telemetry import setup as telemetry
+from orchestration.telemetry.metrics import watch_each
 from orchestration.workflow_service import WorkflowService
 from orchestration.workflow_store import WorkflowStore
 
@@ -72,42 +78,39 @@ def wire(
     clock = outside.clock
     dispatcher = CallbackDispatcher(outside.store, outside.queue)
     realtime = RealtimeUpdatesService(outside.publisher, clock, also=dispatcher.announce)
+    outside.circuits.add("webPubSub", realtime.circuit)
+    watch_each("content.breaker.state", "dependency", outside.circuits.numbers)
     epilogue = Epilogue(store=outside.store, realtime=realtime, callbacks=dispatcher)
     callbacks = _callbacks(settings, outside)
-    workflows = _workflows(outside, catalog)
+    statistics = StatisticsService(store=outside.store, clock=clock)
+    workflows = _workflows(outside, catalog, Estimates(statistics=statistics, clock=clock))
     service = _service(settings, outside, epilogue, workflows)
-    engine = WorkflowEngineService(outside.store, clock, catalog=catalog, artifacts=artifacts)
+    cache = StepCache(store=outside.store, clock=clock) if settings.step_cache else None
+    engine = WorkflowEngineService(outside.store, clock, catalog=catalog, artifacts=artifacts, cache=cache)
     runner = _runner(settings, outside, tools, engine=engine, epilogue=epilogue)
-    jobs = wire_jobs(
-        store=outside.store,
-        box=outside.letters,
-        service=service,
-        realtime=realtime,
-        epilogue=epilogue,
-        callbacks=callbacks,
-        clock=clock,
-        settings=settings,
+    jobs = _jobs(settings, outside, epilogue, service=service, callbacks=callbacks, statistics=statistics)
+    door = wire_access(
+        store=outside.store, tokens=outside.tokens, audit=jobs.audit, clock=clock, settings=settings
     )
-    keys = ApiKeyService(store=outside.store, clock=clock)
     controller = ContentArchitectController(
         service=service,
         store=outside.store,
         realtime=realtime,
-        health=HealthService({"storage": lambda: outside.store.read_job("health")}, clock),
+        health=HealthService({"storage": lambda: outside.store.read_job("health")}, clock, outside.circuits),
         management=jobs.management,
         letters=jobs.letters,
         callbacks=callbacks,
         workflows=workflows,
-        keys=keys,
+        keys=door.keys,
+        audit_log=jobs.audit_log,
+        limits=door.limits,
         clock=clock,
         settings=settings,
     )
     return App(
         settings=settings,
         service=service,
-        api=Api(
-            controller=controller, access=AccessService(settings=settings, tokens=outside.tokens, keys=keys)
-        ),
+        api=Api(controller=controller, access=door.access, rates=door.rates),
         processor=ContentJobProcessor(runner=runner, service=service),
         sweeper=_sweeper(settings, outside, epilogue),
         jobs=jobs,
@@ -115,6 +118,28 @@ def wire(
         dispatcher=dispatcher,
         realtime=realtime,
         outside=outside,
+    )
+
+
+def _jobs(
+    settings: Settings,
+    outside: Outside,
+    epilogue: Epilogue,
+    *,
+    service: OrchestrationService,
+    callbacks: CallbackService,
+    statistics: StatisticsService,
+) -> JobServices:
+    return wire_jobs(
+        statistics=statistics,
+        store=outside.store,
+        box=outside.letters,
+        service=service,
+        realtime=epilogue.realtime,
+        epilogue=epilogue,
+        callbacks=callbacks,
+        clock=outside.clock,
+        settings=settings,
     )
 
 
@@ -177,16 +202,21 @@ def _callbacks(settings: Settings, outside: Outside) -> CallbackService:
     )
 
 
-def _workflows(outside: Outside, catalog: Mapping[str, StepDeclaration]) -> WorkflowService:
+def _workflows(
+    outside: Outside, catalog: Mapping[str, StepDeclaration], estimates: Estimates
+) -> WorkflowService:
     return WorkflowService(
         store=WorkflowStore(store=outside.store),
         audit=AuditTrail(store=outside.store, clock=outside.clock),
         clock=outside.clock,
         catalog=catalog,
+        estimates=estimates,
     )
 
 
 _apps: dict[asyncio.AbstractEventLoop, asyncio.Task[App]] = {}
+_sends_soon: ContextVar[bool] = ContextVar("sends_soon", default=False)
+"""Whether the call that starts the app is likely to end in a message: then the way to the broker is opened early."""
 
 
 async def current_app() -> App:
@@ -203,7 +233,10 @@ def _failed(task: asyncio.Task[App]) -> bool:
 
 async def _start() -> App:
     settings = load_settings()
-    app = wire(settings, await connect(settings), research_tools(settings))
+    telemetry.start(include_content=settings.telemetry_include_content)
+    queue = Priority.NORMAL.queue if _sends_soon.get() else None
+    outside = await connect(settings, sends_soon=queue)
+    app = wire(settings, outside, research_tools(settings, outside.circuits))
     try:
         await app.sweeper.expire_predecessor()
     except StorageUnavailable as error:
@@ -213,11 +246,12 @@ async def _start() -> App:
 
 async def answer(route: Route, call: HttpCall) -> HttpReply:
     """Answer an HTTP call; what keeps the app from starting is answered too, as a problem document."""
+    _sends_soon.set(call.method == "POST")
     try:
         app = await current_app()
     except ContentArchitectError as error:
         _log.error("the app cannot start", extra={"reason": str(error)})
-        return refusal(error, call.trace_id)
+        return complete(refusal(error, call.trace_id), call.trace_id)
     return await app.api.answer(route, call)
 
 

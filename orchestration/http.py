@@ -6,11 +6,15 @@ import json
 import re
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from orchestration.errors import RequestRefused
 from orchestration.identity import NOBODY, Caller
 
+MAX_HEADERS = 100
+MAX_HEADER_CHARACTERS = 32 * 1024
+MAX_QUERY_CHARACTERS = 8 * 1024
 _TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
@@ -53,6 +57,20 @@ class HttpCall:
         return valid_traceparent(self.headers.get("traceparent", ""))
 
 
+def check_size(call: HttpCall) -> None:
+    """Refuse what no honest client sends before anything is read of it.
+
+    Raises :class:`RequestRefused` 431 for too many or too long headers, 414 for too long a query.
+    """
+    length = sum(len(name) + len(value) for name, value in call.headers.items())
+    if len(call.headers) > MAX_HEADERS or length > MAX_HEADER_CHARACTERS:
+        detail = f"at most {MAX_HEADERS} headers with {MAX_HEADER_CHARACTERS} characters together"
+        raise RequestRefused(detail, code="headers_too_large", status=431)
+    if sum(len(name) + len(value) for name, value in call.query.items()) > MAX_QUERY_CHARACTERS:
+        detail = f"the query has at most {MAX_QUERY_CHARACTERS} characters"
+        raise RequestRefused(detail, code="uri_too_long", status=414)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpReply:
     """An answer."""
@@ -64,6 +82,17 @@ class HttpReply:
 
 
 BASE_HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
+
+
+def complete(reply: HttpReply, trace_id: str) -> HttpReply:
+    """The answer with the headers that every answer has; its own win."""
+    return replace(reply, headers={**BASE_HEADERS, "X-Request-Id": trace_id, **reply.headers})
+
+
+def matches_tag(if_none_match: str, tag: str) -> bool:
+    """Weak comparison (RFC 9110, section 13.1.2): proxies that compress make a tag weak."""
+    given = [part.strip().removeprefix("W/") for part in if_none_match.split(",")]
+    return tag in given or "*" in given
 
 
 def json_reply(

@@ -11,11 +11,17 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 APP = ("function_app.py", "orchestration", "layers")
-TOOLS = ("localcloud", "devtools", "samples", "benchmarks", "clients")
-PACKAGES = {"orchestration", "layers", "localcloud", "devtools", "samples", "benchmarks", "clients", "tests"}
+TOOLS = ("localcloud", "devtools", "samples", "benchmarks", "clients", "infra")
+PACKAGES = {
+    "orchestration", "layers", "localcloud", "devtools", "samples", "benchmarks", "clients", "infra", "tests",
+}  # fmt: skip
 
 VALUES = {
+    "addresses",
+    "answers",
+    "answers_management",
     "checkpoints",
+    "circuits",
     "claims",
     "decisions",
     "errors",
@@ -29,6 +35,7 @@ VALUES = {
     "outcomes",
     "ports",
     "process_identity",
+    "request_headers",
     "results",
     "retry",
     "schemas",
@@ -213,7 +220,7 @@ def test_layers_do_no_io_of_their_own() -> None:
 def test_values_know_values_and_the_contract() -> None:
     rule = "values of orchestration import each other, layers.contract, layers.catalog and pydantic"
     allowed = modules("values") | {"layers.contract", "layers.catalog"}
-    assert broken(orchestration("values"), allowed, {"pydantic"}) == [], rule
+    assert broken(orchestration("values"), allowed, {"pydantic", "typing_extensions"}) == [], rule
 
 
 def test_services_know_no_adapter() -> None:
@@ -229,6 +236,17 @@ def test_adapters_know_values_only() -> None:
     own = {"orchestration.adapters"}
     allowed = modules("values") | modules("telemetry") | own | {"layers.contract"}
     assert broken(orchestration("adapters"), allowed, None) == [], rule
+
+
+def test_telemetry_knows_values_and_the_opentelemetry_api() -> None:
+    rule = (
+        "telemetry imports values and the OpenTelemetry API; the SDK is chosen and configured outside the app"
+    )
+    allowed = modules("values") | modules("telemetry")
+    assert broken(orchestration("telemetry"), allowed, {"opentelemetry"}) == [], rule
+    sdk = ("opentelemetry.sdk", "opentelemetry.exporter", "azure.monitor")
+    found = [i.where for f in python_files(*APP) for i in imports_of(f) if i.module.startswith(sdk)]
+    assert found == [], rule
 
 
 def test_sdks_are_imported_by_adapters_and_the_composition_root_alone() -> None:
@@ -257,6 +275,11 @@ def test_the_app_never_imports_its_tools() -> None:
 def test_the_local_cloud_knows_itself_alone() -> None:
     rule = "localcloud loads function_app by path, as the real host does, and imports nothing of the app"
     assert broken(python_files("localcloud"), {"localcloud"}, None) == [], rule
+
+
+def test_the_checks_of_the_infrastructure_read_the_app_and_never_import_it() -> None:
+    rule = "infra.checks reads code as syntax trees, so that a broken app cannot break the checks"
+    assert broken(python_files("infra"), {"infra"}, {"tree_sitter", "tree_sitter_bicep", "yaml"}) == [], rule
 
 
 def test_clients_know_nothing_of_ours() -> None:
@@ -293,7 +316,7 @@ def cycle_in(edges: dict[str, set[str]]) -> list[str]:
     return sorted(left)
 
 
-@pytest.mark.parametrize("package", ["orchestration", "layers", "localcloud", "devtools"])
+@pytest.mark.parametrize("package", ["orchestration", "layers", "localcloud", "devtools", "infra"])
 def test_no_import_goes_round_in_a_circle(package: str) -> None:
     assert cycle_in(graph(package)) == [], "modules import downward; a cycle means that two of them are one"
 
@@ -362,6 +385,24 @@ def is_broad(handler: ast.ExceptHandler) -> bool:
     return any(
         k is None or (isinstance(k, ast.Name) and k.id in ("Exception", "BaseException")) for k in kinds
     )
+
+
+def test_metrics_are_recorded_under_the_names_of_the_table() -> None:
+    rule = "a metric is in the table METRICS of orchestration/telemetry/metrics.py, and used"
+    tree = tree_of(ROOT / "orchestration/telemetry/metrics.py")
+    table = next(n for n in tree.body if isinstance(n, ast.AnnAssign) and ast.unparse(n.target) == "METRICS")
+    assert isinstance(table.value, ast.Dict)
+    known = {key.value for key in table.value.keys if isinstance(key, ast.Constant)}
+    used = {
+        call.args[0].value
+        for file in python_files("orchestration")
+        for call in calls(file)
+        if isinstance(call.func, ast.Name)
+        and call.func.id in ("record", "watch", "watch_each")
+        and call.args
+        and isinstance(call.args[0], ast.Constant)
+    }
+    assert used == known, rule
 
 
 def test_broad_excepts_stand_in_the_outermost_places_alone() -> None:
