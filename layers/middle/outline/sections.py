@@ -27,12 +27,20 @@ _RESERVE = 3  # evidence words at hand per word wanted, so that the writer can c
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sections:
-    """The sections in reading order, the facets they treat, what was refused, and the words of evidence at hand."""
+    """The sections in reading order, the facets they treat, what was refused, and the words of evidence at hand.
+
+    ``places`` tells which section treats which facet.
+    """
 
     plans: tuple[SectionPlan, ...]
     facets: tuple[str, ...]
     refused: tuple[Refusal, ...]
     words_at_hand: int
+    places: Mapping[str, str]
+
+    def ids_of(self, facets: Sequence[str]) -> tuple[str, ...]:
+        """The sections that treat these facets."""
+        return tuple(self.places[facet] for facet in facets)
 
 
 def plan_sections(desk: Desk, points: KeyPointReading, answer: Collection[str]) -> Sections:
@@ -44,8 +52,14 @@ def plan_sections(desk: Desk, points: KeyPointReading, answer: Collection[str]) 
     shares, refused = _fill(desk, fixed, find_themes(desk, free), [item.row for item in free])
     shares = [*shares, *spare_shares(desk, free, shares)]
     ordered = _in_order(desk, shares)
+    plans = _word_and_measure(desk, ordered)
     return Sections(
-        plans=_word_and_measure(desk, ordered),
+        plans=plans,
+        places={
+            share.candidate.key: plan.id
+            for share, plan in zip(ordered, plans, strict=True)
+            if share.candidate.key in FACETS
+        },
         facets=tuple(share.candidate.key for share in ordered if share.candidate.key in FACETS),
         refused=(*refused, *missing),
         words_at_hand=sum(share.words for share in ordered),

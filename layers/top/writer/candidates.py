@@ -17,10 +17,18 @@ from layers.text.numbers import figures
 from layers.text.similarity import jaccard
 from layers.text.words import stems
 from layers.top.writer.antecedents import LOOK_BACK, Surroundings, introductions, reach
-from layers.top.writer.cleaning import collapse, standing_alone, without_marks, without_own_test
+from layers.top.writer.cleaning import (
+    collapse,
+    marks_sentences,
+    standing_alone,
+    without_loose_marks,
+    without_marks,
+    without_own_test,
+)
 from layers.top.writer.suitability import (
     addresses_a_model,
     is_aside,
+    is_cut_off,
     is_denied,
     is_procedure,
     is_usable,
@@ -89,6 +97,7 @@ class CandidatePool:
         self._idf = Bm25(tokens).idf
         self.candidates: list[Candidate] = []
         firsts = {passage.source: passage.id for passage in reversed(index.passages)}
+        self._marked: dict[str, bool] = {}
         self._openings = frozenset(firsts.values())
         self._heads: dict[tuple[str, str], Passage] = {}
         for passage in index.passages:
@@ -102,8 +111,15 @@ class CandidatePool:
             page.turn_to(passage.source, text, start)
             if page.paragraph_end <= start:
                 page.open_paragraph(text, start)
-            refuted = is_denied(text[end : end + 40]) or self._repeats_myths(passage) or page.distrusted
-            found = None if refuted else self._quotable(text[start:end])
+            if passage.source not in self._marked:
+                self._marked[passage.source] = marks_sentences(text)
+            refuted = (
+                is_cut_off(text, start, end)
+                or is_denied(text[end : end + 40])
+                or self._repeats_myths(passage)
+                or page.distrusted
+            )
+            found = None if refuted else self._quotable(text[start:end], marked=self._marked[passage.source])
             needed = reach(standing_alone(found), page.around()) if found else None
             company = page.company(needed)
             candidate = None
@@ -127,9 +143,10 @@ class CandidatePool:
         return tells_myths(passage.heading) or tells_myths(self._titles[passage.source])
 
     @staticmethod
-    def _quotable(quote: str) -> str | None:
-        """The sentence light-cleaned, or None where it may not be quoted."""
+    def _quotable(quote: str, *, marked: bool) -> str | None:
+        """The sentence light-cleaned, or None where it may not be quoted; ``marked`` ones end with a reference."""
         text = without_marks(collapse(quote)) if quote.strip() else ""
+        text = without_loose_marks(text) if marked else text
         words = len(text.split())
         raw = without_own_test(collapse(quote))
         return text if text and is_usable(text, words) and is_usable(raw, words) else None
