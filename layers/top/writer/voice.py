@@ -144,7 +144,7 @@ def taste_of(brief: ContentBrief) -> Taste:
     if brief.audience is Audience.B2B:
         return taste
     return replace(
-        taste, comfortable=taste.comfortable - 4, brevity=taste.brevity + 0.006, plain=taste.plain + 0.3
+        taste, comfortable=taste.comfortable - 4, brevity=taste.brevity + 0.012, plain=taste.plain + 0.5
     )
 
 
