@@ -19,6 +19,7 @@ from orchestration.audit import AuditTrail
 from orchestration.callback_dispatch import CallbackDispatcher
 from orchestration.callback_secrets import WebhookSecrets
 from orchestration.callback_service import CallbackService
+from orchestration.connection_registry import ConnectionRegistry
 from orchestration.connections import Outside, connect, research_tools
 from orchestration.controller import ContentArchitectController, refusal
 from orchestration.engine import WorkflowEngineService
@@ -34,6 +35,9 @@ from orchestration.recovery import RecoverySweeper
 from orchestration.routes import Route
 from orchestration.service import OrchestrationService
 from orchestration.settings import Settings, load_settings
+from orchestration.subscriptions import SubscriptionService
+from orchestration.upstream_guard import UpstreamGuard
+from orchestration.views import Links
 from orchestration.workflow_service import WorkflowService
 from orchestration.workflow_store import WorkflowStore
 
@@ -53,6 +57,7 @@ class App:
     callbacks: CallbackService
     dispatcher: CallbackDispatcher
     realtime: RealtimeUpdatesService
+    connections: ConnectionRegistry
     outside: Outside
 
 
@@ -73,6 +78,7 @@ def wire(
     realtime = RealtimeUpdatesService(outside.publisher, clock, also=dispatcher.announce)
     epilogue = Epilogue(store=outside.store, realtime=realtime, callbacks=dispatcher)
     callbacks = _callbacks(settings, outside)
+    connections = ConnectionRegistry(store=outside.store, publisher=outside.publisher, clock=clock)
     workflows = _workflows(outside, catalog)
     service = _service(settings, outside, epilogue, workflows)
     engine = WorkflowEngineService(outside.store, clock, catalog=catalog, artifacts=artifacts)
@@ -91,11 +97,14 @@ def wire(
         service=service,
         store=outside.store,
         realtime=realtime,
-        health=HealthService({"storage": lambda: outside.store.read_job("health")}, clock),
+        health=_health(outside, realtime),
         management=jobs.management,
         letters=jobs.letters,
         callbacks=callbacks,
         workflows=workflows,
+        connections=connections,
+        subscriptions=_subscriptions(settings, outside, connections, service),
+        upstream=UpstreamGuard(settings=settings, tokens=outside.tokens),
         clock=clock,
         settings=settings,
     )
@@ -109,8 +118,21 @@ def wire(
         callbacks=callbacks,
         dispatcher=dispatcher,
         realtime=realtime,
+        connections=connections,
         outside=outside,
     )
+
+
+def _health(outside: Outside, realtime: RealtimeUpdatesService) -> HealthService:
+    probes = {"storage": lambda: outside.store.read_job("health"), "realtime": realtime.check}
+    return HealthService(probes, outside.clock)
+
+
+def _subscriptions(
+    settings: Settings, outside: Outside, registry: ConnectionRegistry, service: OrchestrationService
+) -> SubscriptionService:
+    links = Links(base=settings.api_url)
+    return SubscriptionService(registry=registry, publisher=outside.publisher, service=service, links=links)
 
 
 def _service(

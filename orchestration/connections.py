@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from layers.contract import LanguageModel, ResearchProvider, Tools
 from orchestration.adapters.clock import SystemClock
+from orchestration.adapters.memory_tokens import MemoryTokenVerifier
 from orchestration.callbacks import CallbackSender
 from orchestration.errors import ConfigurationError
 from orchestration.letters import DeadLetterBox
-from orchestration.ports import Clock, JobStore, MessageQueue, RealtimePublisher
+from orchestration.ports import Clock, JobStore, MessageQueue, RealtimePublisher, TokenVerifier
 from orchestration.settings import Settings
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class Outside:
     publisher: RealtimePublisher
     letters: DeadLetterBox
     sender: CallbackSender
+    tokens: TokenVerifier
     clock: Clock
     close: Callable[[], Awaitable[None]]
 
@@ -78,6 +80,7 @@ async def connect(settings: Settings) -> Outside:
         publisher=publisher,
         letters=letters,
         sender=sender,
+        tokens=MemoryTokenVerifier(clock),
         clock=clock,
         close=close,
     )

@@ -12,6 +12,7 @@ from typing import Any
 from orchestration.audit import Action, Actor
 from orchestration.callback_service import CallbackService
 from orchestration.checkpoints import result_key
+from orchestration.connection_registry import ConnectionRegistry
 from orchestration.deadletters import DeadLetterService
 from orchestration.errors import (
     ContentArchitectError,
@@ -20,13 +21,14 @@ from orchestration.errors import (
     RequestRefused,
     StorageUnavailable,
 )
+from orchestration.groups import user_of
 from orchestration.health import HealthService
 from orchestration.http import HttpCall, HttpReply, accepted_type, json_reply
 from orchestration.ids import canonical_job_id
 from orchestration.job_management import JobManagementService
 from orchestration.jobs import Job, JobStatus, StoredJob
 from orchestration.ports import Clock, JobStore
-from orchestration.realtime import TOKEN_MINUTES, RealtimeUpdatesService
+from orchestration.realtime import RealtimeUpdatesService
 from orchestration.results import render_result, result_body
 from orchestration.schemas import (
     MAX_BODY_BYTES,
@@ -37,6 +39,8 @@ from orchestration.schemas import (
 )
 from orchestration.service import OrchestrationService, Origin
 from orchestration.settings import Settings
+from orchestration.subscriptions import SubscriptionService
+from orchestration.upstream_guard import UpstreamGuard
 from orchestration.views import Links, entity_tag, job_view, problem
 from orchestration.workflow_service import WorkflowService
 
@@ -68,16 +72,23 @@ class ContentArchitectController:
     letters: DeadLetterService
     callbacks: CallbackService
     workflows: WorkflowService
+    connections: ConnectionRegistry
+    subscriptions: SubscriptionService
+    upstream: UpstreamGuard
     clock: Clock
     settings: Settings
     languages: frozenset[str] = frozenset({"en"})
 
     async def generate(self, call: HttpCall) -> HttpReply:
         """``POST generate``: 202 with the job, or 200 with the result when the caller waits and it is done."""
-        tenant = call.caller.tenant
         request = self._request(call)
         wait = self._wait_budget(call, request)
-        origin = Origin(tenant=tenant, key=_idempotency_key(call), traceparent=call.traceparent)
+        origin = Origin(
+            tenant=call.caller.tenant,
+            key=_idempotency_key(call),
+            traceparent=call.traceparent,
+            submitter=user_of(call.caller),
+        )
         submission = await self.service.submit(request, origin)
         headers = {"Idempotent-Replayed": "true"} if submission.replayed else {}
         if wait:
@@ -146,20 +157,6 @@ class ContentArchitectController:
         job = await self.service.cancel(actor.tenant, job_id_of(call))
         await self.management.audit.record(actor, Action.CANCEL, job.job_id)
         return json_reply(202, self._view(job), {"Location": self._links.job(job.job_id)})
-
-    async def negotiate(self, call: HttpCall) -> HttpReply:
-        """``POST job/{id}/negotiate``: a socket URL that receives this job's updates and nothing else."""
-        tenant = call.caller.tenant
-        job = (await self._owned(call)).job
-        url, group = await self.realtime.job_socket(job, tenant)
-        body = {
-            "url": url,
-            "group": group,
-            "lastSequence": job.sequence,
-            "expiresInSeconds": TOKEN_MINUTES * 60,
-            "events": self._links.job(job.job_id, "/events"),
-        }
-        return json_reply(200, body)
 
     async def health_overall(self, call: HttpCall) -> HttpReply:
         """``GET health`` and ``health/ready``: dependencies, with 503 when one that is needed is down."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from orchestration.controller import ContentArchitectController, actor_of, job_id_of, read_json
 from orchestration.errors import FieldError, InvalidRequest
+from orchestration.groups import user_of
 from orchestration.http import HttpCall, HttpReply, json_reply
 from orchestration.job_statistics import parse_period
 from orchestration.jobs import stamp
@@ -60,7 +61,10 @@ async def fork_job(controller: ContentArchitectController, call: HttpCall) -> Ht
     """``POST job/{id}/fork``: 202 with the new job."""
     actor, job_id = actor_of(call), job_id_of(call)
     fork = parse_fork(read_json(call))
-    job = await controller.management.fork(actor, job_id, fork, traceparent=call.traceparent)
+    submitter = user_of(call.caller)
+    job = await controller.management.fork(
+        actor, job_id, fork, submitter=submitter, traceparent=call.traceparent
+    )
     return controller.accepted(job, {})
 
 

@@ -3,9 +3,11 @@
 ContentArchitectError
 |-- ConfigurationError        a setting is missing or wrong; nothing can start
 |-- RequestRefused            the caller must change the request (4xx)
-|   `-- InvalidRequest        422 with one entry per field
+|   |-- InvalidRequest        422 with one entry per field
+|   `-- TokenRefused          401: the credential is missing, forged, over or for somebody else
 |-- DependencyUnavailable     storage, queue or realtime does not answer (503, retryable)
 |   |-- StorageUnavailable
+|   |-- IdentityUnavailable
 |   `-- QueueUnavailable
 |-- AddressRefused            an address that a caller named may not be called
 |-- RowConflict               someone else wrote the row first (ETag)
@@ -73,6 +75,14 @@ class InvalidRequest(RequestRefused):
         self.errors = tuple(errors)
 
 
+class TokenRefused(RequestRefused):
+    """The credential does not let anybody in. The message says why, never what was given."""
+
+    def __init__(self, message: str, *, challenge: str = 'Bearer error="invalid_token"') -> None:
+        headers = {"WWW-Authenticate": challenge}
+        super().__init__(message, code="unauthorized", status=401, headers=headers)
+
+
 class DependencyUnavailable(ContentArchitectError):
     """A service that this one depends on does not answer. The same call may work later."""
 
@@ -85,6 +95,12 @@ class StorageUnavailable(DependencyUnavailable):
     """Table Storage cannot be read or written now."""
 
     code = "storage_unavailable"
+
+
+class IdentityUnavailable(DependencyUnavailable):
+    """The identity provider does not hand out the keys that tokens are checked with."""
+
+    code = "identity_unavailable"
 
 
 class QueueUnavailable(DependencyUnavailable):

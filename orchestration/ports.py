@@ -5,10 +5,10 @@ Each has an Azure adapter and an in-memory twin, and one contract suite runs bot
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from orchestration.checkpoints import Row
 from orchestration.events import JobUpdate
@@ -156,7 +156,7 @@ class JobStore(Protocol):
         ...
 
     def table(self, name: str) -> RowTable:
-        """A table as rows: ``jobindex``, ``stats``, ``state``, ``audit``, ``secrets``, ``workflows``, or ``jobs`` itself.
+        """A table as rows, by name: ``jobs`` itself, or one of those for derived and other small rows.
 
         Rows of ``jobs`` lie in the partition of their job; the job row is for the methods above alone.
         """
@@ -187,12 +187,36 @@ class MessageQueue(Protocol):
 
 
 class RealtimePublisher(Protocol):
-    """Publishes to groups of watchers."""
+    """Web PubSub as far as this app uses it. All methods raise :class:`DependencyUnavailable`."""
 
     async def publish(self, group: str, message: str) -> None:
-        """Send one JSON message to a group. Raises :class:`DependencyUnavailable`."""
+        """Send one JSON message to a group."""
         ...
 
     async def client_url(self, *, user_id: str, group: str, minutes: int) -> str:
         """A socket URL with a receive-only token that is in the group from the start."""
+        ...
+
+    async def join(self, connection_id: str, group: str) -> bool:
+        """Put a connection into a group; once is as good as twice. False when there is no such connection."""
+        ...
+
+    async def leave(self, connection_id: str, group: str) -> None:
+        """Take a connection out of a group; it need not be in."""
+        ...
+
+    async def exists(self, connection_id: str) -> bool:
+        """Whether the connection is open, or may still be recovered by its client."""
+        ...
+
+
+class TokenVerifier(Protocol):
+    """Checks access tokens of the identity provider (JSON Web Tokens, RFC 7519)."""
+
+    async def verify(self, token: str, *, audience: str) -> Mapping[str, Any]:
+        """The claims of a token that is genuine, current, for ``audience`` and of a directory that we serve.
+
+        ``api://<id>`` and ``<id>`` are one audience: the two versions of Entra's tokens differ in this. Raises
+        :class:`TokenRefused` for any other token, :class:`IdentityUnavailable` when that cannot be told now.
+        """
         ...

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from orchestration import controller_callbacks, controller_jobs, controller_workflows
+from orchestration import controller_callbacks, controller_jobs, controller_realtime, controller_workflows
 from orchestration.controller import ContentArchitectController as Face
 from orchestration.controller import Handler
 from orchestration.errors import RequestRefused
@@ -59,7 +59,7 @@ _TABLE: tuple[tuple[str, str, str, Role | None, Handler], ...] = (
     ("job_retry", "POST", f"{_JOB}/retry", _SUBMITTER, controller_jobs.retry_job),
     ("job_fork", "POST", f"{_JOB}/fork", _SUBMITTER, controller_jobs.fork_job),
     ("job_delete", "DELETE", _JOB, _SUBMITTER, controller_jobs.delete_job),
-    ("job_negotiate", "POST", f"{_JOB}/negotiate", _VIEWER, Face.negotiate),
+    ("job_negotiate", "POST", f"{_JOB}/negotiate", _VIEWER, controller_realtime.negotiate_job),
     ("job_deliveries", "GET", f"{_JOB}/deliveries", _SUBMITTER, controller_callbacks.list_deliveries),
     (
         "job_redeliver",
@@ -87,6 +87,11 @@ _TABLE: tuple[tuple[str, str, str, Role | None, Handler], ...] = (
     ("dead_letters_redrive", "POST", "deadletters/redrive", _OPERATOR, controller_jobs.redrive),
     ("webhooks_rotate", "POST", "webhooks/secret/rotate", _ADMIN, controller_callbacks.rotate_secret),
     ("webhooks_test", "POST", "webhooks/test", _ADMIN, controller_callbacks.test_call),
+    ("realtime_negotiate", "POST", "realtime/negotiate", _VIEWER, controller_realtime.negotiate_user),
+    ("realtime_connections", "GET", "realtime/connections", _OPERATOR, controller_realtime.list_connections),
+    # Open to everybody, since their handlers check the sender: Web PubSub has no credential of this app.
+    ("realtime_handshake", "OPTIONS", "realtime/upstream", None, controller_realtime.handshake),
+    ("realtime_upstream", "POST", "realtime/upstream", None, controller_realtime.receive),
     ("health", "GET", "health", None, Face.health_overall),
     ("health_live", "GET", "health/live", None, Face.health_live),
     ("health_ready", "GET", "health/ready", None, Face.health_overall),

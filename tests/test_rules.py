@@ -15,8 +15,8 @@ TOOLS = ("localcloud", "devtools", "samples", "benchmarks", "clients")
 PACKAGES = {"orchestration", "layers", "localcloud", "devtools", "samples", "benchmarks", "clients", "tests"}
 
 VALUES = {
-    "checkpoints", "decisions", "errors", "events", "http", "identity", "ids", "jobs", "messages", "outcomes", "ports",
-    "process_identity", "results", "retry", "schemas", "settings", "views", "workflows",
+    "breaker", "checkpoints", "decisions", "errors", "events", "groups", "http", "identity", "ids", "jobs", "messages",
+    "outcomes", "outgoing", "ports", "process_identity", "results", "retry", "schemas", "settings", "upstream", "views", "workflows",
 }  # fmt: skip
 """Modules of pure values and decisions; they know no service and no adapter."""
 COMPOSITION = {"bootstrap", "connections"}

@@ -17,6 +17,7 @@ from layers.contract import Artifact, StepContext, Tools
 from orchestration.adapters.memory import MemoryJobStore, MemoryPublisher, MemoryQueue
 from orchestration.adapters.memory_callbacks import MemoryCallbackSender
 from orchestration.adapters.memory_deadletters import MemoryDeadLetters
+from orchestration.adapters.memory_tokens import MemoryTokenVerifier
 from orchestration.bootstrap import App, wire
 from orchestration.connections import Outside
 from orchestration.controller import Handler
@@ -208,6 +209,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.store = MemoryJobStore(self.clock)
+        self.tokens = MemoryTokenVerifier(self.clock, frozenset({"directory"}))
         self.app = self.instance("one")
 
     def instance(self, instance_id: str, *, store: Any = None, queue: Any = None) -> App:
@@ -218,6 +220,7 @@ class World:
             publisher=self.publisher,
             letters=self.letters,
             sender=self.sender,
+            tokens=self.tokens,
             clock=self.clock,
             close=_nothing,
         )
