@@ -197,6 +197,24 @@ async def workflow_activate(req: func.HttpRequest) -> func.HttpResponse:
     return await _answer(req, ROUTES["workflow_activate"])
 
 
+@app.route(route=f"{BASE}/apikeys", methods=["GET"])
+async def apikeys(req: func.HttpRequest) -> func.HttpResponse:
+    """List API keys."""
+    return await _answer(req, ROUTES["apikeys"])
+
+
+@app.route(route=f"{BASE}/apikeys", methods=["POST"])
+async def apikey_create(req: func.HttpRequest) -> func.HttpResponse:
+    """Issue an API key."""
+    return await _answer(req, ROUTES["apikey_create"])
+
+
+@app.route(route=f"{BASE}/apikeys/{{keyId}}", methods=["DELETE"])
+async def apikey_revoke(req: func.HttpRequest) -> func.HttpResponse:
+    """End an API key."""
+    return await _answer(req, ROUTES["apikey_revoke"])
+
+
 @app.route(route=f"{JOB}/negotiate", methods=["POST"])
 async def job_negotiate(req: func.HttpRequest) -> func.HttpResponse:
     """Open a socket on a job."""
@@ -305,4 +323,4 @@ async def clean_up(timer: func.TimerRequest) -> None:
 async def clean_up_connections(timer: func.TimerRequest) -> None:
     """Forget sockets whose end nobody told."""
     del timer  # rows carry when they were last seen
-    await on_timer(lambda current: current.connections.clean())
+    await on_timer(lambda current: current.sockets.registry.clean())

@@ -6,10 +6,34 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from devtools.commands import bench, chaos, check, down, generate, logs, status, test, up
+from devtools.commands import (
+    apikey,
+    bench,
+    chaos,
+    check,
+    conformance,
+    down,
+    generate,
+    logs,
+    status,
+    test,
+    up,
+)
 from devtools.stack import StackStartError
 
-_COMMANDS = (generate, up, down, status, logs, check, test, bench, chaos)
+_COMMANDS = (
+    generate,
+    up,
+    down,
+    status,
+    logs,
+    check,
+    test,
+    bench,
+    chaos,
+    conformance,
+    apikey,
+)
 
 
 def build_parser() -> argparse.ArgumentParser:

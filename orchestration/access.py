@@ -5,41 +5,69 @@ from __future__ import annotations
 import hmac
 from dataclasses import dataclass
 
-from orchestration.errors import RequestRefused
+from orchestration.apikeys import ApiKeyService
+from orchestration.claims import PRINCIPAL_HEADER, caller_of, principal_claims
+from orchestration.errors import RequestRefused, TokenRefused
 from orchestration.http import HttpCall
 from orchestration.identity import NOBODY, Caller, Role
+from orchestration.ports import TokenVerifier
 from orchestration.settings import Settings
 
-LOCAL = Caller(tenant="local", role=Role.ADMIN, everywhere=True)
+LOCAL = Caller(tenant="local", subject="local", role=Role.ADMIN, everywhere=True)
 """Everybody, with ``AUTH_MODE=off``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccessService:
-    """Turns a credential into a caller."""
+    """Turns a credential into a caller, in the way of ``AUTH_MODE``."""
 
     settings: Settings
+    tokens: TokenVerifier
+    keys: ApiKeyService
 
     async def admit(self, call: HttpCall, needed: Role | None) -> Caller:
         """The caller, who has the role that is needed; ``None`` admits everybody.
 
-        Raises :class:`RequestRefused` 401 for a missing or wrong credential, 403 for one whose role is too small.
+        Raises :class:`TokenRefused` (401) for a missing or wrong credential, :class:`RequestRefused` 403 for one
+        whose role is too small, :class:`DependencyUnavailable` when a credential cannot be checked now.
         """
         if needed is None:
             return NOBODY
-        caller = self._caller(call)
+        caller = await self._caller(call)
         if not caller.may(needed):
             raise RequestRefused(f"this takes the role {needed}", code="forbidden", status=403)
         return caller
 
-    def _caller(self, call: HttpCall) -> Caller:
+    async def _caller(self, call: HttpCall) -> Caller:
         if self.settings.auth_mode == "off":
             return LOCAL
         given = call.credential
-        token = self.settings.internal_api_token
-        if token and given and hmac.compare_digest(given.encode(), token.get_secret_value().encode()):
+        if self._is_internal(given):
             tenant = self.settings.producer_default_tenant
             return Caller(tenant=tenant, subject="operator", role=Role.OPERATOR, everywhere=True)
-        raise RequestRefused(
-            "a credential is needed", code="unauthorized", status=401, headers={"WWW-Authenticate": "Bearer"}
-        )
+        if self.settings.auth_mode == "apikey":
+            return await self.keys.caller(_needed(given))
+        principal = call.headers.get(PRINCIPAL_HEADER)
+        if principal is not None and self.settings.easy_auth_in_front:
+            return self._principal(principal)
+        return caller_of(await self.tokens.verify(_needed(given), audience=self.settings.entra_audience))
+
+    def _principal(self, header: str) -> Caller:
+        claims = principal_claims(header)
+        tenant = str(claims.get("tid", "")).lower()
+        if tenant not in self.settings.entra_tenants:
+            raise TokenRefused("the directory of the client principal is not served here")
+        return caller_of({**claims, "tid": tenant})
+
+    def _is_internal(self, given: str) -> bool:
+        token = self.settings.internal_api_token
+        if token is None:
+            return False
+        # A header may hold half a surrogate pair (bytes that are no UTF-8), which the default refuses to encode.
+        return hmac.compare_digest(given.encode(errors="surrogatepass"), token.get_secret_value().encode())
+
+
+def _needed(given: str) -> str:
+    if not given:
+        raise TokenRefused("a credential is needed", challenge="Bearer")
+    return given

@@ -27,14 +27,13 @@ class Api:
 
     async def answer(self, route: Route, call: HttpCall) -> HttpReply:
         """Answer one call of a route. A cancelled call answers too, or the host would wait for it."""
-        trace_id = call.trace_id
         try:
             caller = await self.access.admit(call, route.role)
             return await route.handler(self.controller, replace(call, caller=caller))
         except ContentArchitectError as error:
-            return refusal(error, trace_id)
+            return refusal(error, call.trace_id)
         except asyncio.CancelledError:
-            return refusal(ContentArchitectError("the call was cancelled", code="cancelled"), trace_id)
+            return refusal(ContentArchitectError("the call was cancelled", code="cancelled"), call.trace_id)
         except Exception:  # noqa: BLE001 - the outermost place of the HTTP path: a defect becomes a problem document
-            _log.exception("unexpected error", extra={"trace_id": trace_id})
-            return refusal(ContentArchitectError("something went wrong here"), trace_id)
+            _log.exception("unexpected error", extra={"trace_id": call.trace_id})
+            return refusal(ContentArchitectError("something went wrong here"), call.trace_id)

@@ -34,6 +34,7 @@ class Action(StrEnum):
     PURGE = "purge"
     WORKFLOW = "workflow_change"
     REDELIVER = "redeliver"
+    KEY = "key_change"
     ROTATE_SECRET = "rotate_secret"  # noqa: S105 - what was done, not a secret
 
 

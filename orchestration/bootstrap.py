@@ -14,12 +14,12 @@ from layers.catalog import CATALOG, StepDeclaration, artifact_type
 from layers.contract import Artifact, Tools
 from orchestration.access import AccessService
 from orchestration.api import Api
+from orchestration.apikeys import ApiKeyService
 from orchestration.attempts import AttemptRunner
 from orchestration.audit import AuditTrail
 from orchestration.callback_dispatch import CallbackDispatcher
 from orchestration.callback_secrets import WebhookSecrets
 from orchestration.callback_service import CallbackService
-from orchestration.connection_registry import ConnectionRegistry
 from orchestration.connections import Outside, connect, research_tools
 from orchestration.controller import ContentArchitectController, refusal
 from orchestration.engine import WorkflowEngineService
@@ -35,9 +35,7 @@ from orchestration.recovery import RecoverySweeper
 from orchestration.routes import Route
 from orchestration.service import OrchestrationService
 from orchestration.settings import Settings, load_settings
-from orchestration.subscriptions import SubscriptionService
-from orchestration.upstream_guard import UpstreamGuard
-from orchestration.views import Links
+from orchestration.socket_services import SocketServices, wire_sockets
 from orchestration.workflow_service import WorkflowService
 from orchestration.workflow_store import WorkflowStore
 
@@ -57,7 +55,7 @@ class App:
     callbacks: CallbackService
     dispatcher: CallbackDispatcher
     realtime: RealtimeUpdatesService
-    connections: ConnectionRegistry
+    sockets: SocketServices
     outside: Outside
 
 
@@ -78,7 +76,6 @@ def wire(
     realtime = RealtimeUpdatesService(outside.publisher, clock, also=dispatcher.announce)
     epilogue = Epilogue(store=outside.store, realtime=realtime, callbacks=dispatcher)
     callbacks = _callbacks(settings, outside)
-    connections = ConnectionRegistry(store=outside.store, publisher=outside.publisher, clock=clock)
     workflows = _workflows(outside, catalog)
     service = _service(settings, outside, epilogue, workflows)
     engine = WorkflowEngineService(outside.store, clock, catalog=catalog, artifacts=artifacts)
@@ -93,6 +90,8 @@ def wire(
         clock=clock,
         settings=settings,
     )
+    sockets = _sockets(settings, outside, service)
+    keys = ApiKeyService(store=outside.store, clock=clock)
     controller = ContentArchitectController(
         service=service,
         store=outside.store,
@@ -102,23 +101,24 @@ def wire(
         letters=jobs.letters,
         callbacks=callbacks,
         workflows=workflows,
-        connections=connections,
-        subscriptions=_subscriptions(settings, outside, connections, service),
-        upstream=UpstreamGuard(settings=settings, tokens=outside.tokens),
+        sockets=sockets,
+        keys=keys,
         clock=clock,
         settings=settings,
     )
     return App(
         settings=settings,
         service=service,
-        api=Api(controller=controller, access=AccessService(settings=settings)),
+        api=Api(
+            controller=controller, access=AccessService(settings=settings, tokens=outside.tokens, keys=keys)
+        ),
         processor=ContentJobProcessor(runner=runner, service=service),
         sweeper=_sweeper(settings, outside, epilogue),
         jobs=jobs,
         callbacks=callbacks,
         dispatcher=dispatcher,
         realtime=realtime,
-        connections=connections,
+        sockets=sockets,
         outside=outside,
     )
 
@@ -128,11 +128,15 @@ def _health(outside: Outside, realtime: RealtimeUpdatesService) -> HealthService
     return HealthService(probes, outside.clock)
 
 
-def _subscriptions(
-    settings: Settings, outside: Outside, registry: ConnectionRegistry, service: OrchestrationService
-) -> SubscriptionService:
-    links = Links(base=settings.api_url)
-    return SubscriptionService(registry=registry, publisher=outside.publisher, service=service, links=links)
+def _sockets(settings: Settings, outside: Outside, service: OrchestrationService) -> SocketServices:
+    return wire_sockets(
+        store=outside.store,
+        publisher=outside.publisher,
+        tokens=outside.tokens,
+        service=service,
+        clock=outside.clock,
+        settings=settings,
+    )
 
 
 def _service(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from layers.contract import LanguageModel, ResearchProvider, Tools
 from orchestration.adapters.clock import SystemClock
-from orchestration.adapters.memory_tokens import MemoryTokenVerifier
 from orchestration.callbacks import CallbackSender
 from orchestration.errors import ConfigurationError
 from orchestration.letters import DeadLetterBox
@@ -65,11 +65,13 @@ async def connect(settings: Settings) -> Outside:
     # Last of all: these open what would have to be closed if another one refused.
     store = _tables(settings, credential)
     sender = _callback_sender(settings, clock)
+    tokens, close_tokens = _tokens(settings, clock)
 
     async def close() -> None:
         await queue.close()
         await letters.close()
         await sender.close()
+        await close_tokens()
         await publisher.close()
         await store.close()
         await credential.close()
@@ -80,10 +82,22 @@ async def connect(settings: Settings) -> Outside:
         publisher=publisher,
         letters=letters,
         sender=sender,
-        tokens=MemoryTokenVerifier(clock),
+        tokens=tokens,
         clock=clock,
         close=close,
     )
+
+
+@asynccontextmanager
+async def store_alone(settings: Settings) -> AsyncIterator[JobStore]:
+    """The tables and nothing else, for a command. Raises :class:`ConfigurationError`."""
+    credential = _Credential()
+    store = _tables(settings, credential)
+    try:
+        yield store
+    finally:
+        await store.close()
+        await credential.close()
 
 
 def _import_sdks() -> None:
@@ -212,6 +226,26 @@ def _callback_sender(settings: Settings, clock: Clock) -> HttpCallbackSender:
 
     client = GuardedClient(user_agent=USER_AGENT, limits=LIMITS, loopback=settings.callback_hosts)
     return HttpCallbackSender(client, clock)
+
+
+def _tokens(settings: Settings, clock: Clock) -> tuple[TokenVerifier, Callable[[], Awaitable[None]]]:
+    """Entra where a directory is configured; else somebody who knows no token."""
+    if not settings.entra_tenants:
+        from orchestration.adapters.memory_tokens import MemoryTokenVerifier
+
+        return MemoryTokenVerifier(clock), _nothing_to_close
+    from orchestration.adapters.entra import EntraTokenVerifier
+    from orchestration.adapters.entra_keys import KeySource
+
+    authority = settings.entra_authority
+    verifier = EntraTokenVerifier(
+        KeySource(authority, clock), authority=authority, directories=settings.entra_tenants, clock=clock
+    )
+    return verifier, verifier.aclose
+
+
+async def _nothing_to_close() -> None:
+    return None
 
 
 def research_tools(settings: Settings) -> Callable[[], Tools]:

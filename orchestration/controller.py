@@ -9,10 +9,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+from orchestration.apikeys import ApiKeyService
 from orchestration.audit import Action, Actor
 from orchestration.callback_service import CallbackService
 from orchestration.checkpoints import result_key
-from orchestration.connection_registry import ConnectionRegistry
 from orchestration.deadletters import DeadLetterService
 from orchestration.errors import (
     ContentArchitectError,
@@ -39,8 +39,7 @@ from orchestration.schemas import (
 )
 from orchestration.service import OrchestrationService, Origin
 from orchestration.settings import Settings
-from orchestration.subscriptions import SubscriptionService
-from orchestration.upstream_guard import UpstreamGuard
+from orchestration.socket_services import SocketServices
 from orchestration.views import Links, entity_tag, job_view, problem
 from orchestration.workflow_service import WorkflowService
 
@@ -72,9 +71,8 @@ class ContentArchitectController:
     letters: DeadLetterService
     callbacks: CallbackService
     workflows: WorkflowService
-    connections: ConnectionRegistry
-    subscriptions: SubscriptionService
-    upstream: UpstreamGuard
+    sockets: SocketServices
+    keys: ApiKeyService
     clock: Clock
     settings: Settings
     languages: frozenset[str] = frozenset({"en"})

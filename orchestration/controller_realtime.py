@@ -43,24 +43,24 @@ async def negotiate_user(controller: ContentArchitectController, call: HttpCall)
 
 async def handshake(controller: ContentArchitectController, call: HttpCall) -> HttpReply:
     """``OPTIONS realtime/upstream``: lets our own Web PubSub deliver its events here, and nobody else."""
-    allowed = controller.upstream.origin(call)
+    allowed = controller.sockets.guard.origin(call)
     return HttpReply(status=200, headers={**BASE_HEADERS, "WebHook-Allowed-Origin": allowed})
 
 
 async def receive(controller: ContentArchitectController, call: HttpCall) -> HttpReply:
     """``POST realtime/upstream``: one event of Web PubSub. Told twice, it does no more than once."""
-    event = await controller.upstream.admit(call)
+    event = await controller.sockets.guard.admit(call)
     watcher = parse_user_id(event.user_id)
     if watcher is None:
         raise RequestRefused("a socket needs a token of this app", code="unauthorized", status=401)
     if event.kind is Kind.USER:
-        return json_reply(200, await controller.subscriptions.answer(event, watcher))
+        return json_reply(200, await controller.sockets.subscriptions.answer(event, watcher))
     return await _system_event(controller, event, watcher)
 
 
 async def list_connections(controller: ContentArchitectController, call: HttpCall) -> HttpReply:
     """``GET realtime/connections``: the tenant's open sockets, what they watch, and how publishing goes."""
-    listed = await controller.connections.listed()
+    listed = await controller.sockets.registry.listed()
     own = [c for c in listed if c.watcher.tenant == call.caller.tenant]
     counted = figures_of(own)
     body = {
@@ -77,7 +77,7 @@ async def list_connections(controller: ContentArchitectController, call: HttpCal
 async def _system_event(
     controller: ContentArchitectController, event: UpstreamEvent, watcher: Watcher
 ) -> HttpReply:
-    registry = controller.connections
+    registry = controller.sockets.registry
     if event.name == "connect":
         request = parse_connect(event)
         await registry.open(event.connection_id, watcher, request.group_of(watcher))

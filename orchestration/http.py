@@ -23,7 +23,8 @@ def valid_traceparent(value: str) -> str | None:
 class HttpCall:
     """A request: header names in lower case, route parameters as the host matched them.
 
-    ``caller`` is whoever was admitted; handlers of routes that take a role find them there.
+    ``caller`` is whoever was admitted; handlers of routes that take a role find them there. ``trace_id`` is the
+    caller's (W3C Trace Context) where the call brings one, else a new one; it stays the same for the whole call.
     """
 
     method: str
@@ -32,18 +33,19 @@ class HttpCall:
     route: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     caller: Caller = NOBODY
+    trace_id: str = ""
+
+    def __post_init__(self) -> None:
+        """Name the call once, so that the answer, the log and the audit row agree."""
+        if not self.trace_id:
+            match = _TRACEPARENT.fullmatch(self.headers.get("traceparent", ""))
+            object.__setattr__(self, "trace_id", match.group(1) if match else secrets.token_hex(16))
 
     @property
     def credential(self) -> str:
         """What the call carries as bearer token, else as ``x-api-key``; empty where there is neither."""
         scheme, _, token = self.headers.get("authorization", "").partition(" ")
         return token.strip() if scheme.lower() == "bearer" else self.headers.get("x-api-key", "")
-
-    @property
-    def trace_id(self) -> str:
-        """The caller's trace id (W3C Trace Context), or a new one."""
-        match = _TRACEPARENT.fullmatch(self.headers.get("traceparent", ""))
-        return match.group(1) if match else secrets.token_hex(16)
 
     @property
     def traceparent(self) -> str | None:

@@ -8,7 +8,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from orchestration import controller_callbacks, controller_jobs, controller_realtime, controller_workflows
+from orchestration import (
+    controller_callbacks,
+    controller_jobs,
+    controller_keys,
+    controller_realtime,
+    controller_workflows,
+)
 from orchestration.controller import ContentArchitectController as Face
 from orchestration.controller import Handler
 from orchestration.errors import RequestRefused
@@ -92,6 +98,9 @@ _TABLE: tuple[tuple[str, str, str, Role | None, Handler], ...] = (
     # Open to everybody, since their handlers check the sender: Web PubSub has no credential of this app.
     ("realtime_handshake", "OPTIONS", "realtime/upstream", None, controller_realtime.handshake),
     ("realtime_upstream", "POST", "realtime/upstream", None, controller_realtime.receive),
+    ("apikeys", "GET", "apikeys", _ADMIN, controller_keys.list_keys),
+    ("apikey_create", "POST", "apikeys", _ADMIN, controller_keys.issue_key),
+    ("apikey_revoke", "DELETE", "apikeys/{keyId}", _ADMIN, controller_keys.revoke_key),
     ("health", "GET", "health", None, Face.health_overall),
     ("health_live", "GET", "health/live", None, Face.health_live),
     ("health_ready", "GET", "health/ready", None, Face.health_overall),

@@ -27,6 +27,7 @@ _AZURE_MARKER = "WEBSITE_SITE_NAME"
 
 
 _LOOPBACK = r"(localhost|127(\.\d{1,3}){3})(:\d{1,5})?"
+_GUID = r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
 
 
 class Settings(BaseModel):
@@ -51,6 +52,12 @@ class Settings(BaseModel):
     api_url: str = Field("http://127.0.0.1:7071", alias="CONTENT_ARCHITECT_API_URL")
     internal_api_token: SecretStr | None = Field(None, alias="INTERNAL_API_TOKEN")
     auth_mode: AuthMode = Field("off", alias="AUTH_MODE")
+    entra_tenant_id: str = Field("", alias="ENTRA_TENANT_ID", pattern=rf"^\s*({_GUID}\s*(,\s*{_GUID}\s*)*)?$")
+    entra_audience: str = Field("", alias="ENTRA_AUDIENCE", pattern=r"^\S{0,300}$")
+    entra_authority: str = Field(
+        "https://login.microsoftonline.com", alias="ENTRA_AUTHORITY", pattern=r"^https?://[^\s/?#@]+/?$"
+    )
+    easy_auth_in_front: bool = Field(False, alias="EASY_AUTH_IN_FRONT")
     job_max_retries: int = Field(3, alias="JOB_MAX_RETRIES", ge=1, le=20)
     job_timeout_minutes: float = Field(15, alias="JOB_TIMEOUT_MINUTES", gt=0, le=25)
     sync_wait_seconds: float = Field(100, alias="SYNC_WAIT_SECONDS", ge=1, le=200)
@@ -79,6 +86,11 @@ class Settings(BaseModel):
     def providers(self) -> tuple[str, ...]:
         """The names in ``RESEARCH_PROVIDERS``, in order."""
         return tuple(name.strip() for name in self.research_providers.split(",") if name.strip())
+
+    @property
+    def entra_tenants(self) -> frozenset[str]:
+        """The directories in ``ENTRA_TENANT_ID``, in lower case as tokens name them."""
+        return frozenset(name.strip().lower() for name in self.entra_tenant_id.split(",") if name.strip())
 
     @property
     def has_llm(self) -> bool:
@@ -147,6 +159,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         raise ConfigurationError(
             "WEB_PUBSUB_UPSTREAM_AUDIENCE and WEB_PUBSUB_UPSTREAM_PRINCIPAL go together: set both or neither"
         )
+    _check_identity(settings, in_azure=_AZURE_MARKER in present)
     _check_llm(settings)
     return settings
 
@@ -155,6 +168,29 @@ def _fields_of(connection: str, name: str) -> tuple[str, ...]:
     """The values of this name in a connection string (``Name=value;...``); names are in any case."""
     pairs = (part.partition("=") for part in connection.split(";"))
     return tuple(value.strip() for key, _, value in pairs if key.strip().lower() == name and value.strip())
+
+
+def load_storage_settings(environment: Mapping[str, str] | None = None) -> Settings:
+    """The settings of storage alone, for commands that work on tables beside the app.
+
+    Raises :class:`ConfigurationError`.
+    """
+    source = os.environ if environment is None else environment
+    names = ("CONTENT_STORAGE_CONNECTION_STRING", "CONTENT_STORAGE__tableServiceUri")
+    return load_settings({name: source[name] for name in names if name in source})
+
+
+def _check_identity(settings: Settings, *, in_azure: bool) -> None:
+    """A mode of authentication has what it needs, and nothing else decides who somebody is."""
+    if settings.auth_mode == "entra" and not (settings.entra_tenants and settings.entra_audience):
+        raise ConfigurationError("AUTH_MODE=entra needs ENTRA_TENANT_ID and ENTRA_AUDIENCE")
+    parts = urlsplit(settings.entra_authority)
+    if parts.scheme == "http" and (in_azure or parts.hostname not in _THIS_MACHINE):
+        raise ConfigurationError("ENTRA_AUTHORITY must be https: its keys decide who is let in")
+    if settings.easy_auth_in_front and not (settings.auth_mode == "entra" and in_azure):
+        raise ConfigurationError(
+            "EASY_AUTH_IN_FRONT is for AUTH_MODE=entra in Azure: elsewhere nobody takes forged headers away"
+        )
 
 
 def _check_llm(settings: Settings) -> None:

@@ -13,7 +13,7 @@ from benchmarks.content.common import auc
 from benchmarks.report import report
 from layers.text.bm25 import Bm25
 from layers.text.words import stems
-from layers.top.verification.support import EvidenceText, support_score
+from layers.top.verification.support import EvidenceText, rarity, support_score
 
 
 def main() -> None:
@@ -26,7 +26,7 @@ def main() -> None:
 
 def random_distractors(cases: list[attribution.Case]) -> float:
     """Own evidence against that of the claim half a set away."""
-    weight = Bm25([stems(case.evidence) for case in cases]).idf
+    weight = rarity(Bm25([stems(case.evidence) for case in cases]).idf)
     prepared = [EvidenceText(case.evidence) for case in cases]
     own, other = [], []
     for place, case in enumerate(cases):
@@ -56,7 +56,7 @@ def hard_distractors(corpus: list[scifact.Row], claims: list[scifact.Row]) -> fl
 
 
 def fit(claim: str, text: str, ranking: Bm25) -> float:
-    return support_score(claim, EvidenceText(text), ranking.idf).fit
+    return support_score(claim, EvidenceText(text), rarity(ranking.idf)).fit
 
 
 if __name__ == "__main__":

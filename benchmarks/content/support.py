@@ -16,12 +16,12 @@ from benchmarks.content.common import auc
 from benchmarks.report import report
 from layers.text.bm25 import Bm25
 from layers.text.words import stems
-from layers.top.verification.support import EVEN_ODDS, EvidenceText, SupportScore, support_score
+from layers.top.verification.support import EVEN_ODDS, EvidenceText, SupportScore, rarity, support_score
 
 
 def scored(cases: Sequence[Case]) -> list[SupportScore]:
     """Each claim against its own evidence, stems weighted by their rarity in all evidence."""
-    weight = Bm25([stems(case.evidence) for case in cases]).idf
+    weight = rarity(Bm25([stems(case.evidence) for case in cases]).idf)
     return [support_score(case.claim, EvidenceText(case.evidence), weight) for case in cases]
 
 

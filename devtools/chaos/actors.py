@@ -73,10 +73,13 @@ class Broker:
 class Submitter:
     """Submits and cancels jobs at whichever runner answers. ``job_ids`` holds the accepted ones by number."""
 
-    def __init__(self, addresses: Callable[[int], str], *, instances: int, broker: Broker) -> None:
+    def __init__(
+        self, addresses: Callable[[int], str], *, instances: int, broker: Broker, callback_url: str
+    ) -> None:
         self._addresses = [addresses(number) for number in range(1, instances + 1)]
         self._turn = itertools.cycle(self._addresses)
         self._broker = broker
+        self._callback_url = callback_url
         self.job_ids: dict[int, str] = {}
         self.refused: list[str] = []
 
@@ -85,7 +88,7 @@ class Submitter:
         if job.message is None:
             await self._by_http(job)
             return
-        await self._broker.send(job.queue, job.message, job.producer_body)
+        await self._broker.send(job.queue, job.message, job.producer_body(self._callback_url))
         self.job_ids[job.number] = job.job_id or derived_job_id("message", TENANT, job.message)
 
     async def cancel(self, number: int) -> None:
@@ -108,7 +111,7 @@ class Submitter:
         while True:
             try:
                 async with asyncio.timeout(_CALL_SECONDS), Api(next(self._turn)) as api:
-                    accepted = await api.submit(job.body, key=job.key)
+                    accepted = await api.submit(job.request(self._callback_url), key=job.key)
             except ApiError as error:
                 if error.status in _FINAL:
                     self.refused.append(f"{job.key}: {error}")

@@ -130,5 +130,6 @@ def _settings(folder: DataFolder, *, tables: int, broker: int) -> dict[str, str]
         "CONTENT_STORAGE_CONNECTION_STRING": re.sub(r"BlobEndpoint=[^;]*;", "", endpoints.storage),
         "AZURE_SERVICE_BUS_CONNECTION_STRING": endpoints.service_bus,
         "LEASE_SECONDS": str(LEASE_SECONDS),
+        "CALLBACK_ALLOWED_HOSTS": "127.0.0.1",
         "SWEEP_SCHEDULE": f"*/{SWEEP_SECONDS} * * * * *",
     }

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import hmac
 import json
 import sys
 import time
@@ -11,11 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from devtools.chaos.actors import Broker, Submitter, send_message
+from devtools.chaos.actors import TENANT, Broker, Submitter, send_message
 from devtools.chaos.bed import ROUGH, SWEEP_SECONDS, Bed, open_bed
 from devtools.chaos.inspection import Tables, dead_letters, messages_left
 from devtools.chaos.plan import Fate, Plan, PlannedBlow, PlannedJob, PlannedMessage, make_plan
-from devtools.chaos.verdict import Found, FoundJob, summary
+from devtools.chaos.receiver import Call, CallbackReceiver, receiving
+from devtools.chaos.verdict import Found, FoundJob, ReceivedCall, summary
 
 ROUGH_SHARE = 0.5
 _LOOK_EVERY = 2.0
@@ -38,13 +41,18 @@ class Experiment:
         plan = make_plan(
             seed=self.seed, jobs=self.jobs, rough_seconds=seconds * ROUGH_SHARE, instances=self.instances
         )
-        async with open_bed(self.data, instances=self.instances, seed=self.seed) as bed:
+        async with (
+            receiving(self.seed) as receiver,
+            open_bed(self.data, instances=self.instances, seed=self.seed) as bed,
+        ):
             began = time.monotonic()
             async with Broker(bed.service_bus) as broker:
-                submitter = Submitter(bed.api, instances=self.instances, broker=broker)
+                submitter = Submitter(
+                    bed.api, instances=self.instances, broker=broker, callback_url=receiver.url
+                )
                 await _Rough(plan=plan, bed=bed, broker=broker, submitter=submitter).run()
             _say(f"quiet after {time.monotonic() - began:.0f} s; {len(submitter.job_ids)} jobs are accepted")
-            found = await _settle(plan, bed, submitter, until=began + seconds)
+            found = await _settle(plan, bed, submitter, receiver, until=began + seconds)
             verdict = summary(
                 found,
                 seed=self.seed,
@@ -104,7 +112,9 @@ def _told(blow: PlannedBlow) -> str:
     return f"{blow.blow} {blow.instance}" if blow.blow == "kill_runner" else str(blow.blow)
 
 
-async def _settle(plan: Plan, bed: Bed, submitter: Submitter, *, until: float) -> Found:
+async def _settle(
+    plan: Plan, bed: Bed, submitter: Submitter, receiver: CallbackReceiver, *, until: float
+) -> Found:
     """Wait until every job has ended and nothing is left to do, or time is up; then look."""
     fates = {submitter.job_ids[job.number]: job.fate for job in plan.jobs if job.number in submitter.job_ids}
     tables = Tables(bed.storage)
@@ -123,9 +133,19 @@ async def _settle(plan: Plan, bed: Bed, submitter: Submitter, *, until: float) -
             poison=frozenset(message.message_id for message in plan.poison),
             active_rows=await tables.active_rows(),
             messages_left=waiting,
+            calls=[_received(call, await tables.webhook_secret(TENANT)) for call in receiver.accepted],
         )
     finally:
         await tables.close()
+
+
+def _received(call: Call, secret: str | None) -> ReceivedCall:
+    """The signature of Standard Webhooks, worked out anew: HMAC-SHA256 over id, timestamp and body."""
+    key = base64.b64decode((secret or "").removeprefix("whsec_"))
+    signed = f"{call.webhook_id}.{call.timestamp}.".encode() + call.body
+    wanted = base64.b64encode(hmac.digest(key, signed, "sha256")).decode()
+    fits = secret is not None and f"v1,{wanted}" in call.signature.split()
+    return ReceivedCall(webhook_id=call.webhook_id, body=call.body.decode(), signed=fits)
 
 
 def _never_accepted(plan: Plan, submitter: Submitter) -> Sequence[FoundJob]:

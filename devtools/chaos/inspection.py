@@ -20,6 +20,7 @@ from orchestration.checkpoints import JOB_KEY, result_key, row_keys, step_key, u
 from orchestration.workflows import RESULT_ARTIFACT
 
 _PAGE = 100
+ALL_QUEUES = (*QUEUES, "content-callbacks")
 _TERMINAL = ("completed", "failed", "cancelled")
 _WAITING = ("active", "locked", "scheduled")
 
@@ -70,7 +71,22 @@ class Tables:
             unreadable=[name async for name in self._unreadable(row, steps)],
             latched=row.get("latchedMessage"),
             error=f"{error['code']}: {error['message']}" if error else None,
+            callback_events=_callback_events(row),
+            undelivered=[key async for key in self._undelivered(job_id)],
         )
+
+    async def _undelivered(self, job_id: str) -> AsyncIterator[str]:
+        query = "PartitionKey eq @job and RowKey ge 'callback|' and RowKey lt 'callback}'"
+        async for row in self._jobs.query_entities(query, parameters={"job": job_id}):
+            if row["RowKey"].count("|") == 1 and row["status"] != "delivered":
+                yield f"{row['RowKey']} is {row['status']}"
+
+    async def webhook_secret(self, tenant: str) -> str | None:
+        """The secret that signs this tenant's callbacks; None where nobody was called yet."""
+        query = "PartitionKey eq @tenant and RowKey ge 'webhook|' and RowKey lt 'webhook}'"
+        secrets = self._service.get_table_client("secrets")
+        found = [row async for row in secrets.query_entities(query, parameters={"tenant": tenant})]
+        return str(found[-1]["secret"]) if found else None
 
     async def _events(self, job_id: str) -> AsyncIterator[dict[str, Any]]:
         query = "PartitionKey eq @job and RowKey ge 'event|' and RowKey lt 'event}'"
@@ -95,11 +111,18 @@ class Tables:
                 yield f"checkpoint {prefix}"
 
 
+def _callback_events(row: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """The events that the job calls back for; empty for its end alone, None for none."""
+    if not row.get("callbackUrl"):
+        return None
+    return tuple(json.loads(row.get("callbackEvents") or "[]"))
+
+
 async def dead_letters(connection: str) -> list[Letter]:
-    """All dead letters of the job queues, without taking them."""
+    """All dead letters, without taking them."""
     letters: list[Letter] = []
     async with ServiceBusClient.from_connection_string(connection) as client:
-        for queue in QUEUES:
+        for queue in ALL_QUEUES:
             receiver = client.get_queue_receiver(queue, sub_queue=ServiceBusSubQueue.DEAD_LETTER)
             async with receiver:
                 following = 0
@@ -126,4 +149,4 @@ async def messages_left(stats_url: str) -> dict[str, int]:
     """Messages that wait, are held back or are being worked on, by queue."""
     async with aiohttp.ClientSession() as session, session.get(stats_url) as answer:
         queues = (await answer.json())["queues"]
-    return {name: sum(queues[name][state] for state in _WAITING) for name in QUEUES}
+    return {name: sum(queues[name][state] for state in _WAITING) for name in ALL_QUEUES}

@@ -63,12 +63,17 @@ class PlannedJob:
     names_itself: bool = False
     job_id: str | None = None
     cancel_after: float = 0.0
+    call_back: bool = False
 
-    @property
-    def producer_body(self) -> str:
+    def request(self, callback_url: str) -> dict[str, Any]:
+        """The request, which names that address where the job is to call back."""
+        return {**self.body, "callbackUrl": callback_url} if self.call_back else self.body
+
+    def producer_body(self, callback_url: str) -> str:
         """The producer's message."""
         named = {"jobId": self.job_id} if self.names_itself else {}
-        return json.dumps({"type": self.body["type"], "request": self.body, **named})
+        request = self.request(callback_url)
+        return json.dumps({"type": self.body["type"], "request": request, **named})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +135,11 @@ def _job(chance: random.Random, seed: int, number: int, span: float) -> PlannedJ
     body = _request(number, _PRIORITIES[queue])
     if fate is Fate.FAIL:
         body["deadlineSeconds"] = 0.001
+    call_back = chance.random() < 0.6
+    if call_back and chance.random() < 0.3:
+        body["webhookEvents"] = chance.choice(
+            (["step_completed", "result_ready"], ["status_change", "error"])
+        )
     return PlannedJob(
         number=number,
         at=chance.random() * span,
@@ -141,6 +151,7 @@ def _job(chance: random.Random, seed: int, number: int, span: float) -> PlannedJ
         names_itself=named,
         job_id=str(uuid.UUID(int=chance.getrandbits(128), version=4)) if named else None,
         cancel_after=chance.random() * 6,
+        call_back=call_back,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,7 +24,8 @@ class FoundJob:
     """What storage says of one job. ``events`` are envelopes in order of their row keys.
 
     ``steps`` are the step records of the job row, ``unreadable`` names what could not be read back,
-    ``latched`` is the message with which it failed.
+    ``latched`` is the message with which it failed. ``callback_events`` are those that it calls back for: none
+    of them means its end alone, None that it does not call; ``undelivered`` names callbacks that did not arrive.
     """
 
     job_id: str
@@ -35,6 +37,26 @@ class FoundJob:
     unreadable: Sequence[str] = ()
     latched: str | None = None
     error: str | None = None
+    callback_events: Sequence[str] | None = None
+    undelivered: Sequence[str] = ()
+
+    @property
+    def owed(self) -> dict[str, Mapping[str, Any]]:
+        """What the job calls back for: the event by its webhook id."""
+        if self.callback_events is None:
+            return {}
+        chosen = [e for e in self.events if e["type"] in self.callback_events]
+        events = chosen if self.callback_events else [e for e in self.events if _ends(e)]
+        return {f"{self.job_id}.{event['sequence']}": event for event in events}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceivedCall:
+    """A callback as its receiver took it. ``signed`` says whether the signature fits."""
+
+    webhook_id: str
+    body: str
+    signed: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +78,7 @@ class Found:
     poison: frozenset[str]
     active_rows: Sequence[str] = ()
     messages_left: Mapping[str, int] = field(default_factory=dict)
+    calls: Sequence[ReceivedCall] = ()
 
 
 def breaches(found: Found) -> list[str]:
@@ -63,7 +86,7 @@ def breaches(found: Found) -> list[str]:
     told = [f"{job.job_id}: {text}" for job in found.jobs for text in _of_job(job)]
     told += [f"active row of {job_id} is left" for job_id in found.active_rows]
     told += [f"{count} messages are left in {queue}" for queue, count in found.messages_left.items() if count]
-    return [*told, *_of_letters(found)]
+    return [*told, *_of_letters(found), *_of_calls(found)]
 
 
 def _of_job(job: FoundJob) -> Iterator[str]:
@@ -84,6 +107,7 @@ def _of_job(job: FoundJob) -> Iterator[str]:
         yield f"it ended {len(ends)} times"
     for name in job.unreadable:
         yield f"{name} cannot be read"
+    yield from job.undelivered
 
 
 def _ends(event: Mapping[str, Any]) -> bool:
@@ -119,6 +143,24 @@ def _of_letters(found: Found) -> Iterator[str]:
             yield f"the message of failed job {job_id} was dead-lettered {times[message_id]} times"
 
 
+def _of_calls(found: Found) -> Iterator[str]:
+    """One callback for each owed event; the same one may arrive more than once, and is then the same."""
+    owed = {webhook_id: event for job in found.jobs for webhook_id, event in job.owed.items()}
+    bodies: dict[str, set[str]] = {}
+    for call in found.calls:
+        bodies.setdefault(call.webhook_id, set()).add(call.body)
+        if not call.signed:
+            yield f"callback {call.webhook_id} is not signed as it should be"
+    yield from (f"callback {webhook_id} never came" for webhook_id in owed.keys() - bodies.keys())
+    for webhook_id, texts in bodies.items():
+        if webhook_id not in owed:
+            yield f"callback {webhook_id} is owed to nobody"
+        elif len(texts) > 1:
+            yield f"callback {webhook_id} came with {len(texts)} bodies"
+        elif json.loads(next(iter(texts)))["data"] != owed[webhook_id]:
+            yield f"callback {webhook_id} does not tell its event"
+
+
 def _unlatched(jobs: Iterable[FoundJob]) -> Iterator[FoundJob]:
     return (job for job in jobs if job.status == "failed" and not job.latched)
 
@@ -133,6 +175,9 @@ def summary(found: Found, *, seed: int, seconds: float, counts: Mapping[str, int
         "statuses": {str(status): count for status, count in sorted(statuses.items(), key=str)},
         "stepsCommitted": sum(e["type"] == "step_completed" for job in found.jobs for e in job.events),
         "deadLetters": len(found.letters),
+        "callbacksOwed": sum(len(job.owed) for job in found.jobs),
+        "callbacksReceived": len({call.webhook_id for call in found.calls}),
+        "callbacksRepeated": len(found.calls) - len({call.webhook_id for call in found.calls}),
         "activeRows": len(found.active_rows),
         "seconds": round(seconds, 1),
         "inflicted": dict(counts),

@@ -1,4 +1,4 @@
-"""Makes ``.venv`` and ``node_modules`` where a command needs them, then hands over to ``python -m devtools``.
+"""Makes ``.venv``, ``node_modules`` and ``.functions-worker`` where a command needs them, then hands over to ``python -m devtools``.
 
 Standard library only: this runs before anything is installed.
 """
@@ -12,13 +12,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from devtools.setup.environments import Environment, node_environment, python_environment
+from devtools.setup.environments import (
+    Environment,
+    node_environment,
+    python_environment,
+    worker_environment,
+)
 from devtools.setup.failures import SetupError
 from devtools.setup.progress import Track, carry_out
 
-# Commands that are not named here need both environments.
+# Commands that are not named here need .venv and node_modules.
 _NEEDS_NOTHING = frozenset({"down", "status", "logs"})
-_NEEDS_PYTHON = frozenset({"check"})
+_NEEDS_PYTHON = frozenset({"check", "apikey", "conformance"})
+_NEEDS_WORKER = frozenset({"test"})
 
 
 def launch(root: Path, arguments: Sequence[str]) -> NoReturn:
@@ -50,11 +56,12 @@ def environments_for(root: Path, arguments: Sequence[str]) -> list[Environment]:
         return []
     if command in _NEEDS_PYTHON:
         return [python_environment(root)]
-    return [python_environment(root), node_environment(root)]
+    both = [python_environment(root), node_environment(root)]
+    return [*both, worker_environment(root)] if command in _NEEDS_WORKER else both
 
 
 def prepare(environments: Sequence[Environment], root: Path) -> None:
-    """Bring them up to date, side by side, one ``./dev`` at a time. Raises :class:`SetupError`."""
+    """Bring them up to date, side by side where possible, one ``./dev`` at a time. Raises :class:`SetupError`."""
     if all(environment.is_current() for environment in environments):
         return
     descriptor = os.open(root, os.O_RDONLY)
@@ -67,7 +74,13 @@ def prepare(environments: Sequence[Environment], root: Path) -> None:
         stale = [environment for environment in environments if not environment.is_current()]
         for environment in stale:
             environment.check_tools()
-        if stale:
-            carry_out([Track(environment.steps(), environment.mark_current) for environment in stale])
+        for last in (False, True):
+            tracks = [
+                Track(environment.steps(), environment.mark_current)
+                for environment in stale
+                if environment.comes_last is last
+            ]
+            if tracks:
+                carry_out(tracks)
     finally:
         os.close(descriptor)

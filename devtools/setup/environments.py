@@ -1,4 +1,4 @@
-"""The two environments of a developer's machine: ``.venv`` and ``node_modules``."""
+"""The environments of a developer's machine: ``.venv``, ``node_modules`` and, for the tests, the Functions worker."""
 
 from __future__ import annotations
 
@@ -33,6 +33,8 @@ class Environment:
     proof: Path
     check_tools: Callable[[], None]
     steps: Callable[[], Sequence[Step]]
+    comes_last: bool = False
+    """True where it is made with the help of another one."""
 
     def is_current(self) -> bool:
         """Whether it can be used as it is."""
@@ -94,6 +96,33 @@ def python_environment(root: Path, interpreter: str = sys.executable) -> Environ
         folder=folder, made_from=(lock,), proof=python, check_tools=_check_venv, steps=steps
     )
     return environment
+
+
+def worker_environment(root: Path) -> Environment:
+    """``.functions-worker``: Microsoft's Python worker, which the tests compare the local host with.
+
+    In a folder of its own, since nothing but those tests may import it. It declares a newer Python than it needs and
+    names packages that ``.venv`` has already, so neither is looked at.
+    """
+    folder = root / ".functions-worker"
+    pins = root / "requirements-worker.txt"
+
+    def steps() -> list[Step]:
+        command = (
+            *(str(root / ".venv" / "bin" / "python"), "-m", "pip", "install", "--disable-pip-version-check"),
+            *("--no-input", "--no-deps", "--ignore-requires-python", "--only-binary=:all:", "--no-compile"),
+            *("--upgrade", "--target", str(folder), "-r", str(pins)),
+        )
+        return [Step(title="Functions worker", command=command, folder=root)]
+
+    return Environment(
+        folder=folder,
+        made_from=(pins,),
+        proof=folder / "azure_functions_runtime",
+        check_tools=_check_venv,
+        steps=steps,
+        comes_last=True,
+    )
 
 
 def node_environment(root: Path) -> Environment:

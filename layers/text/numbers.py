@@ -116,6 +116,11 @@ def reference_marks(text: str) -> tuple[str, ...]:
     )
 
 
+def without_reference_marks(text: str) -> str:
+    """The text with blanks in the place of its reference marks."""
+    return _blank(_MARK, text)
+
+
 def reference_labels(text: str) -> frozenset[str]:
     """The numbers under which a list of references files its entries: ``[3]`` at the start of a line."""
     return frozenset(_LABEL.findall(text))

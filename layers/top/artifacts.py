@@ -16,6 +16,15 @@ SentenceKind = Literal["claim", "quote", "editorial"]
 SupportStatus = Literal["supported", "weak", "unsupported", "contradicted", "not_checked"]
 
 
+class Metered(Artifact):
+    """A step's output that a language model may have had a part in, with what it took; ``cost`` in US dollars."""
+
+    model: str | None = None
+    tokens_in: int = 0
+    tokens_out: int = 0
+    cost: float = 0.0
+
+
 class Evidence(Wire):
     """A verbatim quote with its place; ``references`` are numbers in the source's own reference list."""
 
@@ -39,14 +48,18 @@ class ResearchFinding(Wire):
 
 
 class Disagreement(Wire):
-    """Two pieces of evidence whose figures for the same thing differ: shown, never resolved by guessing."""
+    """Two pieces of evidence that cannot both hold: shown, never resolved by guessing.
+
+    ``method`` tells whether their figures differ for the same thing, or a language model judged it.
+    """
 
     question: str
     evidence: tuple[str, str]
     detail: str
+    method: Literal["figures", "llm"] = "figures"
 
 
-class ResearchBrief(Artifact):
+class ResearchBrief(Metered):
     """Evidence grouped by question, agreement and conflict between sources, and the gaps."""
 
     evidence: tuple[Evidence, ...]
@@ -86,10 +99,10 @@ class FaqEntry(Wire):
     answer: tuple[Sentence, ...]
 
 
-class Article(Artifact):
+class Article(Metered):
     """The written article. ``writer`` says who wrote it; ``fallback_reason`` why it was not the model, or not all.
 
-    ``prompts`` is the version of the prompts that a model wrote from, ``cost`` is in US dollars.
+    ``prompts`` is the version of the prompts that a model wrote from.
     """
 
     title: str
@@ -102,12 +115,8 @@ class Article(Artifact):
     call_to_action: str | None = None
     evidence: tuple[Evidence, ...]
     writer: Literal["embedded", "llm", "given"] = "embedded"
-    model: str | None = None
     fallback_reason: str | None = None
     word_count: int
-    tokens_in: int = 0
-    tokens_out: int = 0
-    cost: float = 0.0
     prompts: str | None = None
 
     def all_sentences(self) -> tuple[Sentence, ...]:
@@ -160,7 +169,7 @@ class SourceCredibility(Wire):
     parts: tuple[CredibilityPart, ...]
 
 
-class CitationReport(Artifact):
+class CitationReport(Metered):
     """Verdicts for every claim and credibility of every source."""
 
     claims: tuple[ClaimVerdict, ...]
@@ -170,20 +179,25 @@ class CitationReport(Artifact):
 
 
 class FactCheck(Wire):
-    """A claim worth checking, and what other evidence says to it."""
+    """A claim worth checking, and what other evidence says to it.
+
+    ``contradicting`` is empty unless a language model judged that this evidence cannot hold beside the claim.
+    """
 
     claim: str
     text: str
     worth: tuple[str, ...]
     status: SupportStatus
     supporting: tuple[str, ...]
+    contradicting: tuple[str, ...] = ()
+    method: Literal["lexical", "llm"] = "lexical"
     note: str
 
 
-class FactReport(Artifact):
+class FactReport(Metered):
     """Claims worth checking with their evidence. ``contradiction_checked`` is false without a model.
 
-    ``evidence`` holds the rows that ``supporting`` names; the article does not quote them.
+    ``evidence`` holds the rows that the checks name beside the article's own.
     """
 
     facts: tuple[FactCheck, ...]

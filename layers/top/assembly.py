@@ -53,7 +53,7 @@ def _package(context: StepContext) -> ContentPackage:
     sources = context.need(SourceSet)
     if written is not None:
         check_grounding(written, sources)
-    evidence = _evidence(article, context.have(ResearchBrief))
+    evidence = _evidence(article, context.have(ResearchBrief), context.have(FactReport))
     check_evidence(evidence, sources)
     package = ContentPackage(
         made_by=article.made_by if article else "rules",
@@ -142,11 +142,14 @@ def _source(
     )
 
 
-def _evidence(article: Article | None, research: ResearchBrief | None) -> tuple[Evidence, ...]:
-    """Evidence of the article, then that of the research brief; ids come from spans, so equal ids are equal."""
+def _evidence(
+    article: Article | None, research: ResearchBrief | None, facts: FactReport | None
+) -> tuple[Evidence, ...]:
+    """Evidence of the article, the research brief and the fact report; ids come from spans, so equal ids are equal."""
     merged = {item.id: item for item in (article.evidence if article else ())}
-    for item in research.evidence if research else ():
-        merged.setdefault(item.id, item)
+    for report in (research, facts):
+        for item in report.evidence if report else ():
+            merged.setdefault(item.id, item)
     return tuple(merged.values())
 
 

@@ -1,8 +1,8 @@
 """citationAuthorityVerifier: per claim whether its evidence exists, is the right one, and supports it.
 
 Three separate verdicts and a guard over figures and names. A claim that contains its evidence word for word is
-supported by that fact; every other one is judged by the lexical score. ``contradicted`` is never concluded here,
-because shared words cannot show it.
+supported by that fact; every other one is judged by the lexical score, and by a language model where there is one.
+``contradicted`` is never concluded from words, because shared words cannot show it.
 """
 
 from __future__ import annotations
@@ -22,6 +22,9 @@ from layers.top.artifacts import (
     SourceCredibility,
     Support,
 )
+from layers.top.llm.judge import Judgement, judge
+from layers.top.llm.meter import Meter, part_of_budget
+from layers.top.llm.verdicts import Case, Verdict
 from layers.top.verification.credibility import credibility
 from layers.top.verification.evidence_finder import EvidenceFinder
 
@@ -34,11 +37,21 @@ async def verify_citations(context: StepContext) -> CitationReport:
     article, sources = context.need(Article), context.need(SourceSet)
     index = context.need(PassageIndex)
     context.report(0.1, "checking citations")
-    return await asyncio.to_thread(_report, article, sources, index, context.brief)
+    finder = await asyncio.to_thread(EvidenceFinder, sources, index)
+    report = await asyncio.to_thread(_report, article, sources, finder, context.brief)
+    cases = _cases(report, article)
+    if context.tools.llm is None or not cases:
+        return report
+    context.report(0.5, "asking the model about citations")
+    # What the article left of the job's budget is shared with the fact checker, which runs beside this step.
+    budget = part_of_budget(context.brief.budget_tokens, article.tokens_in + article.tokens_out, 2)
+    meter = Meter(budget=budget, seconds_left=context.seconds_left)
+    return _judged(report, await judge(cases, context.tools.llm, meter, finder.score))
 
 
-def _report(article: Article, sources: SourceSet, index: PassageIndex, brief: ContentBrief) -> CitationReport:
-    finder = EvidenceFinder(sources, index)
+def _report(
+    article: Article, sources: SourceSet, finder: EvidenceFinder, brief: ContentBrief
+) -> CitationReport:
     evidence = {item.id: item for item in article.evidence}
     texts = {source.id: source.text for source in sources.sources}
     sentences = [sentence for sentence in article.all_sentences() if sentence.kind != "editorial"]
@@ -47,15 +60,55 @@ def _report(article: Article, sources: SourceSet, index: PassageIndex, brief: Co
         for sentence in sentences
     )
     cited = [verdict for verdict in verdicts if verdict.evidence]
-    supported = sum(verdict.support.status == "supported" for verdict in cited)
     return CitationReport(
         claims=verdicts,
         credibility=tuple(
             _credibility(source, article, sources, finder, brief) for source in sources.sources
         ),
         coverage=round(len(cited) / len(verdicts), 4) if verdicts else 0.0,
-        precision=round(supported / len(cited), 4) if cited else 0.0,
+        precision=_precision(verdicts),
     )
+
+
+def _precision(verdicts: Sequence[ClaimVerdict]) -> float:
+    """Which share of the claims with evidence is supported by it."""
+    cited = [verdict for verdict in verdicts if verdict.evidence]
+    supported = sum(verdict.support.status == "supported" for verdict in cited)
+    return round(supported / len(cited), 4) if cited else 0.0
+
+
+def _cases(report: CitationReport, article: Article) -> list[Case]:
+    """What words alone cannot settle: claims whose evidence exists and does not stand in them word for word."""
+    rows = {row.id: row for row in article.evidence}
+    return [
+        Case(id=claim.id, text=claim.text, evidence=tuple(rows[name] for name in claim.evidence))
+        for claim in report.claims
+        if claim.evidence and claim.exists == "ok" and claim.support.method != "verbatim"
+    ]
+
+
+def _judged(report: CitationReport, judgement: Judgement) -> CitationReport:
+    """The report with the model's verdicts in the place of those of the rules."""
+    claims = tuple(_settled(claim, judgement.verdicts.get(claim.id)) for claim in report.claims)
+    return report.model_copy(
+        update={
+            "made_by": "llm" if judgement.verdicts else "rules",
+            "claims": claims,
+            "precision": _precision(claims),
+            "warnings": (*report.warnings, *judgement.warnings("verify_citations")),
+            "model": judgement.model,
+            "tokens_in": judgement.meter.tokens_in,
+            "tokens_out": judgement.meter.tokens_out,
+            "cost": judgement.meter.cost,
+        }
+    )
+
+
+def _settled(claim: ClaimVerdict, verdict: Verdict | None) -> ClaimVerdict:
+    if verdict is None:
+        return claim
+    support = Support(status=verdict.status, score=claim.support.score, method="llm")
+    return claim.model_copy(update={"support": support})
 
 
 def _verdict(

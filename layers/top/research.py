@@ -1,6 +1,7 @@
 """originalResearchEngine: the evidence by question, where sources agree, where their figures differ, and the gaps.
 
-Nothing is computed or concluded: every row is a sentence of a source, and every figure stands in it.
+Nothing is computed or concluded: every row is a sentence of a source, and every figure stands in it. A language
+model, where there is one, only tells which of the pairs that speak of the same cannot both hold.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import asyncio
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from layers.bottom.artifacts import FreshnessReport, KeywordPlan, Passage, PassageIndex, SourceSet
@@ -19,7 +21,11 @@ from layers.text.similarity import cosine
 from layers.text.words import stems, words
 from layers.top.artifacts import Disagreement, Evidence, ResearchBrief, ResearchFinding
 from layers.top.evidence import EvidenceTable
+from layers.top.llm.judge import Judgement, judge
+from layers.top.llm.meter import Meter, part_of_budget
+from layers.top.llm.verdicts import Case
 from layers.top.verification.quantities import quantities
+from layers.top.verification.support import EvidenceText, SupportScore, rarity, support_score
 from layers.top.writer.antecedents import stands_alone
 from layers.top.writer.suitability import addresses_a_model, is_usable
 
@@ -32,6 +38,9 @@ _FAIR_SHARE = 0.3
 _SAME_STATEMENT = 0.5
 _SAME_SUBJECT = 0.4
 _PAIRS = 12
+_SHARE_OF_BUDGET = (
+    8  # of the job's tokens, one part for looking at pairs: the article comes later and needs the rest
+)
 _SPOKEN = re.compile(r"[\"\u201c][^\"\u201d]{15,}[\"\u201d]")
 _STATISTIC = re.compile(
     r"\d(?:[\d.,]*)\s*(?:%|per ?cent|million|billion|times|out of|of \d)|[$\u20ac\u00a3]\s?\d", re.IGNORECASE
@@ -40,14 +49,80 @@ _STATISTIC = re.compile(
 
 async def generate_research(context: StepContext) -> ResearchBrief:
     """The research brief, from the questions of the keyword plan and the passages."""
-    return await asyncio.to_thread(
+    sources, index = context.need(SourceSet), context.need(PassageIndex)
+    brief = await asyncio.to_thread(
         build_research,
         context.brief,
-        context.need(SourceSet),
-        context.need(PassageIndex),
+        sources,
+        index,
         context.need(KeywordPlan),
         freshness=context.have(FreshnessReport),
         graph=context.have(TopicGraph),
+    )
+    if context.tools.llm is None:
+        return brief
+    search = await asyncio.to_thread(PassageSearch, sources, index)
+    meter = Meter(
+        budget=part_of_budget(context.brief.budget_tokens, 0, _SHARE_OF_BUDGET),
+        seconds_left=context.seconds_left,
+    )
+    judgement = await judge(_opposites(brief, search), context.tools.llm, meter, partial(_scored, search))
+    return _with_opposites(brief, judgement)
+
+
+def _scored(search: PassageSearch, claim: str, evidence: str) -> SupportScore:
+    return support_score(claim, EvidenceText(evidence), rarity(search.idf))
+
+
+def _opposites(brief: ResearchBrief, search: PassageSearch) -> list[Case]:
+    """Pairs that speak of the same and whose figures do not differ already: one held against the other."""
+    known = {found.evidence for found in brief.disagreements}
+    pairs = list(_pairs(brief.evidence, search, _SAME_SUBJECT))
+    return [
+        Case(id=f"{one.id} {two.id}", text=one.quote, evidence=(two,))
+        for one, two in pairs
+        if (one.id, two.id) not in known
+    ][:_PAIRS]
+
+
+def _with_opposites(brief: ResearchBrief, judgement: Judgement) -> ResearchBrief:
+    question_of = {row: finding.question for finding in brief.findings for row in finding.evidence}
+    sources = {row.id: row.source for row in brief.evidence}
+    opposed = []
+    for pair, verdict in judgement.verdicts.items():
+        one, _, two = pair.partition(" ")
+        if verdict.status == "contradicted":
+            detail = f"{sources[one]} and {sources[two]} cannot both be right, as a language model judged"
+            opposed.append(
+                Disagreement(
+                    question=question_of.get(one, ""), evidence=(one, two), detail=detail, method="llm"
+                )
+            )
+    against = {found.evidence for found in opposed}
+    return brief.model_copy(
+        update={
+            "made_by": "llm" if judgement.verdicts else "rules",
+            "model": judgement.model,
+            "tokens_in": judgement.meter.tokens_in,
+            "tokens_out": judgement.meter.tokens_out,
+            "cost": judgement.meter.cost,
+            "agreements": tuple(pair for pair in brief.agreements if pair not in against),
+            "disagreements": (*brief.disagreements, *opposed),
+            "warnings": (
+                *brief.warnings,
+                *map(_disagree, opposed),
+                *judgement.warnings("generate_research"),
+            ),
+        }
+    )
+
+
+def _disagree(found: Disagreement) -> ContentWarning:
+    return ContentWarning(
+        severity="warning",
+        code="sources_disagree",
+        where=found.detail,
+        fix="Read both passages and decide which one applies; neither is preferred here.",
     )
 
 
@@ -80,15 +155,7 @@ def build_research(
         agreements=_agreements(evidence, search),
         disagreements=disagreements,
         gaps=_gaps(brief, unanswered, search, freshness, graph),
-        warnings=tuple(
-            ContentWarning(
-                severity="warning",
-                code="sources_disagree",
-                where=found.detail,
-                fix="Read both passages and decide which one applies; neither is preferred here.",
-            )
-            for found in disagreements
-        ),
+        warnings=tuple(map(_disagree, disagreements)),
     )
 
 

@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from localcloud.host.context import InvocationLogFilter
 from localcloud.host.errors import HostError
@@ -21,19 +22,23 @@ _FORMAT = "%(asctime)s %(levelname)-7s %(name)s %(invocation)s%(message)s"
 def main(arguments: Sequence[str]) -> int:
     """Serve until SIGTERM or SIGINT.
 
-    Prints one JSON line on stdout when HTTP listens and the receivers are open; logs go to stderr.
+    Prints one JSON line on stdout when HTTP listens and the receivers are open; logs go to stderr. After a function
+    timeout the process begins anew on the same port, as the real host's worker does, and prints the line again.
     Returns 1 when the app or its configuration cannot be used.
     """
     options = _options(_parser().parse_args(arguments))
     _set_up_logging()
+    folder = Path.cwd()
     # The worker runs with the app's directory as the current one.
     os.chdir(options.app)
     host = FunctionHost(options)
     try:
-        asyncio.run(_serve(host))
+        begin_anew = asyncio.run(_serve(host))
     except (HostError, OSError) as error:
         sys.stderr.write(f"{type(error).__name__}: {error}\n")
         return 1
+    if begin_anew:
+        _begin_anew(arguments, folder, host.port)
     if host.busy_threads:
         _LOG.warning("%d threads still run a synchronous function and are left behind.", host.busy_threads)
         logging.shutdown()
@@ -42,7 +47,8 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-async def _serve(host: FunctionHost) -> None:
+async def _serve(host: FunctionHost) -> bool:
+    """Serve until the stop; True when it comes from a function timeout instead of a signal."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -50,15 +56,27 @@ async def _serve(host: FunctionHost) -> None:
     await host.start()
     try:
         stopping = asyncio.create_task(stop.wait())
+        losing = asyncio.create_task(host.worker_lost())
         getting_ready = asyncio.create_task(host.ready())
-        await asyncio.wait({stopping, getting_ready}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({stopping, losing, getting_ready}, return_when=asyncio.FIRST_COMPLETED)
         if getting_ready.done():
             _print_ready(host)
         getting_ready.cancel()
-        await stopping
+        await asyncio.wait({stopping, losing}, return_when=asyncio.FIRST_COMPLETED)
+        losing.cancel()
         _LOG.info("Stopping.")
+        return not stop.is_set()
     finally:
         await host.stop()
+
+
+def _begin_anew(arguments: Sequence[str], folder: Path, port: int) -> NoReturn:
+    """Replace this process by a new one: the only way to be rid of threads and of what the app keeps in memory."""
+    _LOG.warning("Starting the process again after a function timeout.")
+    logging.shutdown()
+    os.chdir(folder)
+    command = [sys.executable, "-m", "localcloud.host", *arguments, "--port", str(port)]
+    os.execv(sys.executable, command)  # noqa: S606 - no shell wanted
 
 
 def _print_ready(host: FunctionHost) -> None:

@@ -92,6 +92,14 @@ class FunctionHost:
         """Wait until every Service Bus receiver is open, or the reason why it cannot be is in the log."""
         await self._started().ready()
 
+    async def worker_lost(self) -> None:
+        """Wait until an invocation has run out of time, after which the real host starts its worker process anew.
+
+        All invocations under way have failed then. A caller that owns the process should stop this host and start the
+        process again; until it does, the functions run on with what they keep in memory.
+        """
+        await self._started().worker_lost()
+
     async def invoke(self, name: str, text: str = "") -> Outcome:
         """Run one function as the admin API does, with an input text, and wait for it.
 

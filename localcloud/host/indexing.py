@@ -2,7 +2,7 @@
 
 import inspect
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from azure.functions.decorators.core import Binding
 from azure.functions.decorators.function_app import Function
 
 from localcloud.host.errors import AppLoadError, ConfigurationError, FunctionLoadError
-from localcloud.host.signatures import check_signature
+from localcloud.host.signatures import Signature, check_signature
 from localcloud.host.timespan import parse_timespan
 from localcloud.host.triggers import (
     HttpTrigger,
@@ -51,10 +51,7 @@ def _index(function: Function) -> IndexedFunction:
     if trigger is None:
         raise AppLoadError(f"Function {name} does not have a trigger.")
     bindings = function.get_bindings()
-    try:
-        signature = check_signature(name, call, bindings)
-    except TypeError as error:
-        raise FunctionLoadError(name, f"TypeError: {error}") from error
+    signature = _signature(name, call, bindings)
     _refuse_unsupported(name, trigger, bindings)
     retry = _retry_policy(name, function.get_settings_dict("retry_policy"))
     spec = _trigger(name, trigger)
@@ -73,6 +70,16 @@ def _index(function: Function) -> IndexedFunction:
         out_parameters=signature.out_parameters,
         retry=retry,
     )
+
+
+def _signature(name: str, call: Callable[..., Any], bindings: Sequence[Binding]) -> Signature:
+    try:
+        return check_signature(name, call, bindings)
+    except AppLoadError:
+        raise
+    except Exception as error:
+        # Annotations that are text run as code here, and may fail in any way.
+        raise AppLoadError(f"{type(error).__name__}: {error}") from error
 
 
 def _refuse_unsupported(name: str, trigger: Binding, bindings: Sequence[Binding]) -> None:

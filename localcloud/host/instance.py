@@ -86,6 +86,10 @@ class HostInstance:
         """Wait until every listener receives or has said why not."""
         await self._listeners.ready()
 
+    async def worker_lost(self) -> None:
+        """Wait until an invocation has run out of time."""
+        await self._invoker.worker_lost.wait()
+
     async def invoke(self, name: str, text: str) -> Outcome:
         """Run one function by hand and wait for it."""
         function = self._parts.functions[name]

@@ -36,6 +36,10 @@ class HostStoppedError(Exception):
     """The host stopped while the invocation was running."""
 
 
+class WorkerRestartedError(Exception):
+    """Another invocation ran out of time, and the worker process that ran this one as well was ended for that."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
     """One wish to run a function."""
@@ -85,7 +89,9 @@ class Invoker:
         self._idle = asyncio.Event()
         self._idle.set()
         self._given_up: set[asyncio.Task[Datum | None]] = set()
-        self._closing = asyncio.Event()
+        self._end: asyncio.Future[Exception] | None = None
+        self.worker_lost = asyncio.Event()
+        """Set once an invocation ran out of time: what the functions keep in memory ought to be gone now."""
 
     @property
     def outstanding(self) -> int:
@@ -142,7 +148,7 @@ class Invoker:
 
     async def close(self) -> None:
         """End what still runs, as the end of the worker process would, and give up the threads."""
-        self._closing.set()
+        self._end_worker(HostStoppedError("the host stopped before the function ended"))
         tasks = [entry.task for entry in self._running.values()] + list(self._given_up)
         for task in tasks:
             task.cancel()
@@ -152,28 +158,37 @@ class Invoker:
 
     async def _wait(self, function: IndexedFunction, task: asyncio.Task[Datum | None]) -> Outcome:
         began = time.monotonic()
-        await asyncio.wait({task}, timeout=self._timeout_s)
+        end = self._worker_end()
+        await asyncio.wait({task, end}, timeout=self._timeout_s, return_when=asyncio.FIRST_COMPLETED)
         if not task.done():
-            return Outcome(error=self._timed_out(function))
+            return Outcome(error=end.result() if end.done() else self._timed_out(function))
         error = asyncio.CancelledError() if task.cancelled() else task.exception()
         if not isinstance(error, asyncio.CancelledError):
             return Outcome(error=error) if error else Outcome(response=task.result())
-        if self._closing.is_set():
-            return Outcome(error=HostStoppedError("the host stopped before the function ended"))
+        if end.done():
+            return Outcome(error=end.result())
         _LOG.error(
             "asyncio.CancelledError escaped from 'Functions.%s'. The Python worker never answers such an invocation: it "
             "hangs until functionTimeout. Catch CancelledError at the top of the function.",
             function.name,
         )
-        return await self._hang(function, began)
+        return await self._hang(function, end, began)
 
-    async def _hang(self, function: IndexedFunction, began: float) -> Outcome:
+    async def _hang(self, function: IndexedFunction, end: asyncio.Future[Exception], began: float) -> Outcome:
         left = None if self._timeout_s is None else self._timeout_s - (time.monotonic() - began)
-        try:
-            await asyncio.wait_for(self._closing.wait(), left)
-        except TimeoutError:
-            return Outcome(error=self._timed_out(function))
-        return Outcome(error=HostStoppedError("the host stopped before the function ended"))
+        await asyncio.wait({end}, timeout=left)
+        return Outcome(error=end.result() if end.done() else self._timed_out(function))
+
+    def _worker_end(self) -> asyncio.Future[Exception]:
+        """What all invocations of one worker wait for beside their own end: why that worker is gone."""
+        if self._end is None:
+            self._end = asyncio.get_running_loop().create_future()
+        return self._end
+
+    def _end_worker(self, reason: Exception) -> None:
+        if self._end is not None:
+            self._end.set_result(reason)
+            self._end = None
 
     def _give_up(self, task: asyncio.Task[Datum | None]) -> None:
         """Stop a task that ran too long without waiting for it; what it still raises goes to the log."""
@@ -185,11 +200,13 @@ class Invoker:
     def _timed_out(self, function: IndexedFunction) -> FunctionTimeoutError:
         limit = format_timespan(self._timeout_s or 0)
         _LOG.error(
-            "Timeout value of %s exceeded by function 'Functions.%s'. The real host now restarts the Python worker, and "
-            "every other invocation in it fails as well; this local host only fails this invocation.",
+            "Timeout value of %s exceeded by function 'Functions.%s'. The Python worker is restarted, and every other "
+            "invocation in it fails as well.",
             limit,
             function.name,
         )
+        self._end_worker(WorkerRestartedError(f"the worker was restarted after a timeout of {function.name}"))
+        self.worker_lost.set()
         return FunctionTimeoutError(
             f"Timeout value of {limit} was exceeded by function: Functions.{function.name}"
         )

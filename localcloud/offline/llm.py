@@ -16,7 +16,8 @@ from typing import Any
 
 from aiohttp import web
 
-from localcloud.offline.prompts import read_prompt
+from localcloud.offline.judges import JUDGES
+from localcloud.offline.prompts import Prompt, read_prompt
 from localcloud.offline.writers import WRITERS
 
 PATH = "/v1/chat/completions"
@@ -71,8 +72,7 @@ class ScriptedModel:
             return refusal
         if behaviour == "slow":
             await asyncio.sleep(self.script.seconds)
-        sentences = WRITERS.get(behaviour, WRITERS["good"])(prompt.quotations)
-        return _completion(behaviour, body, json.dumps({"sentences": sentences}))
+        return _completion(behaviour, body, json.dumps(_answer(behaviour, prompt)))
 
     def _behaviour(self, model: str, *, repairing: bool) -> str:
         name = self.script.behaviour or model.removeprefix(_PREFIX)
@@ -110,6 +110,13 @@ class ScriptedModel:
         """How many completions were asked for."""
         del request
         return web.json_response({"count": len(self.requests)})
+
+
+def _answer(behaviour: str, prompt: Prompt) -> dict[str, Any]:
+    """Verdicts where claims are to be judged, else sentences."""
+    if prompt.claims:
+        return {"verdicts": JUDGES.get(behaviour, JUDGES["good"])(prompt)}
+    return {"sentences": WRITERS.get(behaviour, WRITERS["good"])(prompt.quotations)}
 
 
 def _completion(behaviour: str, body: Mapping[str, Any], content: str) -> web.Response:

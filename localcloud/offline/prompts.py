@@ -1,4 +1,4 @@
-"""What a scripted model reads in a prompt: the quotations offered as evidence, and whether a draft is to be repaired."""
+"""What a scripted model reads in a prompt: quotations, claims to be judged, and whether an answer is to be repaired."""
 
 from __future__ import annotations
 
@@ -20,28 +20,47 @@ class Quotation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """One claim to be judged, with the ids of the quotations that it is held against."""
+
+    id: str
+    text: str
+    evidence: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Prompt:
-    """A prompt as far as a scripted model understands it."""
+    """A prompt as far as a scripted model understands it; with claims it asks for verdicts."""
 
     quotations: tuple[Quotation, ...]
     is_repair: bool
+    claims: tuple[Claim, ...] = ()
 
 
 def read_prompt(messages: Sequence[Mapping[str, Any]]) -> Prompt:
-    """Every line that is a JSON object with an id and a quote is evidence."""
+    """Every line that is a JSON object with an id and a quote is evidence, one with a claim and a text a claim."""
     text = "\n".join(str(message.get("content", "")) for message in messages)
-    found = [_quotation(line) for line in text.splitlines() if line.startswith('{"id"')]
+    lines = [value for line in text.splitlines() if (value := _object(line)) is not None]
     return Prompt(
-        quotations=tuple(quotation for quotation in found if quotation),
+        quotations=tuple(
+            Quotation(id=str(value["id"]), text=value["quote"])
+            for value in lines
+            if "id" in value and isinstance(value.get("quote"), str)
+        ),
         is_repair=_REPAIR.search(text) is not None,
+        claims=tuple(
+            Claim(id=str(value["claim"]), text=value["text"], evidence=tuple(value.get("evidence", ())))
+            for value in lines
+            if "claim" in value and isinstance(value.get("text"), str)
+        ),
     )
 
 
-def _quotation(line: str) -> Quotation | None:
+def _object(line: str) -> dict[str, Any] | None:
+    if not line.startswith(('{"id"', '{"claim"')):
+        return None
     try:
         value = json.loads(line)
     except json.JSONDecodeError:
         return None
-    if not isinstance(value, dict) or not isinstance(value.get("quote"), str):
-        return None
-    return Quotation(id=str(value["id"]), text=value["quote"])
+    return value if isinstance(value, dict) else None

@@ -29,7 +29,7 @@ from orchestration.ports import Commit
 JOBS = "jobs"
 ACTIVE = "activejobs"
 AUDIT = "audit"
-DERIVED = ("jobindex", "stats", "state", "secrets", "workflows", "connections")
+DERIVED = ("jobindex", "stats", "state", "secrets", "workflows", "apikeys", "connections")
 TABLES = (JOBS, ACTIVE, AUDIT, *DERIVED)
 
 

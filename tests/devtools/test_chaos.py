@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 import json
 
+import aiohttp
 import pytest
 
 from devtools.chaos.experiment import conclude
 from devtools.chaos.plan import Fate, make_plan
-from devtools.chaos.verdict import Found, FoundJob, Letter, breaches, summary
+from devtools.chaos.receiver import receiving
+from devtools.chaos.verdict import Found, FoundJob, Letter, ReceivedCall, breaches, summary
 from orchestration.messages import Delivery, Malformed, read_message
 from orchestration.schemas import ProducerMessage
 
@@ -137,7 +139,56 @@ def test_planned_producer_messages_are_read_and_poison_is_refused():
             Delivery(queue="content-jobs", message_id="m", delivery_count=1, body=body.encode())
         )
 
-    produced = [read(job.producer_body) for job in plan.jobs if job.message]
+    produced = [read(job.producer_body("https://example.org/hook")) for job in plan.jobs if job.message]
     assert produced
     assert all(isinstance(message, ProducerMessage) for message in produced)
     assert any(isinstance(read(message.body), Malformed) for message in plan.poison)
+
+
+CALLING = dataclasses.replace(GOOD, callback_events=())
+CHOOSY = dataclasses.replace(GOOD, callback_events=("step_completed",))
+
+
+def call(sequence, event, **changes):
+    values = {"webhook_id": f"j1.{sequence}", "body": json.dumps({"type": "x", "data": event}), **changes}
+    return ReceivedCall(**values)
+
+
+END = call(4, GOOD.events[3])
+
+
+def test_a_job_calls_back_for_its_end_or_for_what_was_asked_for():
+    assert breaches(found(CALLING, calls=[END, END])) == [], "the same call may come twice"
+    assert set(CHOOSY.owed) == {"j1.2", "j1.3"}
+    assert breaches(found(GOOD)) == []
+
+
+@pytest.mark.parametrize(
+    ("calls", "told"),
+    [
+        ([], ["callback j1.4 never came"]),
+        ([END, call(1, GOOD.events[0])], ["callback j1.1 is owed to nobody"]),
+        ([END, call(4, GOOD.events[3], body='{"data": 1}')], ["callback j1.4 came with 2 bodies"]),
+        ([call(4, GOOD.events[2])], ["callback j1.4 does not tell its event"]),
+        ([dataclasses.replace(END, signed=False)], ["callback j1.4 is not signed as it should be"]),
+    ],
+)
+def test_a_callback_that_is_missing_superfluous_or_wrong_is_told(calls, told):
+    assert breaches(found(CALLING, calls=calls)) == told
+
+
+def test_a_callback_row_that_waits_is_told():
+    waiting = dataclasses.replace(CALLING, undelivered=["callback|00000004 is pending"])
+    assert breaches(found(waiting, calls=[END])) == ["j1: callback|00000004 is pending"]
+
+
+async def test_the_receiver_refuses_a_callback_at_most_once():
+    async with receiving(seed=1) as receiver, aiohttp.ClientSession() as session:
+        for number in range(40):
+            while True:
+                headers = {"webhook-id": str(number)}
+                async with session.post(receiver.url, headers=headers, allow_redirects=False) as answer:
+                    if answer.status == 200:
+                        break
+    assert [str(number) for number in range(40)] == [known.webhook_id for known in receiver.accepted]
+    assert 0 < len(receiver.refused) < 20

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from devtools.setup import environments_for, prepare
-from devtools.setup.environments import node_environment, python_environment
+from devtools.setup.environments import node_environment, python_environment, worker_environment
 from devtools.setup.failures import SetupError, tool_failure
 from devtools.setup.progress import Step, Track, carry_out
 
@@ -25,7 +25,9 @@ PYTHON = """\
 echo "python $*" >> calls.txt
 case "$*" in
   "-m venv"*) rm -rf .venv; mkdir -p .venv/bin; cp "$0" .venv/bin/python; touch .venv/bin/pip ;;
-  "-m pip"*) [ ! -e pip-fails ] || { cat pip-fails; exit 1; } ;;
+  "-m pip"*)
+    [ ! -e pip-fails ] || { cat pip-fails; exit 1; }
+    case "$*" in *--target*) mkdir -p .functions-worker/azure_functions_runtime ;; esac ;;
   "-m devtools"*) echo "devtools got: $*" ;;
 esac
 """
@@ -44,7 +46,7 @@ def repository(tmp_path, monkeypatch):
     programs = tmp_path / "programs"
     for folder in (root, programs):
         folder.mkdir()
-    for name in ("requirements-dev.lock", "package.json", "package-lock.json"):
+    for name in ("requirements-dev.lock", "requirements-worker.txt", "package.json", "package-lock.json"):
         (root / name).write_text("1")
     for name, text in {"python3": PYTHON, "npm": NPM, "node": NODE}.items():
         (programs / name).write_text(text)
@@ -97,6 +99,21 @@ def test_a_changed_lock_file_updates_that_environment_in_place(repository):
     assert calls(repository) == ["npm ci --no-audit"]
 
 
+def test_the_functions_worker_is_installed_by_the_finished_environment(repository, capsys):
+    every = [*both(repository), worker_environment(repository)]
+    prepare(every, repository)
+    installed = (repository / "calls.txt").read_text().splitlines()[-1]
+    assert "--no-deps --ignore-requires-python" in installed
+    assert f"--target {repository}/.functions-worker -r {repository}/requirements-worker.txt" in installed
+    assert "Functions worker ... 0 s" in capsys.readouterr().err
+    calls(repository)
+    prepare(every, repository)
+    assert calls(repository) == []
+    (repository / "requirements-worker.txt").write_text("2")
+    prepare(every, repository)
+    assert calls(repository) == ["python -m pip"]
+
+
 def test_an_interrupted_installation_is_made_anew(repository):
     (repository / "pip-fails").write_text("half way")
     with pytest.raises(SetupError):
@@ -130,7 +147,8 @@ def test_linked_environments_are_taken_as_they_are(repository, tmp_path):
     [
         (["check"], [".venv"]),
         (["generate", "a topic"], [".venv", "node_modules"]),
-        (["test", "-k", "x"], [".venv", "node_modules"]),
+        (["test", "-k", "x"], [".venv", "node_modules", ".functions-worker"]),
+        (["conformance"], [".venv"]),
         (["status"], []),
         (["down", "--data", "x"], []),
         (["logs", "-f"], []),

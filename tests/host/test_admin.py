@@ -25,12 +25,12 @@ async def on_time(timer: func.TimerRequest) -> None:
 """
 
 
-async def test_keys_are_not_checked_unless_asked_for(serve):
+async def test_case_19_keys_are_not_checked_unless_asked_for(serve):
     app = await serve(APP)
     assert await app.get("/api/closed") == (200, "closed")
 
 
-async def test_keys_are_checked_with_enable_auth(serve, tmp_path):
+async def test_case_19_case_20_keys_are_checked_with_enable_auth(serve, tmp_path):
     app = await serve(APP, options={"enable_auth": True})
     keys = json.loads((tmp_path / "data" / "keys.json").read_text())
     good, master = keys["functionKeys"]["default"], keys["masterKey"]
@@ -64,7 +64,7 @@ def test_a_system_key_does_not_pass_a_function_and_a_function_key_only_its_own()
     assert ring.allows("ADMIN", "m", "g")
 
 
-async def test_a_function_can_be_started_by_hand(serve, caplog):
+async def test_case_39_a_function_can_be_started_by_hand(serve, caplog):
     app = await serve(APP)
     assert await app.post("/admin/functions/ON_message", json={"input": '{"a":1}'}) == (202, "")
     await until(lambda: "body b'{\"a\":1}' count 1" in caplog.text)

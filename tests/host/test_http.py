@@ -28,7 +28,7 @@ async def chunks():
     yield b"chunk"
 
 
-async def test_a_request_arrives_as_the_host_sends_it(serve):
+async def test_case_07_case_11_a_request_arrives_as_the_host_sends_it(serve):
     app = await serve(ECHO)
     headers = [("X-One", "a"), ("X-One", "b"), ("Accept", "*/*")]
     status, body = await app.post("/api/ECHO/KeepCase?a=1&A=2&e=&b=%C3%A9", headers=headers, data=b"hello")
@@ -40,12 +40,12 @@ async def test_a_request_arrives_as_the_host_sends_it(serve):
     assert got["headers"]["x-one"] == "a,b"
 
 
-async def test_an_absent_optional_route_value_is_not_in_the_mapping(serve):
+async def test_case_10_an_absent_optional_route_value_is_not_in_the_mapping(serve):
     app = await serve(ECHO)
     assert json.loads((await app.get("/api/echo"))[1])["route"] == {}
 
 
-async def test_a_chunked_body_arrives_empty_with_a_warning(serve, caplog):
+async def test_case_12_a_chunked_body_arrives_empty_with_a_warning(serve, caplog):
     app = await serve(ECHO)
     status, body = await app.post("/api/echo", data=chunks())
     assert (status, json.loads(body)["body"]) == (200, "")
@@ -53,19 +53,19 @@ async def test_a_chunked_body_arrives_empty_with_a_warning(serve, caplog):
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"\xff"])
-async def test_a_body_that_is_no_json_raises_and_becomes_an_empty_500(serve, data, caplog):
+async def test_case_13_a_body_that_is_no_json_raises_and_becomes_an_empty_500(serve, data, caplog):
     app = await serve(ECHO)
     assert await app.post("/api/json", data=data) == (500, "")
     assert "ValueError" in caplog.text
     assert "Executed 'Functions.read_json' (Failed" in caplog.text
 
 
-async def test_a_wrong_method_is_not_found(serve):
+async def test_case_06_a_wrong_method_is_not_found(serve):
     app = await serve(ECHO)
     assert await app.get("/api/json") == (404, "")
 
 
-async def test_an_unset_route_is_the_function_name_and_the_prefix_can_be_empty(serve):
+async def test_case_05_an_unset_route_is_the_function_name_and_the_prefix_can_be_empty(serve):
     app = await serve(
         "@app.route()\ndef Named(req: func.HttpRequest) -> str: return 'ok'\n",
         host_json={"extensions": {"http": {"routePrefix": ""}}},
@@ -97,7 +97,9 @@ async def respond_with(serve, expression):
         ('\'{"Body": {"a": 1}, "statusCode": "201"}\'', 201, "application/json; charset=utf-8", '{"a": 1}'),
     ],
 )
-async def test_responses_are_encoded_as_in_the_host(serve, expression, status, content_type, body):
+async def test_case_14_case_15_case_17_responses_are_encoded_as_in_the_host(
+    serve, expression, status, content_type, body
+):
     got_status, got_body, response = await respond_with(serve, expression)
     assert (status, body) == (got_status, got_body.decode())
     if content_type is not None:
@@ -105,13 +107,13 @@ async def test_responses_are_encoded_as_in_the_host(serve, expression, status, c
 
 
 @pytest.mark.parametrize("value", ["{}", "None", "7", "b'x'"])
-async def test_a_result_that_is_no_response_is_an_empty_500(serve, value, caplog):
+async def test_case_16_a_result_that_is_no_response_is_an_empty_500(serve, value, caplog):
     status, body, _ = await respond_with(serve, value)
     assert (status, body) == (500, b"")
     assert "unable to encode outgoing TypedData" in caplog.text
 
 
-async def test_two_cookies_leave_as_two_headers(serve):
+async def test_case_18_two_cookies_leave_as_two_headers(serve):
     source = """
         @app.route(route="f")
         def f(req: func.HttpRequest) -> func.HttpResponse:
@@ -136,7 +138,7 @@ async def test_an_out_parameter_can_carry_the_response(serve):
     assert await app.get("/api/f") == (202, "via out")
 
 
-async def test_a_body_above_the_limit_is_refused(serve):
+async def test_case_22_a_body_above_the_limit_is_refused(serve):
     app = await serve(ECHO)
     reader, writer = await asyncio.open_connection("127.0.0.1", app.host.port)
     writer.write(
@@ -147,7 +149,7 @@ async def test_a_body_above_the_limit_is_refused(serve):
     await writer.wait_closed()
 
 
-async def test_the_context_continues_the_callers_trace(serve):
+async def test_case_40_the_context_continues_the_callers_trace(serve):
     source = """
         @app.route(route="f")
         async def f(req: func.HttpRequest, context: func.Context) -> str:
@@ -165,7 +167,7 @@ async def test_the_context_continues_the_callers_trace(serve):
     assert parent[:36] not in other
 
 
-async def test_synchronous_functions_run_in_threads_and_asynchronous_ones_on_the_main_thread(serve):
+async def test_case_29_synchronous_functions_run_in_threads_and_asynchronous_ones_on_the_main_thread(serve):
     source = """
         @app.route(route="sync")
         def sync(req: func.HttpRequest) -> str: return threading.current_thread().name
@@ -177,7 +179,7 @@ async def test_synchronous_functions_run_in_threads_and_asynchronous_ones_on_the
     assert (await app.get("/api/async"))[1] == "MainThread"
 
 
-async def test_a_blocked_event_loop_is_reported_with_the_function_that_ran(serve, caplog):
+async def test_case_29_a_blocked_event_loop_is_reported_with_the_function_that_ran(serve, caplog):
     source = """
         @app.route(route="f")
         async def blocking(req: func.HttpRequest) -> str:
@@ -190,19 +192,44 @@ async def test_a_blocked_event_loop_is_reported_with_the_function_that_ran(serve
     assert "running: blocking" in caplog.text
 
 
-async def test_an_invocation_beyond_the_function_timeout_fails(serve, caplog):
+async def test_case_31_an_invocation_beyond_the_function_timeout_fails_and_takes_the_others_with_it(
+    serve, caplog
+):
     source = """
         @app.route(route="f")
         async def slow(req: func.HttpRequest) -> str:
             await asyncio.sleep(3600)
+        @app.route(route="stubborn")
+        async def stubborn(req: func.HttpRequest) -> str:
+            try:
+                await asyncio.sleep(3600)
+            except asyncio.CancelledError:
+                await asyncio.sleep(0.1)
+            return "late"
+        @app.route(route="thread")
+        def thread(req: func.HttpRequest) -> str:
+            time.sleep(0.5)
+            return "late"
+        @app.route(route="quick")
+        async def quick(req: func.HttpRequest) -> str: return "ok"
     """
-    app = await serve(source, host_json={"functionTimeout": "00:00:00.2"})
-    assert await app.get("/api/f") == (500, "")
-    assert "Timeout value of 00:00:00.2000000 was exceeded by function: Functions.slow" in caplog.text
-    assert "restarts the Python worker" in caplog.text
+    caplog.set_level("INFO")
+    app = await serve(source, host_json={"functionTimeout": "00:00:01"})
+    lost = asyncio.create_task(app.host.worker_lost())
+    first = asyncio.create_task(app.get("/api/f"))
+    await asyncio.sleep(0.7)
+    others = [asyncio.create_task(app.get(f"/api/{name}")) for name in ("stubborn", "thread")]
+    await until(lambda: caplog.text.count("Executing 'Functions.") == 3)
+    assert not lost.done()
+    assert await asyncio.gather(first, *others) == [(500, "")] * 3
+    await lost
+    assert "Timeout value of 00:00:01 was exceeded by function: Functions.slow" in caplog.text
+    assert caplog.text.count("was exceeded by function") == 1
+    assert caplog.text.count("the worker was restarted after a timeout of slow") == 2
+    assert await app.get("/api/quick") == (200, "ok")
 
 
-async def test_an_escaping_cancelled_error_hangs_until_the_timeout_and_is_reported(serve, caplog):
+async def test_case_30_an_escaping_cancelled_error_hangs_until_the_timeout_and_is_reported(serve, caplog):
     source = """
         @app.route(route="f")
         async def cancelled(req: func.HttpRequest) -> str:
@@ -218,7 +245,7 @@ async def test_an_escaping_cancelled_error_hangs_until_the_timeout_and_is_report
     assert "was exceeded by function: Functions.cancelled" in caplog.text
 
 
-async def test_a_function_in_error_is_logged_and_the_others_are_served(serve, caplog):
+async def test_case_21_case_35_a_function_in_error_is_logged_and_the_others_are_served(serve, caplog):
     source = """
         @app.route(route="admin/x")
         def bad(req: func.HttpRequest) -> str: ...
@@ -234,7 +261,7 @@ async def test_a_function_in_error_is_logged_and_the_others_are_served(serve, ca
     assert "'%MISSING%' does not resolve to a value" in caplog.text
 
 
-async def test_a_disabled_function_is_not_found(serve, monkeypatch):
+async def test_case_42_a_disabled_function_is_not_found(serve, monkeypatch):
     monkeypatch.setenv("AzureWebJobs.echo.Disabled", "true")
     app = await serve(ECHO)
     assert (await app.get("/api/echo"))[0] == 404

@@ -28,7 +28,7 @@ def index_queue_function(folder: Path, signature: str, extra: str = "") -> Index
     return index(folder, QUEUE.format(extra) + f"async def f({signature}): ...\n")[0]
 
 
-def test_two_function_apps_are_an_error_that_names_the_class(tmp_path):
+def test_case_01_two_function_apps_are_an_error_that_names_the_class(tmp_path):
     with pytest.raises(
         AppLoadError, match="More than one FunctionApp or other top level function app instances"
     ):
@@ -51,14 +51,14 @@ def test_a_missing_module_is_reported_with_the_search_path(tmp_path):
         index(tmp_path, "import not_a_module_at_all")
 
 
-def test_the_app_is_imported_inside_the_running_loop(tmp_path):
+def test_case_04_the_app_is_imported_inside_the_running_loop(tmp_path):
     async def main() -> list[IndexedFunction]:
         return index(tmp_path / "good", "loop = asyncio.get_running_loop()")
 
     assert asyncio.run(main()) == []
 
 
-async def test_asyncio_run_at_import_fails_because_the_loop_is_running(tmp_path):
+async def test_case_04_asyncio_run_at_import_fails_because_the_loop_is_running(tmp_path):
     source = """
         async def nothing(): ...
         work = nothing()
@@ -102,7 +102,7 @@ def test_duplicate_function_names_are_an_error(tmp_path):
         ("msg, context: dict", 'the "context" parameter is expected to be of type azure.functions.Context'),
     ],
 )
-def test_signatures_the_worker_refuses(tmp_path, signature, message):
+def test_case_02_case_03_signatures_the_worker_refuses(tmp_path, signature, message):
     with pytest.raises(FunctionLoadError, match=f"cannot load the f function: .*{message}"):
         index_queue_function(tmp_path, signature)
 
@@ -133,7 +133,7 @@ def test_return_annotations_the_worker_refuses(tmp_path, annotation):
         index(tmp_path, source)
 
 
-def test_sessions_are_refused_at_index_time(tmp_path):
+def test_case_34_sessions_are_refused_at_index_time(tmp_path):
     with pytest.raises(FunctionLoadError, match=r"sessions .* are not supported"):
         index_queue_function(tmp_path, "msg", ", is_sessions_enabled=True")
 
@@ -155,7 +155,7 @@ def test_trigger_settings_are_read_from_the_decorators(tmp_path):
     )
 
 
-def test_a_retry_policy_counts_for_timers_and_is_ignored_with_a_warning_elsewhere(tmp_path, caplog):
+def test_case_41_a_retry_policy_counts_for_timers_and_is_ignored_with_a_warning_elsewhere(tmp_path, caplog):
     retry = '@app.retry(strategy="exponential_backoff", max_retry_count="3", minimum_interval="00:00:02", maximum_interval="00:01:00")\n'
     source = (
         f"{QUEUE.format('')}{retry}async def on_queue(msg): ...\n"

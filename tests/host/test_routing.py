@@ -89,13 +89,13 @@ def test_a_broken_template_is_an_error_of_its_function(template):
         parse_template(template)
 
 
-def test_the_alphabetical_order_of_function_names_decides_between_overlapping_routes():
+def test_case_08_the_alphabetical_order_of_function_names_decides_between_overlapping_routes():
     assert winner("/api/jobs/stats", b_get="jobs/{id}", a_stats="jobs/stats") == "a_stats"
     assert winner("/api/jobs/stats", b_get="jobs/{id}", z_stats="jobs/stats") == "b_get"
     assert winner("/api/jobs/stats", B_get="jobs/{id}", a_stats="jobs/stats") == "a_stats"
 
 
-def test_a_failed_method_or_constraint_falls_to_the_next_function():
+def test_case_09_a_failed_method_or_constraint_falls_to_the_next_function():
     assert winner("/api/jobs/x", a="jobs/{id:guid}", b="jobs/{id}") == "b"
     assert winner("/api/jobs/x", a="jobs/{id} POST", b="jobs/{id} GET") == "b"
     assert winner("/api/jobs/x", method="HEAD", a="jobs/{id} GET") is None
@@ -107,7 +107,7 @@ def test_the_route_prefix_can_be_changed_or_removed(prefix, path):
 
 
 @pytest.mark.parametrize("route", ["admin/x", "Admin", "runtime/webhooks"])
-def test_the_routes_of_the_host_itself_are_reserved(route):
+def test_case_21_the_routes_of_the_host_itself_are_reserved(route):
     with pytest.raises(FunctionInError, match="conflicts with one or more built in routes"):
         make_route(
             "f",

@@ -103,7 +103,7 @@ def trigger(queue: str, extra: str = "") -> str:
 SAY = "import json\ndef say(*what): logging.warning('SEEN %s', json.dumps(what))\n"
 
 
-async def test_a_message_arrives_with_its_fields_and_is_completed(serve, broker, caplog):
+async def test_case_23_case_24_a_message_arrives_with_its_fields_and_is_completed(serve, broker, caplog):
     source = (
         SAY
         + trigger("fields")
@@ -124,7 +124,9 @@ async def f(msg: func.ServiceBusMessage, context: func.Context) -> None:
     await until(lambda: broker.is_empty("fields"))
 
 
-async def test_a_failing_message_is_delivered_at_once_again_until_it_is_a_dead_letter(serve, broker, caplog):
+async def test_case_25_case_26_a_failing_message_is_delivered_at_once_again_until_it_is_a_dead_letter(
+    serve, broker, caplog
+):
     source = (
         SAY
         + trigger("failing")
@@ -146,7 +148,7 @@ def buries(msg: func.ServiceBusMessage) -> None:
     assert "without a $return binding returned a non-None value" in caplog.text
 
 
-async def test_a_function_may_run_longer_than_the_lock(serve, broker, caplog):
+async def test_case_27_a_function_may_run_longer_than_the_lock(serve, broker, caplog):
     source = (
         SAY
         + trigger("long")
@@ -159,7 +161,7 @@ async def test_a_function_may_run_longer_than_the_lock(serve, broker, caplog):
     assert logged(caplog) == [["begin"], ["end"]]
 
 
-async def test_concurrency_is_limited_and_several_instances_share_a_queue(serve, broker, caplog):
+async def test_case_28_concurrency_is_limited_and_several_instances_share_a_queue(serve, broker, caplog):
     source = (
         SAY
         + "running = 0\n"
@@ -182,7 +184,7 @@ async def f(msg: func.ServiceBusMessage) -> None:
     assert max(running for _, running in logged(caplog)) <= 2
 
 
-async def test_a_success_while_stopping_is_delivered_again(broker, caplog, tmp_path):
+async def test_case_32_a_success_while_stopping_is_delivered_again(broker, caplog, tmp_path):
     source = (
         SAY
         + trigger("stopped")
@@ -208,7 +210,7 @@ async def f(msg: func.ServiceBusMessage) -> None:
     assert logged(caplog) == [["x", 1], ["x", 2]]
 
 
-async def test_a_batch_function_gets_a_list(serve, broker, caplog):
+async def test_case_33_a_batch_function_gets_a_list(serve, broker, caplog):
     source = (
         SAY
         + trigger("batch", ", cardinality='many'")
@@ -229,7 +231,7 @@ def f(msg: typing.List[func.ServiceBusMessage]) -> None:
     await until(lambda: broker.is_empty("batch"))
 
 
-async def test_functions_whose_queue_is_not_there_do_not_hold_up_the_others(serve, broker, caplog):
+async def test_case_35_functions_whose_queue_is_not_there_do_not_hold_up_the_others(serve, broker, caplog):
     source = (
         SAY
         + "".join(

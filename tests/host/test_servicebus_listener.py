@@ -103,7 +103,7 @@ async def test_a_body_that_is_no_text_is_abandoned_unless_the_function_takes_byt
     assert bench.function.bodies() == [b"ok"]
 
 
-async def test_no_more_than_the_allowed_calls_run_at_a_time(bench):
+async def test_case_28_no_more_than_the_allowed_calls_run_at_a_time(bench):
     bench.start(concurrency=2)
     await bench.broker.send(*(b"%d" % number for number in range(6)))
     await until(lambda: bench.function.running == 2)
@@ -168,7 +168,7 @@ async def test_a_lock_lost_while_renewing_ends_the_renewal(bench, caplog):
     assert caplog.text.count("was lost while its function was running") == 1
 
 
-async def test_nothing_is_received_after_a_stop_and_a_late_success_is_abandoned(bench, caplog):
+async def test_case_32_nothing_is_received_after_a_stop_and_a_late_success_is_abandoned(bench, caplog):
     bench.start()
     await bench.broker.send(b"a", b"b")
     await until(lambda: bench.function.running == 1)
@@ -180,7 +180,7 @@ async def test_nothing_is_received_after_a_stop_and_a_late_success_is_abandoned(
     assert "succeeded while the host was stopping" in caplog.text
 
 
-async def test_a_drain_completes_what_still_succeeds(bench):
+async def test_case_32_a_drain_completes_what_still_succeeds(bench):
     bench.start()
     await bench.broker.send(b"a", b"b")
     await until(lambda: bench.function.running == 1)
@@ -291,7 +291,7 @@ async def test_without_auto_complete_a_success_is_left_alone(bench):
 
 
 @pytest.mark.parametrize("fails", [False, True])
-async def test_a_batch_settles_as_one_and_is_not_renewed(bench, fails):
+async def test_case_33_a_batch_settles_as_one_and_is_not_renewed(bench, fails):
     bench.function.errors = [RuntimeError()] if fails else []
     await bench.broker.send(b"a", b"b", b"c")
     bench.start(batch_size=10)

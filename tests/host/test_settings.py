@@ -17,7 +17,7 @@ from localcloud.host.settings import AppSettings, LocalSettings, read_local_sett
 from localcloud.host.timespan import format_timespan, parse_timespan
 
 
-async def test_the_environment_wins_over_local_settings_and_is_restored(serve, monkeypatch, caplog):
+async def test_case_36_the_environment_wins_over_local_settings_and_is_restored(serve, monkeypatch, caplog):
     monkeypatch.setenv("HOST_TEST_BOTH", "environment")
     source = """
         @app.route(route="f")
@@ -60,7 +60,7 @@ def test_references_are_replaced_or_refused():
     ("value", "disabled"),
     [("true", True), ("True", True), ("1", True), ("false", False), ("", False), ("yes", False)],
 )
-def test_the_disabled_setting(value, disabled):
+def test_case_42_the_disabled_setting(value, disabled):
     assert disabled == AppSettings({"AzureWebJobs.F.Disabled": value}).is_disabled("F")
     assert disabled == AppSettings({"AzureWebJobs_F_Disabled": value}).is_disabled("F")
 
@@ -80,7 +80,7 @@ def test_the_disabled_setting(value, disabled):
         ),
     ],
 )
-def test_a_connection_is_a_string_or_an_identity(environment, expected):
+def test_case_37_a_connection_is_a_string_or_an_identity(environment, expected):
     assert expected == resolve_connection(AppSettings(environment), "SB")
 
 
@@ -103,7 +103,7 @@ def test_a_malformed_connection_string_is_an_error_of_its_function():
         open_client(ServiceBusConnection(connection_string="nonsense"))
 
 
-def test_host_json_values_and_defaults():
+def test_case_28_host_json_values_and_defaults():
     config = parse_host_config(
         {
             "functionTimeout": "00:05:00",

@@ -131,7 +131,7 @@ async def timers(tmp_path: Path) -> AsyncIterator[Timers]:
         await listener.close()
 
 
-async def test_a_timer_fires_at_each_occurrence(timers):
+async def test_case_38_a_timer_fires_at_each_occurrence(timers):
     timers.start("*/5 * * * * *")
     await timers.clock.advance(16)
     assert timers.fired() == ["00:00:35", "00:00:40", "00:00:45"]
@@ -143,13 +143,13 @@ async def test_a_timer_fires_at_each_occurrence(timers):
     ) == (False, {}, {"AdjustForDST": True})
 
 
-async def test_run_on_startup_fires_at_once(timers):
+async def test_case_38_run_on_startup_fires_at_once(timers):
     timers.start("0 0 * * * *", run_on_startup=True)
     await settle()
     assert timers.fired() == ["00:00:30"]
 
 
-async def test_an_occurrence_missed_while_nothing_ran_is_made_up_once_and_marked_past_due(timers):
+async def test_case_38_an_occurrence_missed_while_nothing_ran_is_made_up_once_and_marked_past_due(timers):
     first = timers.start("0 * * * * *")
     await timers.clock.advance(31)
     await first.close()
@@ -204,7 +204,7 @@ async def test_only_one_instance_fires_and_another_takes_over(timers):
     assert [name for name, _, _ in timers.calls] == ["one", "two"]
 
 
-async def test_a_failed_timer_is_retried_by_its_policy(timers):
+async def test_case_41_a_failed_timer_is_retried_by_its_policy(timers):
     timers.errors = [OSError("first"), OSError("second"), OSError("third")]
     timers.start("0 * * * * *", retry=RetryPolicy(max_retries=2, minimum_delay_s=1.0, maximum_delay_s=10.0))
     await timers.clock.advance(40)

@@ -209,7 +209,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.store = MemoryJobStore(self.clock)
-        self.tokens = MemoryTokenVerifier(self.clock, frozenset({"directory"}))
+        self.tokens = MemoryTokenVerifier(self.clock, settings_for(**self.environment).entra_tenants)
         self.app = self.instance("one")
 
     def instance(self, instance_id: str, *, store: Any = None, queue: Any = None) -> App:

@@ -405,7 +405,7 @@ async def test_with_authentication_on_only_the_internal_token_gets_in(
     assert reply.status == status
     if status == 401:
         assert problem_of(reply) == (401, "unauthorized")
-        assert reply.headers["WWW-Authenticate"] == "Bearer"
+        assert reply.headers["WWW-Authenticate"].startswith("Bearer")
         assert b"s3cret" not in reply.body
 
 

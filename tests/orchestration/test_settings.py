@@ -62,7 +62,8 @@ def test_secrets_are_masked_wherever_settings_are_shown() -> None:
 
 
 def test_authentication_cannot_be_off_in_azure_and_is_on_by_default_there() -> None:
-    assert load_settings({"WEBSITE_SITE_NAME": "app"}).auth_mode == "entra"
+    directory = {"ENTRA_TENANT_ID": "11111111-2222-4333-8444-555555555555", "ENTRA_AUDIENCE": "api://app"}
+    assert load_settings({"WEBSITE_SITE_NAME": "app", **directory}).auth_mode == "entra"
     with pytest.raises(ConfigurationError, match="AUTH_MODE=off"):
         load_settings({"WEBSITE_SITE_NAME": "app", "AUTH_MODE": "off"})
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from layers.contract import StepError
+from orchestration.access import LOCAL
 from orchestration.connection_registry import MAX_JOBS, OpenConnection
 from orchestration.controller import ContentArchitectController as Face
 from orchestration.errors import DependencyUnavailable
@@ -51,7 +52,7 @@ async def test_negotiating_a_job_gives_a_short_lived_socket_in_its_group() -> No
     job = (await world.submit()).job
     call = HttpCall(method="POST", route={"jobId": job.job_id})
     body = body_of(await world.app.api.answer(ROUTES["job_negotiate"], call))
-    user = watcher_of(Caller(tenant="local")).user_id
+    user = watcher_of(LOCAL).user_id
     assert body == {
         "url": f"memory://{user}/job:{job.job_id}?minutes=5",
         "group": f"job:{job.job_id}",
@@ -65,7 +66,7 @@ async def test_negotiating_a_job_gives_a_short_lived_socket_in_its_group() -> No
 async def test_negotiating_as_a_user_gives_a_socket_in_the_users_group() -> None:
     world = World()
     body = body_of(await world.app.api.answer(ROUTES["realtime_negotiate"], HttpCall(method="POST")))
-    watcher = watcher_of(Caller(tenant="local"))
+    watcher = watcher_of(LOCAL)
     assert body["url"] == f"memory://{watcher.user_id}/{watcher.group}?minutes=5"
     assert (body["group"], body["expiresInSeconds"]) == (watcher.group, 300)
     assert body["jobs"] == f"{API}/content-architect/jobs"
@@ -90,7 +91,7 @@ async def test_a_request_over_http_remembers_its_submitter_and_so_does_a_fork() 
     headers = {"content-type": "application/json"}
     reply = await world.call(Face.generate, "POST", body=json.dumps(REQUEST).encode(), headers=headers)
     job = await world.job(body_of(reply)["jobId"])
-    assert job.submitter == watcher_of(Caller(tenant="local")).user
+    assert job.submitter == watcher_of(LOCAL).user
     fork = HttpCall(
         method="POST",
         route={"jobId": job.job_id},
@@ -134,7 +135,7 @@ async def test_subscribing_joins_and_answers_with_where_the_job_stands() -> None
         },
     }
     assert pubsub.groups() == {BOB.group, f"job:{job_id}"}
-    (row,) = await pubsub.world.app.connections.listed()
+    (row,) = await pubsub.world.app.sockets.registry.listed()
     assert row.jobs == (job_id,)
     assert len(json.dumps(reply)) < 2048
 
@@ -145,13 +146,13 @@ async def test_subscribing_again_changes_nothing_and_unsubscribing_twice_neither
     job_id = await submitted(pubsub)
     replies = [await pubsub.ask("SubscribeToJob", job_id, BOB) for _ in range(2)]
     assert replies[0] == replies[1]
-    (row,) = await pubsub.world.app.connections.listed()
+    (row,) = await pubsub.world.app.sockets.registry.listed()
     assert row.jobs == (job_id,)
     for _ in range(2):
         reply = await pubsub.ask("UnsubscribeFromJob", job_id, BOB)
         assert reply == {"event": "UnsubscribeFromJob", "jobId": job_id, "subscribed": False}
     assert pubsub.groups() == {BOB.group}
-    (row,) = await pubsub.world.app.connections.listed()
+    (row,) = await pubsub.world.app.sockets.registry.listed()
     assert row.jobs == ()
 
 
@@ -246,7 +247,7 @@ async def test_one_connection_cannot_watch_without_end() -> None:
 
         return replace(connection, jobs=full)
 
-    await pubsub.world.app.connections.change("c-1", BOB, fill)
+    await pubsub.world.app.sockets.registry.change("c-1", BOB, fill)
     refused = await pubsub.ask("SubscribeToJob", job_id, BOB)
     assert refused["error"]["code"] == "too_many_subscriptions"
     await pubsub.ask("UnsubscribeFromJob", UNKNOWN, BOB)

@@ -31,11 +31,13 @@ from tests.orchestration.upstream_events import (
     signed,
 )
 
+DIRECTORY = "99999999-2222-3333-4444-555555555555"
 AUDIENCE, PRINCIPAL = "api://content-architect", "11111111-2222-3333-4444-555555555555"
 WITH_IDENTITY = {
     "WEB_PUBSUB__endpoint": "https://name.webpubsub.azure.com",
     "WEB_PUBSUB_UPSTREAM_AUDIENCE": AUDIENCE,
     "WEB_PUBSUB_UPSTREAM_PRINCIPAL": PRINCIPAL,
+    "ENTRA_TENANT_ID": DIRECTORY,
 }
 
 
@@ -130,8 +132,8 @@ def claims(**changes: Any) -> dict[str, Any]:
     now = START.timestamp()
     good = {
         "aud": AUDIENCE,
-        "tid": "directory",
-        "iss": "https://sts.windows.net/directory/",
+        "tid": DIRECTORY,
+        "iss": f"https://sts.windows.net/{DIRECTORY}/",
         "oid": PRINCIPAL,
         "sub": PRINCIPAL,
         "iat": now,
@@ -206,14 +208,14 @@ async def test_attributes_are_percent_decoded() -> None:
 async def test_an_event_told_twice_or_late_changes_nothing_more() -> None:
     pubsub = PubSub()
     await pubsub.connect()
-    first = await pubsub.world.app.connections.listed()
+    first = await pubsub.world.app.sockets.registry.listed()
     pubsub.world.clock.advance(60)
     assert (await pubsub.connect()).status == 200
-    (again,) = await pubsub.world.app.connections.listed()
+    (again,) = await pubsub.world.app.sockets.registry.listed()
     assert (again.since, again.watcher) == (first[0].since, first[0].watcher)
     for _ in range(2):
         assert (await pubsub.leave()).status == 204
-    assert await pubsub.world.app.connections.listed() == []
+    assert await pubsub.world.app.sockets.registry.listed() == []
     assert (await pubsub.tell(event("sys", "connected"))).status == 403, "its end was told first"
 
 
@@ -230,7 +232,7 @@ async def test_a_signed_event_cannot_pass_a_connection_off_as_somebody_elses(oth
         expected = (200, None) if name == "Unknown" else (403, "forbidden")
         assert await status_of(pubsub, call) == expected
     assert (await pubsub.tell(event("sys", "disconnected", watcher=other))).status == 204
-    assert len(await pubsub.world.app.connections.listed()) == 1
+    assert len(await pubsub.world.app.sockets.registry.listed()) == 1
     assert pubsub.groups() == {ANN.group}
 
 
@@ -320,7 +322,7 @@ async def test_no_headers_and_no_bytes_do_worse_than_being_refused(
 
 async def test_an_admitted_event_is_read_as_it_was_sent() -> None:
     world = World(environment=WITH_KEY)
-    parsed = await world.app.api.controller.upstream.admit(
+    parsed = await world.app.api.controller.sockets.guard.admit(
         event("user", "SubscribeToJob", body={"jobId": "x"}, content_type="application/json; charset=utf-8")
     )
     assert (parsed.kind.value, parsed.name, parsed.connection_id) == ("user", "SubscribeToJob", "c-1")

@@ -122,6 +122,86 @@ const cases = {
     await slow.close();
   },
 
+  async "a large message arrives whole and a larger one is refused"() {
+    await sender.sendMessages({ body: "x".repeat(200_000) });
+    const message = await one();
+    assert.equal(message.body.length, 200_000);
+    await receiver.completeMessage(message);
+    await assert.rejects(sender.sendMessages({ body: "x".repeat(270_000) }), { code: "MessageSizeExceeded" });
+  },
+
+  async "values, sequences and binary data survive"() {
+    await sender.sendMessages({ bodyType: "value", body: { n: [1, "two", null] } });
+    await sender.sendMessages({ bodyType: "sequence", body: [[1, 2], ["three"]] });
+    await sender.sendMessages({ body: Buffer.from([0, 255]) });
+    const [value, sequence, binary] = await receive(3);
+    assert.deepEqual(value.body, { n: [1, "two", null] });
+    assert.deepEqual(sequence.body, [[1, 2], ["three"]]);
+    assert.deepEqual([...binary.body], [0, 255]);
+    for (const message of [value, sequence, binary]) await receiver.completeMessage(message);
+  },
+
+  async "a dead letter can be peeked, renewed and abandoned"() {
+    await sender.sendMessages({ body: "bad", messageId: "dead-1" });
+    await receiver.deadLetterMessage(await one(), { deadLetterReason: "Malformed" });
+    const [peeked] = await dead.peekMessages(5);
+    assert.equal(peeked.messageId, "dead-1");
+    const letter = await one(dead);
+    const before = letter.lockedUntilUtc;
+    await new Promise((done) => setTimeout(done, 2)); // times of the wire are whole milliseconds
+    assert.ok((await dead.renewMessageLock(letter)) > before);
+    await dead.abandonMessage(letter);
+    const again = await one(dead);
+    assert.equal(again.deliveryCount, 1);
+    await dead.completeMessage(again);
+  },
+
+  async "an expired message is a dead letter and a repeated id is dropped"() {
+    const strict = client.createSender("strict-node");
+    await strict.sendMessages({ body: "late", timeToLive: 200 });
+    const buried = client.createReceiver("strict-node", { subQueueType: "deadLetter" });
+    const letter = await one(buried);
+    assert.deepEqual([letter.body, letter.deadLetterReason], ["late", "TTLExpiredException"]);
+    await buried.completeMessage(letter);
+    await strict.sendMessages({ body: "first", messageId: "same" });
+    await strict.sendMessages([{ body: "second", messageId: "same" }, { body: "other", messageId: "other" }]);
+    const living = client.createReceiver("strict-node");
+    const messages = await receive(2, living);
+    assert.deepEqual(messages.map((message) => message.body), ["first", "other"]);
+    for (const message of messages) await living.completeMessage(message);
+  },
+
+  async "three competing consumers get every message once"() {
+    const bodies = Array.from({ length: 30 }, (_, n) => n);
+    await sender.sendMessages(bodies.map((body) => ({ body })));
+    const seen = [];
+    const consumers = [1, 2, 3].map(() => client.createReceiver(queue));
+    await new Promise((resolve, reject) => {
+      for (const consumer of consumers) {
+        consumer.subscribe({
+          async processMessage(message) {
+            seen.push(message.body);
+            if (seen.length >= bodies.length) setTimeout(resolve, 100);
+          },
+          async processError(failure) {
+            reject(failure.error);
+          },
+        });
+      }
+    });
+    for (const consumer of consumers) await consumer.close();
+    assert.deepEqual(seen.sort((a, b) => a - b), bodies);
+  },
+
+  async "settling after its receiver was closed takes the way over management"() {
+    await sender.sendMessages({ body: "held" });
+    const first = client.createReceiver(queue);
+    const [message] = await receive(1, first);
+    await first.close();
+    await receiver.completeMessage(message);
+    await assert.rejects(receiver.renewMessageLock(message), { code: "MessageLockLost" });
+  },
+
   async "messages can be received and deleted at once"() {
     await sender.sendMessages([{ body: "1" }, { body: "2" }]);
     const greedy = client.createReceiver(queue, { receiveMode: "receiveAndDelete" });

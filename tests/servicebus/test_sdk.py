@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import datetime as dt
 import inspect
+import itertools
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable
@@ -31,8 +32,10 @@ from azure.servicebus.exceptions import (
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-# Where opening links of its own makes a test slow and the broker cannot tell the flavours apart.
-ASYNCIO_ONLY = pytest.mark.parametrize("sdk", ["aio"], indirect=True)
+# Opening links of its own costs the synchronous SDK seconds, and the broker cannot tell the flavours apart.
+SYNC_IN_LONG_RUNS = pytest.mark.parametrize(
+    "sdk", [pytest.param("sync", marks=pytest.mark.long), "aio"], indirect=True
+)
 
 
 async def run(result: Any) -> Any:
@@ -318,6 +321,8 @@ async def test_a_renewed_lock_ends_later(sdk: Flavour) -> None:
     await sdk.send("long work")
     message = await sdk.one()
     before = message.locked_until_utc
+    received = time.time()
+    await until(lambda: time.time() > received + 0.002)  # times of the wire are whole milliseconds
     renewed = await run(sdk.receiver.renew_message_lock(message))
     assert renewed > before
     assert message.locked_until_utc == renewed
@@ -364,7 +369,7 @@ async def test_an_expired_lock_hands_the_message_on_and_a_renewed_one_does_not(
         await run(renewer.close())
 
 
-@ASYNCIO_ONLY
+@SYNC_IN_LONG_RUNS
 async def test_settling_after_the_link_was_lost_takes_the_way_over_management(sdk: Flavour) -> None:
     async with sdk.links_of_its_own():
         await sdk.send("complete", "abandon", "defer", "bury")
@@ -386,7 +391,7 @@ async def test_settling_after_the_link_was_lost_takes_the_way_over_management(sd
     await sdk.complete(dead, receiver=sdk.dead)
 
 
-@ASYNCIO_ONLY
+@SYNC_IN_LONG_RUNS
 async def test_prefetched_messages_are_released_uncounted_when_the_receiver_closes(sdk: Flavour) -> None:
     async with sdk.links_of_its_own():
         await sdk.send(*[f"{number}" for number in range(5)])
@@ -402,7 +407,7 @@ async def test_prefetched_messages_are_released_uncounted_when_the_receiver_clos
     await sdk.complete(*rest)
 
 
-@ASYNCIO_ONLY
+@SYNC_IN_LONG_RUNS
 async def test_receive_and_delete_needs_no_settlement(sdk: Flavour) -> None:
     async with sdk.links_of_its_own():
         await sdk.send("gone 1", "gone 2")
@@ -411,3 +416,48 @@ async def test_receive_and_delete_needs_no_settlement(sdk: Flavour) -> None:
         )
         messages = await sdk.receive(2, receiver=receiver)
         assert [text(each) for each in messages] == ["gone 1", "gone 2"]
+
+
+@SYNC_IN_LONG_RUNS
+async def test_a_message_that_expires_is_a_dead_letter_with_its_reason(sdk: Flavour) -> None:
+    async with sdk.links_of_its_own():
+        queue = f"strict-{sdk.name}"
+        sender = await sdk.open(sdk.client.get_queue_sender(queue))
+        dead = await sdk.open(sdk.client.get_queue_receiver(queue, sub_queue=ServiceBusSubQueue.DEAD_LETTER))
+        soon = dt.timedelta(milliseconds=200)
+        await run(sender.send_messages(ServiceBusMessage("late", time_to_live=soon)))
+        letter = await sdk.one(receiver=dead)
+        assert (text(letter), letter.dead_letter_reason) == ("late", "TTLExpiredException")
+        await sdk.complete(letter, receiver=dead)
+
+
+@SYNC_IN_LONG_RUNS
+async def test_a_repeated_message_id_is_dropped_alone_and_in_a_batch(sdk: Flavour) -> None:
+    async with sdk.links_of_its_own():
+        queue = f"strict-{sdk.name}"
+        sender = await sdk.open(sdk.client.get_queue_sender(queue))
+        receiver = await sdk.open(sdk.client.get_queue_receiver(queue))
+        first, second = (ServiceBusMessage(name, message_id=name) for name in ("one", "two"))
+        await run(sender.send_messages(first))
+        await run(sender.send_messages([first, second, second]))
+        await run(sender.send_messages(second))
+        messages = await sdk.receive(2, receiver=receiver)
+        assert [text(each) for each in messages] == ["one", "two"]
+        await sdk.complete(*messages, receiver=receiver)
+        await run(sender.send_messages(first))  # settled or not: the window counts from the first one
+        assert await run(receiver.receive_messages(1, max_wait_time=0.2)) == []
+
+
+@SYNC_IN_LONG_RUNS
+async def test_three_competing_consumers_get_every_message_once(sdk: Flavour) -> None:
+    async with sdk.links_of_its_own():
+        await sdk.send(*[f"{number}" for number in range(30)])
+        consumers = [await sdk.open(sdk.client.get_queue_receiver(sdk.queue)) for _ in range(3)]
+        seen: list[list[str]] = [[], [], []]
+        while sum(map(len, seen)) < 30:
+            for mine, consumer in zip(seen, consumers, strict=True):
+                for each in await run(consumer.receive_messages(3, max_wait_time=0.2)):
+                    mine.append(text(each))
+                    await sdk.complete(each, receiver=consumer)
+        assert sorted(itertools.chain(*seen), key=int) == [f"{number}" for number in range(30)]
+        assert all(seen)

@@ -1,4 +1,4 @@
-"""What a language model has cost one article so far, and what is left for it."""
+"""What a language model has cost one step so far, and what is left for it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,16 @@ from typing import Final
 
 from layers.contract import ChatFailed, ChatReply
 
+ENDS_IT: Final = frozenset({"llm_unavailable", "llm_misconfigured", "llm_out_of_time", "budget_spent"})
+"""Codes of failures after which no further call makes sense in this step."""
+
 RESERVE_SECONDS: Final = 15.0
 """Kept back from the step's time, so that the article is finished without the model instead of not at all."""
+
+
+def part_of_budget(budget: int | None, spent: int, parts: int) -> int | None:
+    """What one of ``parts`` equal shares of the job's budget may take after ``spent`` tokens; None: no limit."""
+    return None if budget is None else max(0, budget - spent) // parts
 
 
 @dataclass(slots=True, kw_only=True)

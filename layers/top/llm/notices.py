@@ -10,13 +10,14 @@ from typing import Final
 from layers.contract import ChatFailed, ContentWarning
 from layers.top.llm.settling import Settled
 
-_CURES: Final = {
+CURES: Final = {
     "llm_unavailable": "Run the job again when the model answers; what is written is complete without it.",
     "llm_misconfigured": "Check LLM_ENDPOINT, LLM_MODEL and the key or the identity's role.",
     "llm_out_of_time": "Allow the job more time, or use a faster model.",
+    "llm_unreliable": "Use a model that tells support from contradiction; these verdicts are by rules.",
     "budget_spent": "Raise budgetTokens, or ask for a shorter article.",
 }
-_OTHER_CURE: Final = "Use a model that follows a JSON schema and has room for its answer."
+OTHER_CURE: Final = "Use a model that follows a JSON schema and has room for its answer."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,13 +51,13 @@ def notices(outcome: Outcome) -> tuple[ContentWarning, ...]:
     where = f"article: {outcome.by_model} of {outcome.parts} parts worded by the model"
     if outcome.stopped is not None:
         code = outcome.stopped.code
-        fix = _CURES.get(code, _OTHER_CURE)
+        fix = CURES.get(code, OTHER_CURE)
         found.append(ContentWarning(severity="warning", code=code, where=where, fix=fix))
-    unread = [f"{part} ({code})" for part, code in outcome.failed.items() if code not in _CURES]
+    unread = [f"{part} ({code})" for part, code in outcome.failed.items() if code not in CURES]
     if unread:
         found.append(
             ContentWarning(
-                severity="warning", code="llm_part_unusable", where=", ".join(unread), fix=_OTHER_CURE
+                severity="warning", code="llm_part_unusable", where=", ".join(unread), fix=OTHER_CURE
             )
         )
     if replaced := _replaced(outcome):

@@ -18,9 +18,13 @@ _MOST_EXTRA: Final = 6
 _FEWEST_WORDS: Final = 20
 _SPEAKS_TO_WRITERS: Final = re.compile(
     r"""\b(?:
-      (?:summar(?:y|ies|i[sz]e|i[sz]es|i[sz]ing)|article|answer|response|repl(?:y|ies)|output|text|sentence|paragraph|section|writers?|authors?|assistants?|models?|chatbots?|ai|llms?)\b
+      (?:summar(?:y|ies|i[sz]e|i[sz]es|i[sz]ing)|article|answer|response|repl(?:y|ies)|output|text|sentence|paragraph|section|writers?|authors?|assistants?|models?|chatbots?|ai|llms?
+        |reviewers?|judges?|verifiers?|fact.?checkers?)\b
         [^.]{0,60}?\b(?:must|should|shall|has\sto|have\sto|needs?\sto|always|please)\s(?:\w+\s){0,2}?
-        (?:begin|start|end|include|contain|state|say|mention|add|link|cite|recommend|repeat|write|praise|promote|name|tell|use|follow|output|print)\b
+        (?:begin|start|end|include|contain|state|say|mention|add|link|cite|recommend|repeat|write|praise|promote|name|tell|use|follow|output|print
+        |mark|rate|label|judge|accept|approve)\b
+    | (?:mark|rate|label|judge|treat|count|regard)\s(?:all|every|each|any|this|these|the)\s[^.]{0,40}?\b(?:as\s)?(?:un)?(?:supported|contradicted)\b
+    | verdicts?\s[^.]{0,40}?\b(?:must|should|shall|has\sto|have\sto|is\salways)\sbe\b
     | (?:when|if|while)\s(?:you\s)?(?:summari[sz]|quot|writ|cit|answer|paraphras|read)\w*\s(?:this|it|the|about)
     | (?:include|insert|append|repeat|copy|output|print)\s(?:this|the\sfollowing|these)\s(?:link|sentence|words?|text|phrase|url|address)
     | (?:ignore|disregard|forget|override)\b[^.]{0,40}\b(?:instructions?|prompts?|rules?|above|previous|prior)\b

@@ -48,10 +48,40 @@ def repair_prompt(brief: ContentBrief, part: Part, draft: Sequence[str], defects
     return _filled("repair", _values(brief, part) | more)
 
 
+def judge_system_prompt() -> str:
+    """The rules by which claims are judged."""
+    return _template("judge_system")
+
+
+def judge_prompt(
+    quotations: Sequence[tuple[str, str]],
+    claims: Sequence[tuple[str, str, Sequence[str]]],
+    defect: str | None = None,
+) -> str:
+    """Ask for verdicts: ``quotations`` are (id, text), ``claims`` (id, text, ids of their quotations).
+
+    ``defect`` tells what made the last answer unusable.
+    """
+    given = "\n".join(_json(id=name, quote=text) for name, text in quotations)
+    asked = "\n".join(_json(claim=name, text=text, evidence=list(ids)) for name, text, ids in claims)
+    values = {"quotations": given, "claims": asked, "note": f"Defects:\n- {defect}\n\n" if defect else ""}
+    return _filled("judge", values | _fence(f"{given}\n{asked}", "JUDGED"))
+
+
+def _json(**values: object) -> str:
+    """One object on one line, its texts in one line each."""
+    plain = {name: _one_line(value) if isinstance(value, str) else value for name, value in values.items()}
+    return json.dumps(plain, ensure_ascii=False)
+
+
+def _fence(enclosed: str, name: str) -> dict[str, str]:
+    """Marks around data. One made from what it encloses cannot be forged by a source: quoting it would change it."""
+    mark = hashlib.sha256(enclosed.encode()).hexdigest()[:12]
+    return {"opening": f"<<<{name} {mark}", "closing": f"{name} {mark}>>>"}
+
+
 def _values(brief: ContentBrief, part: Part) -> dict[str, str]:
     evidence = evidence_lines(part.pack)
-    # A mark made from what it encloses cannot be forged by a source: quoting it would change it.
-    mark = hashlib.sha256(evidence.encode()).hexdigest()[:12]
     return {
         "topic": _one_line(brief.topic),
         "content_type": brief.content_type.value.replace("_", " "),
@@ -62,10 +92,8 @@ def _values(brief: ContentBrief, part: Part) -> dict[str, str]:
         "question": _harmless(part.question, brief.topic),
         "layout": _LAYOUTS[part.form],
         "words": str(part.words),
-        "opening": f"<<<EVIDENCE {mark}",
         "evidence": evidence,
-        "closing": f"EVIDENCE {mark}>>>",
-    }
+    } | _fence(evidence, "EVIDENCE")
 
 
 def evidence_lines(pack: Sequence[Evidence]) -> str:
@@ -79,7 +107,7 @@ def _harmless(heading: str, topic: str) -> str:
 
 
 def _row(item: Evidence) -> str:
-    return json.dumps({"id": item.id, "quote": _one_line(item.quote)}, ensure_ascii=False)
+    return _json(id=item.id, quote=item.quote)
 
 
 def _one_line(text: str) -> str:

@@ -73,6 +73,11 @@ def changes(text: str, quotes: str, evidence: EvidenceText) -> tuple[str, ...]:
     return tuple(chain.from_iterable(tests))
 
 
+def turned_round(text: str, quotes: str, evidence: EvidenceText) -> bool:
+    """Whether a claim has another "not", another direction or exchanged figures: what no support survives."""
+    return bool(_polarity(text, quotes) or _direction(text, evidence) or _figures(text, quotes))
+
+
 def _polarity(text: str, quotes: str) -> list[str]:
     """As many negations as the evidence has: one more turns a part of it round, whatever the rest says."""
     said, given = len(_NEGATION.findall(text)), len(_NEGATION.findall(quotes))

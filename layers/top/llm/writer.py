@@ -16,9 +16,9 @@ from typing import Final
 from layers.bottom.artifacts import PassageIndex, SourceSet
 from layers.contract import ChatFailed, ChatRequest, LanguageModel, StepContext
 from layers.middle.artifacts import Outline
-from layers.top.artifacts import Article, Evidence, Sentence
+from layers.top.artifacts import Article, Evidence, ResearchBrief, Sentence
 from layers.top.llm.checks import CheckedSentence, DraftChecker
-from layers.top.llm.meter import Meter
+from layers.top.llm.meter import ENDS_IT, Meter, part_of_budget
 from layers.top.llm.notices import Outcome, notices
 from layers.top.llm.parts import ANSWER, Part, PartPlanner, word_count
 from layers.top.llm.prompts import PROMPT_VERSION, repair_prompt, section_prompt, system_prompt
@@ -28,7 +28,6 @@ from layers.top.verification.evidence_finder import EvidenceFinder
 from layers.top.writer.headings import meta_description
 from layers.top.writer.length_warnings import LENGTH_CODES, length_warnings
 
-_ENDS_IT: Final = frozenset({"llm_unavailable", "llm_misconfigured", "llm_out_of_time", "budget_spent"})
 _HOPELESS: Final = 3
 _MOST_SHOWN: Final = 16
 _TOKENS_PER_WORD: Final = 6
@@ -60,7 +59,10 @@ class _ModelWriter:
         self._context = context
         self._parts = PartPlanner(article, self._outline, sources, index).parts()
         self._checker = DraftChecker(EvidenceFinder(sources, index))
-        self._meter = Meter(budget=context.brief.budget_tokens, seconds_left=context.seconds_left)
+        research = context.have(ResearchBrief)
+        spent = research.tokens_in + research.tokens_out if research else 0
+        budget = part_of_budget(context.brief.budget_tokens, spent, 1)
+        self._meter = Meter(budget=budget, seconds_left=context.seconds_left)
         self._progress = _Progress()
 
     async def write(self) -> Article:
@@ -85,7 +87,7 @@ class _ModelWriter:
             progress.failed[part.id] = failed.code
             useless = failed
         progress.in_a_row += 1
-        if useless.code in _ENDS_IT or progress.in_a_row >= _HOPELESS:
+        if useless.code in ENDS_IT or progress.in_a_row >= _HOPELESS:
             progress.stopped = progress.stopped or useless
 
     async def _worded(self, part: Part) -> Settled:
@@ -93,7 +95,7 @@ class _ModelWriter:
         try:
             draft = await self._draft(part, "write_section", section_prompt(self._context.brief, part))
         except ChatFailed as failed:
-            if failed.code in _ENDS_IT:
+            if failed.code in ENDS_IT:
                 raise
             prompt = repair_prompt(self._context.brief, part, (), (f"it could not be used: {failed}",))
             draft = await self._draft(part, "repair_section", prompt, room=2)
@@ -117,7 +119,7 @@ class _ModelWriter:
         try:
             repaired = await self._draft(part, "repair_section", prompt)
         except ChatFailed as failed:
-            if failed.code in _ENDS_IT:
+            if failed.code in ENDS_IT:
                 self._progress.stopped = failed
             return draft
         return repaired if sound(repaired) >= sound(draft) else draft

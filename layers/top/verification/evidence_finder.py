@@ -11,7 +11,7 @@ from typing import Final
 from layers.bottom.artifacts import Passage, PassageIndex, SourceSet
 from layers.text.bm25 import Bm25
 from layers.text.words import stems
-from layers.top.verification.support import EvidenceText, SupportScore, support_score
+from layers.top.verification.support import EvidenceText, SupportScore, rarity, support_score
 
 _LOOKED_AT: Final = 12
 _WIDER_IS_WORTH: Final = 0.08
@@ -34,15 +34,16 @@ class EvidenceFinder:
         self._texts = {source.id: source.text for source in sources.sources}
         self._passages = index.passages
         self._ranking = Bm25([stems(self._text(passage)) for passage in index.passages])
+        self._weight = rarity(self._ranking.idf)
         self._prepared = lru_cache(maxsize=2048)(EvidenceText)
 
     def weight(self, stem: str) -> float:
-        """How rare a stem is in the passages."""
-        return self._ranking.idf(stem)
+        """How much a stem tells, by how rare it is in the passages."""
+        return self._weight(stem)
 
     def score(self, claim: str, evidence: str) -> SupportScore:
         """How well a piece of text supports the claim."""
-        return support_score(claim, self._prepared(evidence), self.weight)
+        return support_score(claim, self._prepared(evidence), self._weight)
 
     def best(self, claim: str) -> Found | None:
         """The sentence, or pair of sentences, that supports the claim best; None where nothing shares a word."""

@@ -1,0 +1,46 @@
+"""Handlers of API keys: list, issue, revoke.
+
+Part of the HTTP face: each takes the controller and a call, as the controller's own methods do.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from orchestration.apikeys import ApiKey, parse_key_request
+from orchestration.audit import Action
+from orchestration.controller import ContentArchitectController, actor_of, read_json
+from orchestration.http import HttpCall, HttpReply, json_reply
+
+
+async def list_keys(controller: ContentArchitectController, call: HttpCall) -> HttpReply:
+    """``GET apikeys``: the tenant's keys, oldest first, without their secrets."""
+    keys = await controller.keys.of_tenant(call.caller.tenant)
+    return json_reply(200, {"value": [_view(key) for key in keys]})
+
+
+async def issue_key(controller: ContentArchitectController, call: HttpCall) -> HttpReply:
+    """``POST apikeys``: 201 with the key, shown this once."""
+    request = parse_key_request(read_json(call))
+    key, text = await controller.keys.issue(call.caller, request)
+    await controller.management.audit.record(actor_of(call), Action.KEY, "", f"issued {key.id} {key.role}")
+    return json_reply(201, {**_view(key), "key": text})
+
+
+async def revoke_key(controller: ContentArchitectController, call: HttpCall) -> HttpReply:
+    """``DELETE apikeys/{id}``: 204; other processes admit the key for some seconds more."""
+    key = await controller.keys.revoke(call.caller.tenant, call.route.get("keyId", ""))
+    await controller.management.audit.record(actor_of(call), Action.KEY, "", f"revoked {key.id}")
+    return HttpReply(status=204)
+
+
+def _view(key: ApiKey) -> dict[str, Any]:
+    return {
+        "id": key.id,
+        "name": key.name,
+        "role": key.role.value,
+        "createdAt": key.created_at,
+        "createdBy": key.created_by,
+        "expiresAt": key.expires_at,
+        "revokedAt": key.revoked_at,
+    }
