@@ -90,7 +90,6 @@ def wire(
         clock=clock,
         settings=settings,
     )
-    sockets = _sockets(settings, outside, service)
     keys = ApiKeyService(store=outside.store, clock=clock)
     controller = ContentArchitectController(
         service=service,
@@ -101,24 +100,23 @@ def wire(
         letters=jobs.letters,
         callbacks=callbacks,
         workflows=workflows,
-        sockets=sockets,
+        sockets=_sockets(settings, outside, service),
         keys=keys,
         clock=clock,
         settings=settings,
     )
+    access = AccessService(settings=settings, tokens=outside.tokens, keys=keys)
     return App(
         settings=settings,
         service=service,
-        api=Api(
-            controller=controller, access=AccessService(settings=settings, tokens=outside.tokens, keys=keys)
-        ),
+        api=Api(controller=controller, access=access),
         processor=ContentJobProcessor(runner=runner, service=service),
         sweeper=_sweeper(settings, outside, epilogue),
         jobs=jobs,
         callbacks=callbacks,
         dispatcher=dispatcher,
         realtime=realtime,
-        sockets=sockets,
+        sockets=controller.sockets,
         outside=outside,
     )
 

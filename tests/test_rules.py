@@ -15,10 +15,31 @@ TOOLS = ("localcloud", "devtools", "samples", "benchmarks", "clients")
 PACKAGES = {"orchestration", "layers", "localcloud", "devtools", "samples", "benchmarks", "clients", "tests"}
 
 VALUES = {
-    "breaker", "checkpoints", "claims", "decisions", "errors", "events", "expiring", "groups", "http", "identity", "ids",
-    "jobs", "messages", "outcomes", "outgoing", "ports", "process_identity", "results", "retry", "schemas", "settings",
-    "upstream", "views", "workflows",
-}  # fmt: skip
+    "breaker",
+    "checkpoints",
+    "claims",
+    "decisions",
+    "errors",
+    "events",
+    "expiring",
+    "groups",
+    "http",
+    "identity",
+    "ids",
+    "jobs",
+    "messages",
+    "outcomes",
+    "outgoing",
+    "ports",
+    "process_identity",
+    "results",
+    "retry",
+    "schemas",
+    "settings",
+    "upstream",
+    "views",
+    "workflows",
+}
 """Modules of pure values and decisions; they know no service and no adapter."""
 COMPOSITION = {"bootstrap", "connections"}
 LEAN_TEXT = {

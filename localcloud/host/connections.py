@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from localcloud.host.errors import FunctionInError
+from localcloud.host.receiving import EntityRefusedError
 from localcloud.host.settings import AppSettings
 
 if TYPE_CHECKING:
     from azure.servicebus.aio import ServiceBusClient
+
+_SCOPE = "https://servicebus.azure.net/.default"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,8 +48,41 @@ def resolve_connection(settings: AppSettings, name: str) -> ServiceBusConnection
     )
 
 
-def open_client(connection: ServiceBusConnection) -> "ServiceBusClient":
-    """Make a client; nothing is connected yet.
+class BrokerClient:
+    """A client of one namespace and, without a key, the credential that it logs in with."""
+
+    def __init__(self, client: "ServiceBusClient", connection: ServiceBusConnection, credential: Any) -> None:
+        self.client = client
+        self._connection = connection
+        self._credential = credential
+
+    async def check_identity(self) -> None:
+        """Get a token where the client will need one (the credential keeps it), to say early why it gets none.
+
+        Raises:
+            EntityRefusedError: nobody is logged in, or the log-in does not work.
+        """
+        if self._credential is None:
+            return
+        from azure.core.exceptions import ClientAuthenticationError
+
+        try:
+            await self._credential.get_token(_SCOPE)
+        except ClientAuthenticationError as error:
+            raise EntityRefusedError(
+                f"This machine has no identity for '{self._connection.namespace}'. Log in with 'az login', or set a "
+                f"connection string in place of __fullyQualifiedNamespace. {error.message}"
+            ) from error
+
+    async def close(self) -> None:
+        """Disconnect."""
+        await self.client.close()
+        if self._credential is not None:
+            await self._credential.close()
+
+
+def open_client(connection: ServiceBusConnection, credential: Any = None) -> BrokerClient:
+    """Make a client; nothing is connected yet. ``credential`` takes the place of what a connection without a key uses.
 
     It repeats nothing by itself: the listener does, which knows what each call is for and logs an outage once.
 
@@ -56,11 +92,14 @@ def open_client(connection: ServiceBusConnection) -> "ServiceBusClient":
     from azure.servicebus.aio import ServiceBusClient
 
     if connection.connection_string is None:
-        return ServiceBusClient(str(connection.namespace), _credential(connection), retry_total=0)
+        credential = credential or _credential(connection)
+        client = ServiceBusClient(str(connection.namespace), credential, retry_total=0)
+        return BrokerClient(client, connection, credential)
     try:
-        return ServiceBusClient.from_connection_string(connection.connection_string, retry_total=0)
+        client = ServiceBusClient.from_connection_string(connection.connection_string, retry_total=0)
     except ValueError as error:
         raise FunctionInError(f"The Service Bus connection string cannot be used: {error}") from error
+    return BrokerClient(client, connection, None)
 
 
 def _credential(connection: ServiceBusConnection) -> Any:

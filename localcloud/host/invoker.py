@@ -159,7 +159,8 @@ class Invoker:
     async def _wait(self, function: IndexedFunction, task: asyncio.Task[Datum | None]) -> Outcome:
         began = time.monotonic()
         end = self._worker_end()
-        await asyncio.wait({task, end}, timeout=self._timeout_s, return_when=asyncio.FIRST_COMPLETED)
+        awaited: set[asyncio.Future[Any]] = {task, end}
+        await asyncio.wait(awaited, timeout=self._timeout_s, return_when=asyncio.FIRST_COMPLETED)
         if not task.done():
             return Outcome(error=end.result() if end.done() else self._timed_out(function))
         error = asyncio.CancelledError() if task.cancelled() else task.exception()

@@ -3,11 +3,11 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from localcloud.host.clock import Clock
 from localcloud.host.config import ServiceBusOptions
-from localcloud.host.connections import ServiceBusConnection, open_client, resolve_connection
+from localcloud.host.connections import BrokerClient, ServiceBusConnection, open_client, resolve_connection
 from localcloud.host.errors import FunctionInError
 from localcloud.host.invoker import Call, Invoker, Outcome
 from localcloud.host.ncrontab import parse_schedule
@@ -17,9 +17,6 @@ from localcloud.host.settings import AppSettings
 from localcloud.host.timer_state import TimerState
 from localcloud.host.timers import TimerListener
 from localcloud.host.triggers import IndexedFunction, ServiceBusTrigger, TimerTrigger
-
-if TYPE_CHECKING:
-    from azure.servicebus.aio import ServiceBusClient
 
 
 class Listener(Protocol):
@@ -60,7 +57,7 @@ class Listeners:
         self._clock = clock
         self._timer_folder = timer_folder
         self._listeners: list[Listener] = []
-        self._clients: dict[ServiceBusConnection, ServiceBusClient] = {}
+        self._clients: dict[ServiceBusConnection, BrokerClient] = {}
 
     def start(self, function: IndexedFunction, trigger: ServiceBusTrigger | TimerTrigger) -> None:
         """Start to listen for one function.

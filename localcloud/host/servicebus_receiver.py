@@ -18,6 +18,7 @@ from azure.servicebus.exceptions import (
     ServiceBusError,
 )
 
+from localcloud.host.connections import BrokerClient
 from localcloud.host.receiving import BrokerError, Delivery, Entity, EntityRefusedError, LockLostError
 from localcloud.host.servicebus_datums import MessageData
 
@@ -45,7 +46,7 @@ class SdkDelivery:
 class SdkReceiver:
     """A :class:`~localcloud.host.receiving.MessageReceiver` on the official client."""
 
-    def __init__(self, client: ServiceBusClient, entity: Entity, *, prefetch: int) -> None:
+    def __init__(self, client: BrokerClient, entity: Entity, *, prefetch: int) -> None:
         self._client = client
         self._entity = entity
         self._prefetch = prefetch
@@ -53,7 +54,8 @@ class SdkReceiver:
 
     async def open(self) -> None:
         """Connect."""
-        receiver = _make_receiver(self._client, self._entity, self._prefetch)
+        await self._client.check_identity()
+        receiver = _make_receiver(self._client.client, self._entity, self._prefetch)
         self._receiver = receiver
         with _translated():
             await receiver.__aenter__()

@@ -4,7 +4,9 @@ import asyncio
 import signal
 
 import aiohttp
+import pytest
 
+from localcloud.host.cli import main
 from tests.host.support import LIMIT_S, host_process, ready_line, write_app
 
 APP = """
@@ -64,6 +66,47 @@ async def test_a_thread_that_never_ends_does_not_hold_up_the_stop(tmp_path):
     assert process.returncode == 0
     assert b"1 invocations did not end within 0.1 s" in errors
     assert b"1 threads still run a synchronous function" in errors
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        pytest.param(
+            "other = func.FunctionApp()",
+            "ValueError: More than one FunctionApp or other top level",
+            id="case_01",
+        ),
+        pytest.param(
+            "@app.route(route='x')\ndef f(req: func.HttpRequest, extra) -> str: ...\n",
+            "FunctionLoadError: cannot load the f function: the following parameters are declared in Python",
+            id="case_02",
+        ),
+        pytest.param(
+            '@app.service_bus_queue_trigger(arg_name="msg", queue_name="q", connection="SB", cardinality="many")\n'
+            "def f(msg: list[func.ServiceBusMessage]): ...\n",
+            '(use "typing.List" instead of "list")',
+            id="case_03",
+        ),
+        pytest.param(
+            "async def nothing(): ...\nwork = nothing()\ntry:\n    asyncio.run(work)\nfinally:\n    work.close()\n",
+            "RuntimeError: asyncio.run() cannot be called from a running event loop",
+            id="case_04",
+        ),
+        pytest.param(
+            '@app.service_bus_queue_trigger(arg_name="m", queue_name="q", connection="SB", is_sessions_enabled=True)\n'
+            "def f(m): ...\n",
+            "sessions (isSessionsEnabled) are not supported by this local host; remove is_sessions_enabled=True",
+            id="case_34",
+        ),
+    ],
+)
+def test_no_function_of_an_app_in_error_is_served(tmp_path, monkeypatch, capsys, source, message):
+    monkeypatch.chdir(tmp_path)
+    app = write_app(tmp_path / "app", source)
+    code = main(["--app", str(app), "--data", str(tmp_path / "data"), "--port", "0"])
+    out, errors = capsys.readouterr()
+    assert (code, out) == (1, "")
+    assert message in errors
 
 
 async def test_an_app_that_cannot_be_indexed_ends_with_its_message(tmp_path):

@@ -217,7 +217,9 @@ async def test_case_31_an_invocation_beyond_the_function_timeout_fails_and_takes
     app = await serve(source, host_json={"functionTimeout": "00:00:01"})
     lost = asyncio.create_task(app.host.worker_lost())
     first = asyncio.create_task(app.get("/api/f"))
-    await asyncio.sleep(0.7)
+    began = asyncio.get_running_loop().time()
+    # So much later that their own time is up long after that of the first.
+    await until(lambda: asyncio.get_running_loop().time() > began + 0.6)
     others = [asyncio.create_task(app.get(f"/api/{name}")) for name in ("stubborn", "thread")]
     await until(lambda: caplog.text.count("Executing 'Functions.") == 3)
     assert not lost.done()
@@ -266,6 +268,17 @@ async def test_case_42_a_disabled_function_is_not_found(serve, monkeypatch):
     app = await serve(ECHO)
     assert (await app.get("/api/echo"))[0] == 404
     assert app.host.served == ["read_json"]
+
+
+async def test_case_42_a_disabled_message_function_has_no_listener(serve, monkeypatch, caplog):
+    monkeypatch.setenv("AzureWebJobs.on_message.Disabled", "1")
+    source = """
+        @app.service_bus_queue_trigger(arg_name="msg", queue_name="q", connection="NOT_SET")
+        async def on_message(msg): ...
+    """
+    app = await serve(source)
+    assert app.host.served == []
+    assert "is in error" not in caplog.text
 
 
 async def test_only_the_chosen_functions_are_served(serve):

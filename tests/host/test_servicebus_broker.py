@@ -20,7 +20,7 @@ from tests.host.support import LIMIT_S, host_process, ready_line, until, write_a
 
 QUEUES = {
     "fields": {}, "failing": {"MaxDeliveryCount": 3}, "long": {"LockDuration": "PT2S"}, "busy": {}, "stopped": {},
-    "batch": {}, "restart": {}, "cut": {},
+    "batch": {}, "restart": {}, "cut": {}, "short": {"LockDuration": "PT1S"}, "drained": {},
 }  # fmt: skip
 
 
@@ -48,9 +48,12 @@ class Broker:
             [m if isinstance(m, ServiceBusMessage) else ServiceBusMessage(m) for m in messages]
         )
 
-    def is_empty(self, queue: str) -> bool:
+    def total(self, queue: str) -> int:
         with urllib.request.urlopen(self._stats) as response:
-            return bool(json.load(response)["queues"][queue]["total"] == 0)
+            return int(json.load(response)["queues"][queue]["total"])
+
+    def is_empty(self, queue: str) -> bool:
+        return self.total(queue) == 0
 
     def close(self) -> None:
         self._client.close()
@@ -121,6 +124,9 @@ async def f(msg: func.ServiceBusMessage, context: func.Context) -> None:
     broker.send("fields", message)
     await until(lambda: logged(caplog))
     assert [['{"a": 1}', "m-1", 1, 1, "s", properties, "None", True, True, trace]] == logged(caplog)
+    broker.send("fields", b"")
+    await until(lambda: len(logged(caplog)) == 2)
+    assert logged(caplog)[1][0] == ""
     await until(lambda: broker.is_empty("fields"))
 
 
@@ -133,7 +139,9 @@ async def test_case_25_case_26_a_failing_message_is_delivered_at_once_again_unti
         + """
 async def fails(msg: func.ServiceBusMessage):
     say("try", msg.delivery_count)
-    return "a value that may not be returned"
+    if msg.delivery_count == 2:
+        return "a value that may not be returned"
+    raise LookupError("on purpose")
 """
         + trigger("failing/$deadletterqueue")
         + """
@@ -146,6 +154,7 @@ def buries(msg: func.ServiceBusMessage) -> None:
     await until(lambda: len(logged(caplog)) == 4)
     assert logged(caplog) == [["try", 1], ["try", 2], ["try", 3], ["dead", "MaxDeliveryCountExceeded", None]]
     assert "without a $return binding returned a non-None value" in caplog.text
+    assert "LookupError: on purpose" in caplog.text
 
 
 async def test_case_27_a_function_may_run_longer_than_the_lock(serve, broker, caplog):
@@ -159,6 +168,33 @@ async def test_case_27_a_function_may_run_longer_than_the_lock(serve, broker, ca
     await until(lambda: ["end"] in logged(caplog))
     await until(lambda: broker.is_empty("long"))
     assert logged(caplog) == [["begin"], ["end"]]
+
+
+async def test_case_27_beyond_the_longest_renewal_a_message_comes_again_while_its_function_still_runs(
+    serve, broker, caplog
+):
+    source = (
+        SAY
+        + "again = asyncio.Event()\n"
+        + trigger("short")
+        + """
+async def f(msg):
+    if msg.delivery_count == 1:
+        say("begin")
+        await again.wait()
+        say("end")
+    else:
+        say("again", msg.delivery_count)
+        again.set()
+"""
+    )
+    options = {"maxAutoLockRenewalDuration": "00:00:00", "maxConcurrentCalls": 2}
+    await serve(source, host_json={"extensions": {"serviceBus": options}})
+    broker.send("short", "x")
+    await until(lambda: len(logged(caplog)) == 3)
+    assert logged(caplog) == [["begin"], ["again", 2], ["end"]]
+    await until(lambda: "the lock of a message is lost" in caplog.text)
+    await until(lambda: broker.is_empty("short"))
 
 
 async def test_case_28_concurrency_is_limited_and_several_instances_share_a_queue(serve, broker, caplog):
@@ -208,6 +244,39 @@ async def f(msg: func.ServiceBusMessage) -> None:
     await until(lambda: broker.is_empty("stopped"))
     await second.stop()
     assert logged(caplog) == [["x", 1], ["x", 2]]
+
+
+async def test_case_32_a_drained_host_finishes_what_runs_and_takes_nothing_more(serve, broker, caplog):
+    source = (
+        SAY
+        + "free = asyncio.Event()\n"
+        + trigger("drained")
+        + """
+async def f(msg: func.ServiceBusMessage) -> None:
+    say(msg.get_body().decode())
+    await free.wait()
+
+@app.route(route="free")
+async def let_go(req: func.HttpRequest) -> str:
+    free.set()
+    return "ok"
+"""
+    )
+    app = await serve(source)
+    broker.send("drained", "first")
+    await until(lambda: logged(caplog))
+    assert (await app.post("/admin/host/drain"))[0] == 202
+    broker.send("drained", "second")
+    state = json.loads((await app.get("/admin/host/drain/status"))[1])
+    assert (state["state"], state["outstandingInvocations"]) == ("InProgress", 1)
+    assert await app.get("/api/free") == (200, "ok")
+    await until(lambda: broker.total("drained") == 1)
+    assert json.loads((await app.get("/admin/host/drain/status"))[1])["state"] == "Completed"
+    await app.host.stop()
+    assert logged(caplog) == [["first"]]
+    await serve(source.replace("await free.wait()", "return"))
+    await until(lambda: broker.is_empty("drained"))
+    assert logged(caplog) == [["first"], ["second"]]
 
 
 async def test_case_33_a_batch_function_gets_a_list(serve, broker, caplog):

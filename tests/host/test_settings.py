@@ -3,8 +3,10 @@
 import json
 
 import pytest
+from azure.identity import CredentialUnavailableError
 
 from localcloud.host.config import (
+    ClientRetryOptions,
     HostConfig,
     ServiceBusOptions,
     host_config_warnings,
@@ -13,8 +15,12 @@ from localcloud.host.config import (
 )
 from localcloud.host.connections import ServiceBusConnection, open_client, resolve_connection
 from localcloud.host.errors import ConfigurationError, FunctionInError
+from localcloud.host.receiving import Entity
+from localcloud.host.servicebus_listener import ListenerOptions, ServiceBusListener
+from localcloud.host.servicebus_receiver import SdkReceiver
 from localcloud.host.settings import AppSettings, LocalSettings, read_local_settings
 from localcloud.host.timespan import format_timespan, parse_timespan
+from tests.host.support import ManualClock
 
 
 async def test_case_36_the_environment_wins_over_local_settings_and_is_restored(serve, monkeypatch, caplog):
@@ -93,9 +99,46 @@ def test_a_connection_that_does_not_exist_is_an_error_of_its_function():
 async def test_an_identity_needs_no_secret_to_make_a_client(managed):
     connection = ServiceBusConnection(namespace="ns.example", managed_identity=managed, client_id="me")
     client = open_client(connection)
-    assert client.fully_qualified_namespace == "ns.example"
-    await client._credential.close()
+    assert client.client.fully_qualified_namespace == "ns.example"
     await client.close()
+
+
+class NoIdentity:
+    """What the chain of credentials does on a machine where nobody is logged in."""
+
+    closed = False
+
+    async def get_token(self, *scopes):
+        raise CredentialUnavailableError(f"no account for {scopes[0]}")
+
+    async def close(self):
+        self.closed = True
+
+
+async def test_case_37_without_an_identity_on_the_machine_the_listener_says_what_to_do(caplog):
+    credential = NoIdentity()
+    client = open_client(ServiceBusConnection(namespace="ns.example"), credential)
+    options = ListenerOptions(
+        function="f", entity="q", concurrency=1, batch_size=0, binary=False,
+        auto_complete=True, max_lock_renewal_s=1.0, retry=ClientRetryOptions(),
+    )  # fmt: skip
+
+    async def never(call):
+        raise AssertionError(call)
+
+    listener = ServiceBusListener(
+        options,
+        new_receiver=lambda: SdkReceiver(client, Entity(queue="q"), prefetch=0),
+        run=never,
+        clock=ManualClock(),
+    )
+    listener.start()
+    await listener.ready()
+    assert "This machine has no identity for 'ns.example'. Log in with 'az login'" in caplog.text
+    assert "no account for https://servicebus.azure.net/.default" in caplog.text
+    await listener.close()
+    await client.close()
+    assert credential.closed
 
 
 def test_a_malformed_connection_string_is_an_error_of_its_function():

@@ -29,13 +29,13 @@ def echo(req: func.HttpRequest) -> func.HttpResponse:
 @app.route()
 def unrouted(req: func.HttpRequest) -> str:
     """Have no route of its own."""
-    return req.method
+    return str(req.method)
 
 
 @app.route(route="posted", methods=["POST"])
 def posted(req: func.HttpRequest) -> str:
     """Take no other method than POST."""
-    return req.method
+    return str(req.method)
 
 
 @app.route(route="first/{id}")
@@ -65,7 +65,7 @@ def z_second_stats(req: func.HttpRequest) -> str:
 @app.route(route="guid/{id:guid}")
 def guid(req: func.HttpRequest) -> str:
     """Take a GUID only."""
-    return req.route_params["id"]
+    return str(req.route_params["id"])
 
 
 @app.route(route="json")
@@ -108,19 +108,19 @@ def cookies(req: func.HttpRequest) -> func.HttpResponse:
 @app.route(route="keyed", auth_level=func.AuthLevel.FUNCTION)
 def keyed(req: func.HttpRequest) -> str:
     """Ask for a key."""
-    return req.method
+    return str(req.method)
 
 
 @app.route(route="admin/reserved")
 def reserved(req: func.HttpRequest) -> str:
     """Claim a route that belongs to the host."""
-    return req.method
+    return str(req.method)
 
 
 @app.route(route="switched-off")
 def switched_off(req: func.HttpRequest) -> str:
     """Be disabled by ``AzureWebJobs.switched_off.Disabled=true``."""
-    return req.method
+    return str(req.method)
 
 
 @app.route(route="thread/sync")
@@ -151,7 +151,7 @@ async def cancelled(req: func.HttpRequest) -> str:
 async def sleep(req: func.HttpRequest) -> str:
     """Run beyond ``functionTimeout``."""
     await asyncio.sleep(3600)
-    return req.method
+    return str(req.method)
 
 
 @app.route(route="worker")
