@@ -27,6 +27,7 @@ from orchestration.epilogue import Epilogue
 from orchestration.errors import ContentArchitectError, DependencyUnavailable, StorageUnavailable
 from orchestration.health import HealthService
 from orchestration.http import HttpCall, HttpReply
+from orchestration.interest import UserInterest
 from orchestration.job_services import JobServices, wire_jobs
 from orchestration.process_identity import is_alive, owner_name
 from orchestration.processor import ContentJobProcessor
@@ -73,7 +74,7 @@ def wire(
     """
     clock = outside.clock
     dispatcher = CallbackDispatcher(outside.store, outside.queue)
-    realtime = RealtimeUpdatesService(outside.publisher, clock, also=dispatcher.announce)
+    realtime = _realtime(outside, dispatcher)
     epilogue = Epilogue(store=outside.store, realtime=realtime, callbacks=dispatcher)
     callbacks = _callbacks(settings, outside)
     workflows = _workflows(outside, catalog)
@@ -118,6 +119,13 @@ def wire(
         realtime=realtime,
         sockets=controller.sockets,
         outside=outside,
+    )
+
+
+def _realtime(outside: Outside, dispatcher: CallbackDispatcher) -> RealtimeUpdatesService:
+    interest = UserInterest(store=outside.store, clock=outside.clock)
+    return RealtimeUpdatesService(
+        outside.publisher, outside.clock, also=dispatcher.announce, interested=interest.has
     )
 
 

@@ -20,12 +20,12 @@ from orchestration.checkpoints import Row
 from orchestration.errors import RequestRefused, RowConflict, RowExists
 from orchestration.groups import Watcher
 from orchestration.ids import key_part
+from orchestration.interest import TABLE, UserInterest
 from orchestration.jobs import stamp
 from orchestration.ports import Clock, JobStore, RealtimePublisher, RowTable, TaggedRow
 
-TABLE = "connections"
 OPEN = "open"
-"""The one partition: connections come and go slowly against the 2,000 rows a second that it takes."""
+"""The one partition of connections: connections come and go slowly against the 2,000 rows a second that it takes."""
 
 MAX_JOBS = 100
 """Jobs that one connection may subscribe to."""
@@ -110,6 +110,7 @@ class ConnectionRegistry:
 
     store: JobStore
     publisher: RealtimePublisher
+    interest: UserInterest
     clock: Clock
 
     async def open(self, connection_id: str, watcher: Watcher, group: str) -> None:
@@ -188,6 +189,8 @@ class ConnectionRegistry:
         if not await self.publisher.exists(connection.connection_id):
             await self.close(connection.connection_id, connection.watcher)
             return True
+        if connection.has_own_jobs:
+            await self.interest.keep(connection.watcher.user)
         try:
             await self.change(connection.connection_id, connection.watcher, lambda same: same)
         except RequestRefused:

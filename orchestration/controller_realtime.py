@@ -36,7 +36,9 @@ async def negotiate_job(controller: ContentArchitectController, call: HttpCall) 
 
 async def negotiate_user(controller: ContentArchitectController, call: HttpCall) -> HttpReply:
     """``POST realtime/negotiate``: a socket that receives the updates of all jobs that the caller submits."""
-    socket = await controller.realtime.user_socket(watcher_of(call.caller))
+    watcher = watcher_of(call.caller)
+    await controller.sockets.interest.note(watcher.user)
+    socket = await controller.realtime.user_socket(watcher)
     base = controller.settings.api_url.rstrip("/")
     return json_reply(200, {**_socket(socket), "jobs": f"{base}/content-architect/jobs"})
 

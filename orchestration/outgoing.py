@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outgoing:
-    """One message for the groups of one job. ``expires_at`` is in seconds of a clock that never goes back."""
+    """One message of one job, and the user who submitted it. ``expires_at`` is in seconds of a clock that never goes back."""
 
     job_id: str
-    groups: tuple[str, ...]
+    submitter: str | None
     text: str
     durable: bool
     expires_at: float

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -34,12 +34,18 @@ TOKEN_MINUTES = 5
 POLICY = BreakerPolicy(window=30.0, fewest=3, share=0.5, pause=5.0)
 
 Listener = Callable[[Job, Sequence[JobUpdate]], None]
+Interest = Callable[[str], Awaitable[bool]]
 
 _log = logging.getLogger(__name__)
 
 
 def _nobody(job: Job, updates: Sequence[JobUpdate]) -> None:
     del job, updates  # nobody else listens
+
+
+async def _everybody(user: str) -> bool:
+    del user  # without a better knowledge everybody may be watching
+    return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,13 +73,21 @@ class RealtimeUpdatesService:
 
     An update goes to the group of its job and to that of whoever submitted it. No connection is in both
     (:mod:`orchestration.subscriptions`), so each gets it once. ``also`` is told of the same durable events; it must not
-    wait or raise.
+    wait or raise. ``interested`` says whether a submitter may be watching.
     """
 
-    def __init__(self, publisher: RealtimePublisher, clock: Clock, *, also: Listener = _nobody) -> None:
+    def __init__(
+        self,
+        publisher: RealtimePublisher,
+        clock: Clock,
+        *,
+        also: Listener = _nobody,
+        interested: Interest = _everybody,
+    ) -> None:
         self._publisher = publisher
         self._clock = clock
         self._also = also
+        self._interested = interested
         self._queue = OutgoingQueue(messages=MESSAGE_LIMIT, jobs=JOB_LIMIT)
         self._breaker = Breaker("Web PubSub", clock.monotonic, policy=POLICY)
         self._workers: set[asyncio.Task[None]] = set()
@@ -151,10 +165,9 @@ class RealtimeUpdatesService:
         return Socket(url=url, group=group, expires_at=expires_at)
 
     def _enqueue(self, job: Job, update: JobUpdate) -> None:
-        own = (job_group(job.job_id),)
         outgoing = Outgoing(
             job_id=job.job_id,
-            groups=(*own, user_group(job.submitter)) if job.submitter else own,
+            submitter=job.submitter,
             text=update.to_json(),
             durable=update.sequence is not None,
             expires_at=self._clock.monotonic() + KEEP_SECONDS,
@@ -193,8 +206,9 @@ class RealtimeUpdatesService:
         """Whether every group got it. One that got it before a failure gets it again: watchers know the sequence."""
         try:
             async with asyncio.timeout(SEND_SECONDS):
-                for group in outgoing.groups:
-                    await self._publisher.publish(group, outgoing.text)
+                await self._publisher.publish(job_group(outgoing.job_id), outgoing.text)
+                if outgoing.submitter and await self._interested(outgoing.submitter):
+                    await self._publisher.publish(user_group(outgoing.submitter), outgoing.text)
         except (DependencyUnavailable, TimeoutError) as error:
             _log.warning("an update was not published", extra={"reason": str(error) or "no answer in time"})
             return False

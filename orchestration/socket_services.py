@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from orchestration.connection_registry import ConnectionRegistry
+from orchestration.interest import UserInterest
 from orchestration.ports import Clock, JobStore, RealtimePublisher, TokenVerifier
 from orchestration.service import OrchestrationService
 from orchestration.settings import Settings
@@ -17,6 +18,7 @@ from orchestration.views import Links
 class SocketServices:
     """What the handlers of realtime ask."""
 
+    interest: UserInterest
     registry: ConnectionRegistry
     subscriptions: SubscriptionService
     guard: UpstreamGuard
@@ -32,9 +34,10 @@ def wire_sockets(
     settings: Settings,
 ) -> SocketServices:
     """Build the services on given adapters."""
-    registry = ConnectionRegistry(store=store, publisher=publisher, clock=clock)
+    interest = UserInterest(store=store, clock=clock)
+    registry = ConnectionRegistry(store=store, publisher=publisher, interest=interest, clock=clock)
     subscriptions = SubscriptionService(
         registry=registry, publisher=publisher, service=service, links=Links(base=settings.api_url)
     )
     guard = UpstreamGuard(settings=settings, tokens=tokens)
-    return SocketServices(registry=registry, subscriptions=subscriptions, guard=guard)
+    return SocketServices(interest=interest, registry=registry, subscriptions=subscriptions, guard=guard)

@@ -14,8 +14,9 @@ from orchestration.connection_registry import (
     figures_of,
 )
 from orchestration.connections import Outside
-from orchestration.errors import DependencyUnavailable, RequestRefused
+from orchestration.errors import DependencyUnavailable, RequestRefused, StorageUnavailable
 from orchestration.groups import Watcher
+from orchestration.interest import KEPT, LOOK_SECONDS, UserInterest
 from orchestration.jobs import stamp
 from orchestration.ports import JobStore
 from tests.orchestration.support import START, FakeClock
@@ -62,7 +63,8 @@ def store(request: pytest.FixtureRequest) -> JobStore:
 @pytest.fixture
 async def bench(store: JobStore) -> AsyncIterator[Bench]:
     clock, publisher = FakeClock(), MemoryPublisher()
-    registry = ConnectionRegistry(store=store, publisher=publisher, clock=clock)
+    interest = UserInterest(store=store, clock=clock)
+    registry = ConnectionRegistry(store=store, publisher=publisher, interest=interest, clock=clock)
     yield Bench(registry=registry, publisher=publisher, clock=clock, ids=fresh_ids())
     for connection in await registry.listed():
         await registry.close(connection.connection_id, connection.watcher)
@@ -170,3 +172,60 @@ def test_figures_count_a_jobs_watchers_once_each() -> None:
         ]
     )
     assert (figures.connections, figures.users, figures.by_job) == (4, 3, {"x": 2, "y": 2})
+
+
+# ---------------------------------------------------------------- who may be watching
+
+
+async def test_a_socket_on_own_jobs_is_handed_out_once_every_process_knows_of_it(store: JobStore) -> None:
+    clock, user = FakeClock(), uuid.uuid4().hex
+    here, there = UserInterest(store=store, clock=clock), UserInterest(store=store, clock=clock)
+    assert not await there.has(user)
+    await here.note(user)
+    assert clock.slept == [LOOK_SECONDS], "the other process may believe what it saw for that long"
+    assert await here.has(user)
+    assert await there.has(user)
+    await here.note(user)
+    await there.note(user)
+    assert clock.slept == [LOOK_SECONDS], "from then on there is nothing to wait for"
+
+
+async def test_interest_ends_a_day_after_the_last_sign_of_life(bench: Bench) -> None:
+    interest = bench.registry.interest
+    connection = bench.connected()
+    await interest.note(ANN.user)
+    await bench.registry.open(connection, ANN, ANN.group)
+    for _ in range(3):
+        bench.clock.advance(KEPT.total_seconds() - 60)
+        assert await interest.has(ANN.user)
+        await bench.registry.clean()
+    del bench.publisher.members[connection]
+    bench.clock.advance(KEPT.total_seconds() + 1)
+    await bench.registry.clean()
+    assert not await interest.has(ANN.user)
+
+
+async def test_what_was_seen_is_believed_for_half_a_second_and_without_storage_everybody_may_watch(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = FakeClock()
+    store = MemoryJobStore(clock)
+    interest = UserInterest(store=store, clock=clock)
+    assert not await interest.has("u")
+
+    async def down() -> None:
+        raise StorageUnavailable("no tables")
+
+    monkeypatch.setattr(store, "prepare", down)
+    assert not await interest.has("u")
+    clock.advance(LOOK_SECONDS)
+    assert await interest.has("u")
+
+
+async def test_the_memory_of_looks_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("orchestration.interest._MOST_REMEMBERED", 3)
+    clock = FakeClock()
+    interest = UserInterest(store=MemoryJobStore(clock), clock=clock)
+    for number in range(10):
+        await interest.has(str(number))
+    assert len(interest._looks) <= 3

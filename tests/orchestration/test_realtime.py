@@ -77,6 +77,22 @@ async def test_updates_of_a_submitted_job_go_to_its_group_and_then_to_its_submit
     assert [group for group, _ in publisher.published] == groups * 3
 
 
+async def test_submitters_who_do_not_watch_cost_no_call() -> None:
+    asked: list[str] = []
+
+    async def interested(user: str) -> bool:
+        asked.append(user)
+        return user == "b"
+
+    publisher = Publisher()
+    realtime = RealtimeUpdatesService(publisher, FakeClock(), interested=interested)
+    for user in ("a", "b", None):
+        realtime.publish(new_job(job_id=str(user), submitter=user), [update(1)])
+    await realtime.drain()
+    assert sorted(group for group, _ in publisher.published) == ["job:None", "job:a", "job:b", "user:b"]
+    assert sorted(asked) == ["a", "b"]
+
+
 async def test_jobs_do_not_wait_for_each_other_but_each_stays_in_order() -> None:
     realtime, publisher, _ = service()
     jobs = [new_job(job_id=str(n)) for n in range(40)]

@@ -125,7 +125,7 @@ async def test_subscribing_joins_and_answers_with_where_the_job_stands() -> None
             "completed": 0,
             "totalSteps": len(job.steps),
             "currentStep": None,
-            "updatedAt": stamp(START),
+            "updatedAt": job.updated_at,
         },
         "links": {
             "self": links,

@@ -74,6 +74,8 @@ class PubSub:
         **body: Any,
     ) -> HttpReply:
         """The whole of connecting: the question, then the group of the token, then the news."""
+        if groups is None:
+            await self.world.app.sockets.interest.note(watcher.user)
         claims = {"webpubsub.group": [watcher.group] if groups is None else groups}
         reply = await self.tell(
             event("sys", "connect", watcher=watcher, connection=connection, body={"claims": claims, **body})
