@@ -215,6 +215,12 @@ async def apikey_revoke(req: func.HttpRequest) -> func.HttpResponse:
     return await _answer(req, ROUTES["apikey_revoke"])
 
 
+@app.route(route=f"{BASE}/audit", methods=["GET"])
+async def audit(req: func.HttpRequest) -> func.HttpResponse:
+    """Show who did what."""
+    return await _answer(req, ROUTES["audit"])
+
+
 @app.route(route=f"{JOB}/negotiate", methods=["POST"])
 async def job_negotiate(req: func.HttpRequest) -> func.HttpResponse:
     """Open a socket on a job."""
@@ -263,7 +269,25 @@ async def health_ready(req: func.HttpRequest) -> func.HttpResponse:
     return await _answer(req, ROUTES["health_ready"])
 
 
-@app.route(route=f"{BASE}/{{*rest}}")
+@app.route(route=f"{BASE}/openapi.json", methods=["GET"])
+async def openapi(req: func.HttpRequest) -> func.HttpResponse:
+    """Hand out the contract."""
+    return await _answer(req, ROUTES["openapi"])
+
+
+@app.route(route=f"{BASE}/docs", methods=["GET"])
+async def docs(req: func.HttpRequest) -> func.HttpResponse:
+    """Show the contract to people."""
+    return await _answer(req, ROUTES["docs"])
+
+
+@app.route(route=f"{BASE}/docs/{{file}}", methods=["GET"])
+async def docs_file(req: func.HttpRequest) -> func.HttpResponse:
+    """Hand out what that page consists of."""
+    return await _answer(req, ROUTES["docs_file"])
+
+
+@app.route(route="{*rest}")
 async def zz_not_found(req: func.HttpRequest) -> func.HttpResponse:
     """Answer what no other route took; the host tries functions by name, so this one comes last."""
     return await _answer(req, CATCH_ALL)
@@ -314,9 +338,10 @@ async def close_hours(timer: func.TimerRequest) -> None:
 
 @app.timer_trigger(arg_name="timer", schedule="0 35 * * * *")
 async def clean_up(timer: func.TimerRequest) -> None:
-    """Remove jobs whose time is over."""
+    """Remove jobs and audit rows whose time is over."""
     del timer  # the service knows which jobs are due
     await on_timer(lambda current: current.jobs.retention.clean())
+    await on_timer(lambda current: current.jobs.audit_log.clean())
 
 
 @app.timer_trigger(arg_name="timer", schedule="20 */5 * * * *")

@@ -14,8 +14,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any
 
+from orchestration.answers_realtime import ConnectionView
 from orchestration.checkpoints import Row
 from orchestration.errors import RequestRefused, RowConflict, RowExists
 from orchestration.groups import Watcher
@@ -81,7 +81,7 @@ class OpenConnection:
             last_seen=values["lastSeen"],
         )
 
-    def to_wire(self) -> dict[str, Any]:
+    def to_wire(self) -> ConnectionView:
         """An item of ``GET realtime/connections``."""
         return {
             "connectionId": self.connection_id,

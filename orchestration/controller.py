@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from datetime import timedelta
+from typing import Any, cast
 
+from orchestration.answers import EventList, JobUpdateView, JobView, Liveness
 from orchestration.apikeys import ApiKeyService
 from orchestration.audit import Action, Actor
+from orchestration.audit_log import AuditLog
 from orchestration.callback_service import CallbackService
 from orchestration.checkpoints import result_key
 from orchestration.deadletters import DeadLetterService
@@ -23,12 +25,14 @@ from orchestration.errors import (
 )
 from orchestration.groups import user_of
 from orchestration.health import HealthService
-from orchestration.http import HttpCall, HttpReply, accepted_type, json_reply
+from orchestration.http import HttpCall, HttpReply, accepted_type, json_reply, matches_tag
 from orchestration.ids import canonical_job_id
+from orchestration.job_limits import JobLimits
 from orchestration.job_management import JobManagementService
 from orchestration.jobs import Job, JobStatus, StoredJob
 from orchestration.ports import Clock, JobStore
 from orchestration.realtime import RealtimeUpdatesService
+from orchestration.request_headers import preferred_wait, read_operation_key
 from orchestration.results import render_result, result_body
 from orchestration.schemas import (
     MAX_BODY_BYTES,
@@ -48,8 +52,6 @@ RETRY_AFTER = "2"
 MAX_LONG_POLL = 20.0
 MAX_EVENTS = 500
 RESULT_TYPES = ("application/json", "text/markdown", "text/html")
-_KEY = re.compile(r"[\x21-\x7e]{1,255}")
-_PREFER_WAIT = re.compile(r"(?:^|[,;\s])wait=(\d{1,5})", re.IGNORECASE)
 
 _log = logging.getLogger(__name__)
 
@@ -73,6 +75,8 @@ class ContentArchitectController:
     workflows: WorkflowService
     sockets: SocketServices
     keys: ApiKeyService
+    audit_log: AuditLog
+    limits: JobLimits
     clock: Clock
     settings: Settings
     languages: frozenset[str] = frozenset({"en"})
@@ -80,29 +84,49 @@ class ContentArchitectController:
     async def generate(self, call: HttpCall) -> HttpReply:
         """``POST generate``: 202 with the job, or 200 with the result when the caller waits and it is done."""
         request = self._request(call)
-        wait = self._wait_budget(call, request)
+        wait, preferred = self._wait_budget(call, request)
+        kept = timedelta(days=self.settings.retention_days)
+        named = read_operation_key(call.headers, now=self.clock.now(), kept=kept)
         origin = Origin(
             tenant=call.caller.tenant,
-            key=_idempotency_key(call),
+            key=named.key,
             traceparent=call.traceparent,
             submitter=user_of(call.caller),
+            actor=actor_of(call),
         )
+        await self.make_room(call, known=origin.known_id)
         submission = await self.service.submit(request, origin)
-        headers = {"Idempotent-Replayed": "true"} if submission.replayed else {}
-        if wait:
-            try:
-                ended = await self._ended_view(submission.job, wait)
-            except StorageUnavailable as error:
-                # The job is accepted: a 503 would make its caller send it twice.
-                _log.warning(
-                    "waiting was cut short", extra={"job_id": submission.job.job_id, "reason": str(error)}
-                )
-            else:
-                if ended:
-                    return json_reply(200, ended[1], {**headers, "ETag": entity_tag(ended[0])})
-        return self.accepted(submission.job, headers)
+        job = submission.job
+        headers = named.answer_headers(job.job_id, replayed=submission.replayed)
+        if preferred:
+            headers["Preference-Applied"] = f"wait={wait:.0f}"
+        if wait and (ended := await self._ended_in_time(job, wait)):
+            where = {"Content-Location": self._links.job(job.job_id), "ETag": entity_tag(ended[0])}
+            return json_reply(200, ended[1], {**headers, **where})
+        return self.accepted(job, headers)
 
-    async def _ended_view(self, job: Job, seconds: float) -> tuple[Job, dict[str, Any]] | None:
+    async def make_room(self, call: HttpCall, *, known: str | None = None) -> None:
+        """Make room for a job more. Raises :class:`RequestRefused` 429, but for one that was accepted before."""
+        if not call.caller.limited:
+            return
+        try:
+            await self.limits.admit(call.caller.tenant)
+        except RequestRefused:
+            if known is None or await self.store.read_job(known) is None:
+                raise
+
+    async def _ended_in_time(self, job: Job, seconds: float) -> tuple[Job, JobView] | None:
+        """As :meth:`_ended_view`, and None when storage fails meanwhile.
+
+        The job is accepted by then: a 503 would make its caller send it twice.
+        """
+        try:
+            return await self._ended_view(job, seconds)
+        except StorageUnavailable as error:
+            _log.warning("waiting was cut short", extra={"job_id": job.job_id, "reason": str(error)})
+            return None
+
+    async def _ended_view(self, job: Job, seconds: float) -> tuple[Job, JobView] | None:
         """The job and its view with the result, once it has ended; None when it has not within that time."""
         stored = await self.service.wait_for_end(job.job_id, seconds)
         if stored is None or not stored.job.status.terminal:
@@ -123,7 +147,7 @@ class ContentArchitectController:
         headers = {"ETag": entity_tag(job)}
         if not job.status.terminal:
             headers["Retry-After"] = RETRY_AFTER
-        if _matches(call.headers.get("if-none-match", ""), entity_tag(job)):
+        if matches_tag(call.headers.get("if-none-match", ""), entity_tag(job)):
             return HttpReply(status=304, headers=headers)
         return json_reply(200, self._view(job), headers)
 
@@ -135,15 +159,23 @@ class ContentArchitectController:
             raise RequestRefused(f"the job is {job.status}", code=code, status=409)
         wanted = accepted_type(call.headers.get("accept", ""), RESULT_TYPES)
         if wanted is None:
-            raise RequestRefused(f"offered: {', '.join(RESULT_TYPES)}", code="not_acceptable", status=406)
-        return render_result(job, await self._package(job), wanted)
+            raise RequestRefused(
+                f"offered: {', '.join(RESULT_TYPES)}",
+                code="not_acceptable",
+                status=406,
+                headers={"Vary": "Accept"},
+            )
+        reply = render_result(job, await self._package(job), wanted)
+        if matches_tag(call.headers.get("if-none-match", ""), reply.headers["ETag"]):
+            return HttpReply(status=304, headers={name: reply.headers[name] for name in ("ETag", "Vary")})
+        return reply
 
     async def events(self, call: HttpCall) -> HttpReply:
         """``GET job/{id}/events?after=N``: the durable event log."""
         job = (await self._owned(call)).job
         after = whole_number(call.query.get("after", "0"), "/after")
         updates = await self.store.read_events(job.job_id, after=after, limit=MAX_EVENTS)
-        body: dict[str, Any] = {"value": [update.to_wire() for update in updates]}
+        body: EventList = {"value": [cast("JobUpdateView", update.to_wire()) for update in updates]}
         if len(updates) == MAX_EVENTS:
             last = updates[-1].sequence
             body["nextLink"] = self._links.job(job.job_id, f"/events?after={last}")
@@ -154,7 +186,7 @@ class ContentArchitectController:
         actor = actor_of(call)
         job = await self.service.cancel(actor.tenant, job_id_of(call))
         await self.management.audit.record(actor, Action.CANCEL, job.job_id)
-        return json_reply(202, self._view(job), {"Location": self._links.job(job.job_id)})
+        return self.accepted(job, {})
 
     async def health_overall(self, call: HttpCall) -> HttpReply:
         """``GET health`` and ``health/ready``: dependencies, with 503 when one that is needed is down."""
@@ -165,19 +197,22 @@ class ContentArchitectController:
     async def health_live(self, call: HttpCall) -> HttpReply:
         """``GET health/live``: the process answers."""
         del call  # liveness asks nothing but an answer
-        return json_reply(200, {"status": "healthy"})
+        alive: Liveness = {"status": "healthy"}
+        return json_reply(200, alive)
 
     @property
     def _links(self) -> Links:
         return Links(base=self.settings.api_url)
 
-    def _view(self, job: Job) -> dict[str, Any]:
+    def _view(self, job: Job) -> JobView:
         return job_view(job, self._links)
 
     def accepted(self, job: Job, headers: dict[str, str]) -> HttpReply:
         """202 with the job and where to watch it."""
         url = self._links.job(job.job_id)
-        where = {"Location": url, "Operation-Location": url, "Retry-After": RETRY_AFTER}
+        where = {"Location": url, "Operation-Location": url}
+        if not job.status.terminal:
+            where["Retry-After"] = RETRY_AFTER
         return json_reply(202, self._view(job), {**headers, **where})
 
     def _request(self, call: HttpCall) -> GenerateRequest:
@@ -187,14 +222,14 @@ class ContentArchitectController:
             raise _too_large(MAX_BODY_BYTES)
         return parse_request(value, now=self.clock.now(), can_write=self.languages)
 
-    def _wait_budget(self, call: HttpCall, request: GenerateRequest) -> float:
-        """Seconds to wait for the end: ``async: false``, ``Prefer: wait=N`` and ``?wait=N`` are one thing."""
+    def _wait_budget(self, call: HttpCall, request: GenerateRequest) -> tuple[float, bool]:
+        """Seconds to wait for the end, and whether ``Prefer`` asked: with ``async: false`` and ``?wait=`` one thing."""
         limit = self.settings.sync_wait_seconds
-        match = _PREFER_WAIT.search(call.headers.get("prefer", ""))
-        asked = call.query.get("wait") or (match.group(1) if match else None)
-        if asked is not None:
-            return _seconds(asked, "/wait", limit)
-        return 0.0 if request.run_async else limit
+        if (asked := call.query.get("wait")) is not None:
+            return _seconds(asked, "/wait", limit), False
+        if (preferred := preferred_wait(call.headers)) is not None:
+            return _seconds(preferred, "/wait", limit), True
+        return (0.0 if request.run_async else limit), False
 
     async def _owned(self, call: HttpCall) -> StoredJob:
         return await self.service.owned(call.caller.tenant, job_id_of(call))
@@ -229,18 +264,16 @@ def _too_large(limit: int) -> RequestRefused:
     return RequestRefused(f"the body is over {limit // 1024} KB ({text})", code="too_large", status=413)
 
 
-def _idempotency_key(call: HttpCall) -> str | None:
-    key = call.headers.get("idempotency-key")
-    if key is not None and not _KEY.fullmatch(key):
-        raise RequestRefused(
-            "Idempotency-Key takes 1 to 255 visible ASCII characters", code="bad_idempotency_key", status=400
-        )
-    return key
-
-
 def actor_of(call: HttpCall) -> Actor:
     """Who acts, for the audit rows."""
-    return Actor(tenant=call.caller.tenant, user=call.caller.subject, trace_id=call.trace_id)
+    caller = call.caller
+    return Actor(
+        tenant=caller.tenant,
+        user=caller.subject,
+        trace_id=call.trace_id,
+        address=caller.address,
+        everywhere=caller.everywhere,
+    )
 
 
 def job_id_of(call: HttpCall) -> str:
@@ -249,12 +282,6 @@ def job_id_of(call: HttpCall) -> str:
     if job_id is None:
         raise RequestRefused("there is no such job", code="job_not_found", status=404)
     return job_id
-
-
-def _matches(if_none_match: str, tag: str) -> bool:
-    """Weak comparison (RFC 9110, section 13.1.2): proxies that compress make a tag weak."""
-    given = [part.strip().removeprefix("W/") for part in if_none_match.split(",")]
-    return tag in given or "*" in given
 
 
 def whole_number(text: str, pointer: str) -> int:
@@ -271,6 +298,7 @@ def _seconds(text: str | None, pointer: str, most: float) -> float:
 def refusal(error: ContentArchitectError, trace_id: str) -> HttpReply:
     """A problem document for what went wrong."""
     headers = dict(error.headers) if isinstance(error, RequestRefused) else {}
+    headers["x-ms-error-code"] = error.code  # where Azure's own clients look
     if error.status == 503:
         headers["Retry-After"] = RETRY_AFTER
     return json_reply(error.status, problem(error, trace_id), headers, content_type=PROBLEM)

@@ -5,10 +5,15 @@ Part of the HTTP face: each takes the controller and a call, as the controller's
 
 from __future__ import annotations
 
-from typing import Any
-
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from orchestration.answers_management import (
+    AttemptView,
+    DeliveryList,
+    DeliveryView,
+    NewSecret,
+    TestCallReport,
+)
 from orchestration.audit import Action
 from orchestration.callbacks import Attempt, Callback, webhook_id
 from orchestration.controller import ContentArchitectController, actor_of, job_id_of, read_json
@@ -19,7 +24,7 @@ from orchestration.schemas import WebUrl, field_errors
 from orchestration.views import Links
 
 
-class _TestCall(BaseModel):
+class CallTest(BaseModel):
     """The body of ``POST webhooks/test``."""
 
     model_config = ConfigDict(extra="forbid")
@@ -31,7 +36,8 @@ async def list_deliveries(controller: ContentArchitectController, call: HttpCall
     """``GET job/{id}/deliveries``: the job's callbacks with every try."""
     job = await _owned(controller, call)
     found = await controller.callbacks.deliveries(job)
-    return json_reply(200, {"value": [_view(controller, job, callback, tries) for callback, tries in found]})
+    body: DeliveryList = {"value": [_view(controller, job, callback, tries) for callback, tries in found]}
+    return json_reply(200, body)
 
 
 async def redeliver(controller: ContentArchitectController, call: HttpCall) -> HttpReply:
@@ -50,7 +56,7 @@ async def rotate_secret(controller: ContentArchitectController, call: HttpCall) 
     actor = actor_of(call)
     secret, until = await controller.callbacks.secrets.rotate(actor.tenant)
     await controller.management.audit.record(actor, Action.ROTATE_SECRET, "", f"number {secret.number}")
-    body = {"secret": secret.text, "createdAt": secret.created_at, "previousSignsUntil": until}
+    body: NewSecret = {"secret": secret.text, "createdAt": secret.created_at, "previousSignsUntil": until}
     return json_reply(200, body, {"Cache-Control": "no-store"})
 
 
@@ -58,11 +64,11 @@ async def test_call(controller: ContentArchitectController, call: HttpCall) -> H
     """``POST webhooks/test``: one signed call, and what came of it."""
     tenant = call.caller.tenant
     try:
-        wanted = _TestCall.model_validate(read_json(call))
+        wanted = CallTest.model_validate(read_json(call))
     except ValidationError as error:
         raise InvalidRequest(field_errors(error)) from error
     answer = await controller.callbacks.test(tenant, wanted.url)
-    body = {
+    body: TestCallReport = {
         "delivered": answer.accepted,
         "status": answer.status,
         "error": answer.error or None,
@@ -77,7 +83,7 @@ async def _owned(controller: ContentArchitectController, call: HttpCall) -> Job:
 
 def _view(
     controller: ContentArchitectController, job: Job, callback: Callback, tries: list[Attempt]
-) -> dict[str, Any]:
+) -> DeliveryView:
     links = Links(base=controller.settings.api_url)
     return {
         "id": str(callback.sequence),
@@ -93,7 +99,7 @@ def _view(
     }
 
 
-def _attempt_view(attempt: Attempt) -> dict[str, Any]:
+def _attempt_view(attempt: Attempt) -> AttemptView:
     return {
         "number": attempt.number,
         "at": attempt.at,

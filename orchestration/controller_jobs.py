@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import base64
 from datetime import datetime
-from typing import Any
 
+from orchestration.answers import JobList
+from orchestration.answers_management import LetterList, LetterView
 from orchestration.controller import ContentArchitectController, actor_of, job_id_of, read_json
 from orchestration.errors import FieldError, InvalidRequest
 from orchestration.groups import user_of
@@ -31,7 +32,7 @@ async def list_jobs(controller: ContentArchitectController, call: HttpCall) -> H
     query = parse_query(call.query, key)
     page = await controller.management.page(key.tenant, query)
     links = Links(base=controller.settings.api_url)
-    body: dict[str, Any] = {"value": [summary_view(job, links) for job in page.jobs]}
+    body: JobList = {"value": [summary_view(job, links) for job in page.jobs]}
     if page.place is not None:
         cursor = key.sign(query.parameters, page.place)
         body["nextLink"] = next_link(
@@ -53,6 +54,7 @@ async def retry_job(controller: ContentArchitectController, call: HttpCall) -> H
     if text not in _BOOLEANS:
         raise InvalidRequest([FieldError(pointer="/fromScratch", detail="should be true or false")])
     actor, job_id = actor_of(call), job_id_of(call)
+    await controller.make_room(call)
     job = await controller.management.retry(actor, job_id, from_scratch=_BOOLEANS[text])
     return controller.accepted(job, {})
 
@@ -61,6 +63,7 @@ async def fork_job(controller: ContentArchitectController, call: HttpCall) -> Ht
     """``POST job/{id}/fork``: 202 with the new job."""
     actor, job_id = actor_of(call), job_id_of(call)
     fork = parse_fork(read_json(call))
+    await controller.make_room(call)
     submitter = user_of(call.caller)
     job = await controller.management.fork(
         actor, job_id, fork, submitter=submitter, traceparent=call.traceparent
@@ -77,11 +80,7 @@ async def delete_job(controller: ContentArchitectController, call: HttpCall) -> 
 async def dead_letters(controller: ContentArchitectController, call: HttpCall) -> HttpReply:
     """``GET deadletters?queue=&pageSize=&cursor=``: queue by queue, oldest first."""
     key = _cursor_key(controller, call)
-    errors = [
-        FieldError(pointer=f"/{name}", detail="is not a known parameter; known: queue, pageSize, cursor")
-        for name in call.query
-        if name not in ("queue", "pageSize", "cursor")
-    ]
+    errors: list[FieldError] = []
     size = page_size(call.query, errors)
     queue = call.query.get("queue")
     if queue is not None and queue not in QUEUES:
@@ -92,8 +91,8 @@ async def dead_letters(controller: ContentArchitectController, call: HttpCall) -
     parameters = [("queue", queue or "")]
     place = key.place(parameters, call.query["cursor"]) if call.query.get("cursor") else f"{queues[0]} 0"
     first, _, after = place.partition(" ")
-    page = await controller.letters.page(queues, (first, int(after)), size)
-    body: dict[str, Any] = {"value": [_letter(controller, letter) for letter in page.letters]}
+    page = await controller.letters.page(actor_of(call), queues, (first, int(after)), size)
+    body: LetterList = {"value": [_letter(controller, letter) for letter in page.letters]}
     if page.place:
         cursor = key.sign(parameters, f"{page.place[0]} {page.place[1]}")
         asked = [("queue", queue)] if queue else []
@@ -113,7 +112,7 @@ def _cursor_key(controller: ContentArchitectController, call: HttpCall) -> Curso
     return CursorKey(secret=controller.settings.signing_secret, tenant=call.caller.tenant)
 
 
-def _letter(controller: ContentArchitectController, letter: DeadLetter) -> dict[str, Any]:
+def _letter(controller: ContentArchitectController, letter: DeadLetter) -> LetterView:
     """A letter as operators see it; a body that is no text is shown as base64."""
     job_id = controller.letters.job_id(letter)
     delivery = letter.delivery

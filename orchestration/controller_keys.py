@@ -5,8 +5,7 @@ Part of the HTTP face: each takes the controller and a call, as the controller's
 
 from __future__ import annotations
 
-from typing import Any
-
+from orchestration.answers_management import KeyList, KeyView, NewKey
 from orchestration.apikeys import ApiKey, parse_key_request
 from orchestration.audit import Action
 from orchestration.controller import ContentArchitectController, actor_of, read_json
@@ -16,7 +15,8 @@ from orchestration.http import HttpCall, HttpReply, json_reply
 async def list_keys(controller: ContentArchitectController, call: HttpCall) -> HttpReply:
     """``GET apikeys``: the tenant's keys, oldest first, without their secrets."""
     keys = await controller.keys.of_tenant(call.caller.tenant)
-    return json_reply(200, {"value": [_view(key) for key in keys]})
+    body: KeyList = {"value": [_view(key) for key in keys]}
+    return json_reply(200, body)
 
 
 async def issue_key(controller: ContentArchitectController, call: HttpCall) -> HttpReply:
@@ -24,7 +24,8 @@ async def issue_key(controller: ContentArchitectController, call: HttpCall) -> H
     request = parse_key_request(read_json(call))
     key, text = await controller.keys.issue(call.caller, request)
     await controller.management.audit.record(actor_of(call), Action.KEY, "", f"issued {key.id} {key.role}")
-    return json_reply(201, {**_view(key), "key": text})
+    body: NewKey = {**_view(key), "key": text}
+    return json_reply(201, body)
 
 
 async def revoke_key(controller: ContentArchitectController, call: HttpCall) -> HttpReply:
@@ -34,11 +35,11 @@ async def revoke_key(controller: ContentArchitectController, call: HttpCall) -> 
     return HttpReply(status=204)
 
 
-def _view(key: ApiKey) -> dict[str, Any]:
+def _view(key: ApiKey) -> KeyView:
     return {
         "id": key.id,
         "name": key.name,
-        "role": key.role.value,
+        "role": key.role,
         "createdAt": key.created_at,
         "createdBy": key.created_by,
         "expiresAt": key.expires_at,

@@ -5,16 +5,14 @@ Part of the HTTP face: each takes the controller and a call, as the controller's
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import Any
-
+from orchestration import answers_realtime as answers
 from orchestration.connection_registry import MAX_LISTED, figures_of
 from orchestration.controller import ContentArchitectController, job_id_of
 from orchestration.errors import RequestRefused
 from orchestration.groups import Watcher, parse_user_id, watcher_of
 from orchestration.http import BASE_HEADERS, HttpCall, HttpReply, json_reply
 from orchestration.jobs import stamp
-from orchestration.realtime import TOKEN_MINUTES, Socket
+from orchestration.realtime import TOKEN_MINUTES, PublishingFigures, Socket
 from orchestration.upstream import Kind, UpstreamEvent, parse_connect
 from orchestration.views import Links
 
@@ -26,8 +24,8 @@ async def negotiate_job(controller: ContentArchitectController, call: HttpCall) 
     job = (await controller.service.owned(call.caller.tenant, job_id_of(call))).job
     socket = await controller.realtime.job_socket(job, watcher_of(call.caller))
     links = Links(base=controller.settings.api_url)
-    body = {
-        **_socket(socket),
+    body: answers.Socket = {
+        **_address(socket),
         "lastSequence": job.sequence,
         "events": links.job(job.job_id, "/events"),
     }
@@ -40,7 +38,8 @@ async def negotiate_user(controller: ContentArchitectController, call: HttpCall)
     await controller.sockets.interest.note(watcher.user)
     socket = await controller.realtime.user_socket(watcher)
     base = controller.settings.api_url.rstrip("/")
-    return json_reply(200, {**_socket(socket), "jobs": f"{base}/content-architect/jobs"})
+    body: answers.UserSocket = {**_address(socket), "jobs": f"{base}/content-architect/jobs"}
+    return json_reply(200, body)
 
 
 async def handshake(controller: ContentArchitectController, call: HttpCall) -> HttpReply:
@@ -65,13 +64,13 @@ async def list_connections(controller: ContentArchitectController, call: HttpCal
     listed = await controller.sockets.registry.listed()
     own = [c for c in listed if c.watcher.tenant == call.caller.tenant]
     counted = figures_of(own)
-    body = {
+    body: answers.ConnectionList = {
         "value": [connection.to_wire() for connection in own[:_SHOWN]],
         "connections": counted.connections,
         "users": counted.users,
         "byJob": counted.by_job,
         "partial": len(listed) == MAX_LISTED or len(own) > _SHOWN,
-        "publishing": asdict(controller.realtime.figures()),
+        "publishing": _publishing(controller.realtime.figures()),
     }
     return json_reply(200, body)
 
@@ -83,7 +82,7 @@ async def _system_event(
     if event.name == "connect":
         request = parse_connect(event)
         await registry.open(event.connection_id, watcher, request.group_of(watcher))
-        body: dict[str, Any] = {"userId": watcher.user_id}
+        body: answers.UpstreamReply = {"userId": watcher.user_id}
         if request.chosen is not None:
             body["subprotocol"] = request.chosen
         return json_reply(200, body)
@@ -96,7 +95,17 @@ async def _system_event(
     return HttpReply(status=204, headers=BASE_HEADERS)
 
 
-def _socket(socket: Socket) -> dict[str, Any]:
+def _publishing(figures: PublishingFigures) -> answers.Publishing:
+    return {
+        "state": figures.state,
+        "published": figures.published,
+        "failed": figures.failed,
+        "dropped": figures.dropped,
+        "waiting": figures.waiting,
+    }
+
+
+def _address(socket: Socket) -> answers.SocketAddress:
     return {
         "url": socket.url,
         "group": socket.group,

@@ -6,13 +6,23 @@ Part of the HTTP face: each takes the controller and a call, as the controller's
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from layers.catalog import StepDeclaration
+from orchestration.answers import FieldProblem
+from orchestration.answers_management import (
+    WorkflowCheck,
+    WorkflowItem,
+    WorkflowLinks,
+    WorkflowList,
+    WorkflowPlan,
+    WorkflowStepView,
+    WorkflowView,
+)
 from orchestration.controller import ContentArchitectController, actor_of, read_json, whole_number
-from orchestration.errors import FieldError, InvalidRequest
+from orchestration.errors import FieldError, InvalidRequest, RequestRefused
 from orchestration.http import HttpCall, HttpReply, json_reply
 from orchestration.schemas import field_errors
 from orchestration.workflow_definitions import WorkflowDefinition, parse_definition
@@ -22,7 +32,7 @@ from orchestration.workflow_store import WorkflowHead
 from orchestration.workflows import PREDEFINED, Step, Workflow
 
 
-class _Activation(BaseModel):
+class Activation(BaseModel):
     """The body of ``POST workflows/{id}/activate``; the latest version where none is named."""
 
     model_config = ConfigDict(extra="forbid")
@@ -33,23 +43,30 @@ class _Activation(BaseModel):
 async def list_workflows(controller: ContentArchitectController, call: HttpCall) -> HttpReply:
     """``GET workflows``: the predefined ones, then the tenant's own, by id."""
     heads = await controller.workflows.of_tenant(call.caller.tenant)
-    value = [_predefined_item(controller, workflow) for workflow in PREDEFINED.values()]
-    return json_reply(200, {"value": value + [_item(controller, head) for head in heads]})
+    listed: WorkflowList = {
+        "value": [_predefined_item(controller, workflow) for workflow in PREDEFINED.values()]
+    }
+    listed["value"] += [_item(controller, head) for head in heads]
+    return json_reply(200, listed)
 
 
 async def get_workflow(controller: ContentArchitectController, call: HttpCall) -> HttpReply:
     """``GET workflows/{id}?version=``: with steps and plan."""
     tenant, workflow_id = call.caller.tenant, _id(call)
+    given = call.query.get("version")
+    version = whole_number(given, "/version") if given is not None else None
     if (workflow := PREDEFINED.get(workflow_id)) is not None:
+        if version not in (None, workflow.version):
+            detail = f"{workflow_id} has no version {version}"
+            raise RequestRefused(detail, code="workflow_not_found", status=404)
         seconds = workflow.estimated_seconds
-        body = {
+        body: WorkflowView = {
             **_predefined_item(controller, workflow),
+            "version": workflow.version,
             "steps": [_step_view(step) for step in workflow.steps],
             "plan": {**_plan_view(workflow, controller.workflows.catalog), "estimatedSeconds": seconds},
         }
         return json_reply(200, body)
-    given = call.query.get("version")
-    version = whole_number(given, "/version") if given is not None else None
     return json_reply(200, _view(controller, await controller.workflows.get(tenant, workflow_id, version)))
 
 
@@ -72,7 +89,7 @@ async def activate_workflow(controller: ContentArchitectController, call: HttpCa
     """``POST workflows/{id}/activate``: new jobs run this version from now on."""
     actor = actor_of(call)
     try:
-        wanted = _Activation.model_validate(read_json(call) if call.body else {})
+        wanted = Activation.model_validate(read_json(call) if call.body else {})
     except ValidationError as error:
         raise InvalidRequest(field_errors(error)) from error
     activated = await controller.workflows.activate(actor, _id(call), wanted.version)
@@ -91,25 +108,27 @@ async def validate_workflow(controller: ContentArchitectController, call: HttpCa
     try:
         definition = parse_definition(read_json(call), catalog)
     except InvalidRequest as error:
-        return json_reply(200, {"valid": False, "errors": [_error(each) for each in error.errors]})
+        wrong: WorkflowCheck = {"valid": False, "errors": [_error(each) for each in error.errors]}
+        return json_reply(200, wrong)
     workflow = definition.to_workflow(definition.id or "", 0, catalog)
-    return json_reply(200, {"valid": True, "errors": [], "plan": _plan_view(workflow, catalog)})
+    fine: WorkflowCheck = {"valid": True, "errors": [], "plan": _plan_view(workflow, catalog)}
+    return json_reply(200, fine)
 
 
 def _id(call: HttpCall) -> str:
     return call.route.get("workflowId", "")
 
 
-def _error(error: FieldError) -> dict[str, str]:
+def _error(error: FieldError) -> FieldProblem:
     return {"pointer": error.pointer, "detail": error.detail}
 
 
-def _links(controller: ContentArchitectController, workflow_id: str) -> dict[str, str]:
+def _links(controller: ContentArchitectController, workflow_id: str) -> WorkflowLinks:
     base = f"{controller.settings.api_url.rstrip('/')}/content-architect/workflows/{workflow_id}"
     return {"self": base} if workflow_id in PREDEFINED else {"self": base, "activate": f"{base}/activate"}
 
 
-def _predefined_item(controller: ContentArchitectController, workflow: Workflow) -> dict[str, Any]:
+def _predefined_item(controller: ContentArchitectController, workflow: Workflow) -> WorkflowItem:
     return {
         "id": workflow.id,
         "name": workflow.id,
@@ -121,7 +140,7 @@ def _predefined_item(controller: ContentArchitectController, workflow: Workflow)
     }
 
 
-def _item(controller: ContentArchitectController, head: WorkflowHead) -> dict[str, Any]:
+def _item(controller: ContentArchitectController, head: WorkflowHead) -> WorkflowItem:
     return {
         "id": head.id,
         "name": head.name,
@@ -135,7 +154,7 @@ def _item(controller: ContentArchitectController, head: WorkflowHead) -> dict[st
     }
 
 
-def _view(controller: ContentArchitectController, found: WorkflowVersion) -> dict[str, Any]:
+def _view(controller: ContentArchitectController, found: WorkflowVersion) -> WorkflowView:
     catalog = controller.workflows.catalog
     definition: WorkflowDefinition = found.definition
     workflow = definition.to_workflow(found.head.id, found.version, catalog)
@@ -149,7 +168,7 @@ def _view(controller: ContentArchitectController, found: WorkflowVersion) -> dic
     }
 
 
-def _step_view(step: Step) -> dict[str, Any]:
+def _step_view(step: Step) -> WorkflowStepView:
     """A step in the very shape that is sent in."""
     return {
         "name": step.name,
@@ -166,7 +185,7 @@ def _step_view(step: Step) -> dict[str, Any]:
     }
 
 
-def _plan_view(workflow: Workflow, catalog: Mapping[str, StepDeclaration]) -> dict[str, Any]:
+def _plan_view(workflow: Workflow, catalog: Mapping[str, StepDeclaration]) -> WorkflowPlan:
     planned = plan(workflow, catalog)
     return {
         "order": list(planned.order),

@@ -9,6 +9,7 @@ ContentArchitectError
 |   |-- StorageUnavailable
 |   |-- IdentityUnavailable
 |   `-- QueueUnavailable
+|-- EventRefused              an event that a client sent over its socket; told in the reply
 |-- AddressRefused            an address that a caller named may not be called
 |-- RowConflict               someone else wrote the row first (ETag)
 |-- RowExists                 an insert met an existing row
@@ -76,11 +77,23 @@ class InvalidRequest(RequestRefused):
 
 
 class TokenRefused(RequestRefused):
-    """The credential does not let anybody in. The message says why, never what was given."""
+    """The credential does not let anybody in. The message says why, never what was given.
 
-    def __init__(self, message: str, *, challenge: str = 'Bearer error="invalid_token"') -> None:
+    ``tenant`` and ``subject`` are known where a key of theirs was named, and are for the audit row alone.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        challenge: str = 'Bearer error="invalid_token"',
+        tenant: str = "",
+        subject: str = "",
+    ) -> None:
         headers = {"WWW-Authenticate": challenge}
         super().__init__(message, code="unauthorized", status=401, headers=headers)
+        self.tenant = tenant
+        self.subject = subject
 
 
 class DependencyUnavailable(ContentArchitectError):
@@ -107,6 +120,12 @@ class QueueUnavailable(DependencyUnavailable):
     """Service Bus does not take the message now."""
 
     code = "queue_unavailable"
+
+
+class EventRefused(ContentArchitectError):
+    """What a client asked for over its socket cannot be done; the reply says why."""
+
+    code = "bad_event"
 
 
 class AddressRefused(ContentArchitectError):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Literal
 
+from orchestration.answers import DependencyHealth, Health
 from orchestration.errors import ContentArchitectError
 from orchestration.ports import Clock
 
@@ -23,9 +24,9 @@ class HealthService:
     def __init__(self, probes: Mapping[str, Probe], clock: Clock) -> None:
         self._probes = probes
         self._clock = clock
-        self._cached: tuple[float, dict[str, Any]] | None = None
+        self._cached: tuple[float, Health] | None = None
 
-    async def report(self) -> dict[str, Any]:
+    async def report(self) -> Health:
         """``{"status": "healthy|degraded|unhealthy", "dependencies": {name: {status, reason?}}}``."""
         now = self._clock.monotonic()
         if self._cached and now - self._cached[0] < CACHE_SECONDS:
@@ -33,12 +34,13 @@ class HealthService:
         results = await asyncio.gather(*(self._probe(probe) for probe in self._probes.values()))
         dependencies = dict(zip(self._probes, results, strict=True))
         down = {name for name, state in dependencies.items() if state["status"] != "healthy"}
+        status: Literal["healthy", "degraded", "unhealthy"]
         status = "unhealthy" if down & NEEDED else "degraded" if down else "healthy"
-        report = {"status": status, "dependencies": dependencies}
+        report: Health = {"status": status, "dependencies": dependencies}
         self._cached = (now, report)
         return report
 
-    async def _probe(self, probe: Probe) -> dict[str, str]:
+    async def _probe(self, probe: Probe) -> DependencyHealth:
         try:
             async with asyncio.timeout(PROBE_SECONDS):
                 await probe()

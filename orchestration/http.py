@@ -6,7 +6,7 @@ import json
 import re
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from orchestration.identity import NOBODY, Caller
@@ -64,6 +64,17 @@ class HttpReply:
 
 
 BASE_HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
+
+
+def complete(reply: HttpReply, trace_id: str) -> HttpReply:
+    """The answer with the headers that every answer has; its own win."""
+    return replace(reply, headers={**BASE_HEADERS, "X-Request-Id": trace_id, **reply.headers})
+
+
+def matches_tag(if_none_match: str, tag: str) -> bool:
+    """Weak comparison (RFC 9110, section 13.1.2): proxies that compress make a tag weak."""
+    given = [part.strip().removeprefix("W/") for part in if_none_match.split(",")]
+    return tag in given or "*" in given
 
 
 def json_reply(

@@ -27,13 +27,16 @@ MAX_PAGE = 200
 DEFAULT_PAGE = 50
 _LABEL = 100
 _SIGNATURE_BYTES = 12
-_CHOICES: dict[str, tuple[str, ...]] = {
+CHOICES: dict[str, tuple[str, ...]] = {
     "status": tuple(status.value for status in JobStatus),
     "type": tuple(kind.value for kind in JobType),
     "priority": tuple(priority.value for priority in Priority),
 }
 _LABELS = ("workflowType", "userId", "projectId", "tag")
 _TIMES = ("createdAfter", "createdBefore")
+FILTERS = (*CHOICES, *_LABELS, *_TIMES)
+"""What jobs can be listed by."""
+
 _NAME = re.compile(r"^[A-Za-z]{1,40}$")
 
 
@@ -182,14 +185,14 @@ def parse_time(text: str) -> datetime:
 
 def _value(name: str, text: str) -> object:
     text = text.strip()
-    if name in _CHOICES:
-        if text not in _CHOICES[name]:
-            raise ValueError(f"should be one of: {', '.join(_CHOICES[name])}")
+    if name in CHOICES:
+        if text not in CHOICES[name]:
+            raise ValueError(f"should be one of: {', '.join(CHOICES[name])}")
         return JobStatus(text) if name == "status" else text
     if name in _TIMES:
         return stamp(parse_time(text))
     if name not in _LABELS:
-        known = sorted([*_CHOICES, *_LABELS, *_TIMES, "pageSize", "cursor"])
+        known = sorted([*FILTERS, "pageSize", "cursor"])
         raise ValueError(f"is not a known parameter; known: {', '.join(known)}")
     if not 1 <= len(text) <= _LABEL:
         raise ValueError(f"should have 1 to {_LABEL} characters")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import Any
 
-from orchestration.http import BASE_HEADERS, HttpReply
+from orchestration.http import HttpReply
 from orchestration.jobs import Job
 
 _SAFE_PAGE = (
@@ -29,7 +30,7 @@ def result_body(job: Job, package: dict[str, Any]) -> dict[str, Any]:
 def render_result(job: Job, package: dict[str, Any], media_type: str) -> HttpReply:
     """JSON, or the article's own Markdown or HTML (for a job without an article: its JSON, readable)."""
     body = result_body(job, package)
-    headers = {**BASE_HEADERS, "Vary": "Accept"}
+    headers = {"Vary": "Accept"}
     article = package.get("article") or {}
     if media_type == "text/markdown" and article:
         return _reply(article["markdown"], "text/markdown; charset=utf-8", headers)
@@ -41,4 +42,6 @@ def render_result(job: Job, package: dict[str, Any], media_type: str) -> HttpRep
 
 
 def _reply(text: str, content_type: str, headers: dict[str, str]) -> HttpReply:
-    return HttpReply(status=200, body=text.encode(), content_type=content_type, headers=headers)
+    body = text.encode()
+    tag = f'"{hashlib.sha256(body).hexdigest()[:24]}"'
+    return HttpReply(status=200, body=body, content_type=content_type, headers={**headers, "ETag": tag})

@@ -6,12 +6,17 @@ submitter's group is not put into the group of that submitter's job. So each con
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Final, Literal
 
+from orchestration.answers_realtime import EventReply, ReplyError, Snapshot
 from orchestration.connection_registry import MAX_JOBS, ConnectionRegistry, OpenConnection
-from orchestration.errors import ContentArchitectError, DependencyUnavailable, RequestRefused
+from orchestration.errors import (
+    ContentArchitectError,
+    DependencyUnavailable,
+    EventRefused,
+    RequestRefused,
+)
 from orchestration.events import progress_of
 from orchestration.groups import Watcher, job_group
 from orchestration.ids import canonical_job_id
@@ -21,8 +26,9 @@ from orchestration.service import OrchestrationService
 from orchestration.upstream import UpstreamEvent, parse_job_id
 from orchestration.views import Links
 
-SUBSCRIBE = "SubscribeToJob"
-UNSUBSCRIBE = "UnsubscribeFromJob"
+EventName = Literal["SubscribeToJob", "UnsubscribeFromJob"]
+SUBSCRIBE: Final = "SubscribeToJob"
+UNSUBSCRIBE: Final = "UnsubscribeFromJob"
 
 _STEP_NAME = 100
 
@@ -36,30 +42,30 @@ class SubscriptionService:
     service: OrchestrationService
     links: Links
 
-    async def answer(self, event: UpstreamEvent, watcher: Watcher) -> dict[str, Any]:
+    async def answer(self, event: UpstreamEvent, watcher: Watcher) -> EventReply:
         """The reply to one event of a client. What is wrong with it, or cannot be done now, is told in the reply.
 
         Raises :class:`RequestRefused` 403 for a connection that is bound to somebody else.
         """
-        handlers: dict[str, Callable[[UpstreamEvent, Watcher, str], Awaitable[dict[str, Any]]]] = {
-            SUBSCRIBE: self._subscribe,
-            UNSUBSCRIBE: self._unsubscribe,
-        }
-        handler = handlers.get(event.name)
-        if handler is None:
-            known = f"there is no such event; known: {', '.join(handlers)}"
-            return _failed(None, None, RequestRefused(known, code="unknown_event"))
+        name: EventName
+        if event.name == SUBSCRIBE:
+            name, handler = SUBSCRIBE, self._subscribe
+        elif event.name == UNSUBSCRIBE:
+            name, handler = UNSUBSCRIBE, self._unsubscribe
+        else:
+            known = f"there is no such event; known: {SUBSCRIBE}, {UNSUBSCRIBE}"
+            return _failed(None, None, EventRefused(known, code="unknown_event"))
         asked: str | None = None
         try:
             await self.registry.bound(event.connection_id, watcher)
             asked = parse_job_id(event)[:_STEP_NAME]
             return await handler(event, watcher, asked)
-        except (RequestRefused, DependencyUnavailable) as error:
+        except (EventRefused, RequestRefused, DependencyUnavailable) as error:
             if error.code == "forbidden":
                 raise
-            return _failed(event.name, asked, error)
+            return _failed(name, asked, error)
 
-    async def _subscribe(self, event: UpstreamEvent, watcher: Watcher, asked: str) -> dict[str, Any]:
+    async def _subscribe(self, event: UpstreamEvent, watcher: Watcher, asked: str) -> EventReply:
         """Join first, then look: what is committed after the look arrives over the socket."""
         job = await self._owned(watcher, asked)
         connection = await self.registry.bound(event.connection_id, watcher)
@@ -68,7 +74,7 @@ class SubscriptionService:
             group = job_group(job.job_id)
             await self.registry.change(event.connection_id, watcher, lambda c: _with(c, job.job_id))
             if not await self.publisher.join(event.connection_id, group):
-                raise RequestRefused("the connection has ended", code="connection_gone", status=410)
+                raise EventRefused("the connection has ended", code="connection_gone")
             job = await self._owned(watcher, asked)
         return {
             "event": SUBSCRIBE,
@@ -80,10 +86,10 @@ class SubscriptionService:
             "links": self.links.of(job),
         }
 
-    async def _unsubscribe(self, event: UpstreamEvent, watcher: Watcher, asked: str) -> dict[str, Any]:
+    async def _unsubscribe(self, event: UpstreamEvent, watcher: Watcher, asked: str) -> EventReply:
         """Leaving is for everybody, so that no answer tells whether a job of somebody else exists."""
         job_id = canonical_job_id(asked)
-        reply = {"event": UNSUBSCRIBE, "jobId": asked, "subscribed": False}
+        reply: EventReply = {"event": UNSUBSCRIBE, "jobId": asked, "subscribed": False}
         if job_id is None:
             return reply
         connection = await self.registry.change(event.connection_id, watcher, lambda c: _without(c, job_id))
@@ -113,7 +119,7 @@ def _with(connection: OpenConnection, job_id: str) -> OpenConnection:
         return connection
     if len(connection.jobs) >= MAX_JOBS:
         detail = f"one connection subscribes to at most {MAX_JOBS} jobs; unsubscribe or open another one"
-        raise RequestRefused(detail, code="too_many_subscriptions", status=429)
+        raise EventRefused(detail, code="too_many_subscriptions")
     return replace(connection, jobs=(*connection.jobs, job_id))
 
 
@@ -121,11 +127,11 @@ def _without(connection: OpenConnection, job_id: str) -> OpenConnection:
     return replace(connection, jobs=tuple(job for job in connection.jobs if job != job_id))
 
 
-def _snapshot(job: Job) -> dict[str, Any]:
+def _snapshot(job: Job) -> Snapshot:
     """Where the job stands, in the fields of its events; short, since a message is billed in units of 2 KB."""
     progress = progress_of(job)
     step = progress["currentStep"]
-    snapshot: dict[str, Any] = {
+    snapshot: Snapshot = {
         "status": job.status.value,
         "attempt": job.attempt,
         "percentage": progress["percentage"],
@@ -139,6 +145,6 @@ def _snapshot(job: Job) -> dict[str, Any]:
     return snapshot
 
 
-def _failed(name: str | None, job_id: str | None, error: ContentArchitectError) -> dict[str, Any]:
-    detail = {"code": error.code, "message": str(error), "retryable": error.retryable}
+def _failed(name: EventName | None, job_id: str | None, error: ContentArchitectError) -> EventReply:
+    detail: ReplyError = {"code": error.code, "message": str(error), "retryable": error.retryable}
     return {"event": name, "jobId": job_id, "error": detail}

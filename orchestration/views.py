@@ -5,12 +5,23 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import cast
 
+from layers.contract import JobType
+from orchestration.answers import (
+    JobLinks,
+    JobMetadata,
+    JobSummaryView,
+    JobView,
+    Problem,
+    Progress,
+    StepView,
+    WarningView,
+)
 from orchestration.errors import ContentArchitectError, InvalidRequest
 from orchestration.events import progress_of
 from orchestration.job_index import JobSummary
-from orchestration.jobs import Job, JobStatus, StepRecord, moment, stamp
+from orchestration.jobs import Job, JobStatus, Priority, StepRecord, moment, stamp
 
 _MESSAGES = {
     JobStatus.QUEUED: "The job waits for its turn.",
@@ -31,38 +42,42 @@ class Links:
         """The link to a job or to a part of it."""
         return f"{self.base.rstrip('/')}/content-architect/job/{job_id}{rest}"
 
-    def of(self, job: Job) -> dict[str, str]:
+    def of(self, job: Job) -> JobLinks:
         """All links of a job, as far as they make sense in its status."""
-        links = {"self": self.job(job.job_id), "events": self.job(job.job_id, "/events")}
+        links: JobLinks = {
+            "self": self.job(job.job_id),
+            "events": self.job(job.job_id, "/events"),
+            "negotiate": self.job(job.job_id, "/negotiate"),
+        }
         if job.status is JobStatus.COMPLETED:
             links["result"] = self.job(job.job_id, "/result")
         if not job.status.terminal:
             links["cancel"] = self.job(job.job_id, "/cancel")
         if job.status in (JobStatus.FAILED, JobStatus.CANCELLED):
             links["retry"] = self.job(job.job_id, "/retry")
-        return {**links, "negotiate": self.job(job.job_id, "/negotiate")}
+        return links
 
 
-def job_view(job: Job, links: Links) -> dict[str, Any]:
+def job_view(job: Job, links: Links) -> JobView:
     """The body of ``GET job/{id}``, 202 and 200."""
-    view: dict[str, Any] = {
+    view: JobView = {
         "jobId": job.job_id,
-        "type": job.type,
+        "type": JobType(job.type),
         "topic": job.topic,
-        "status": job.status.value,
+        "status": job.status,
         "message": _message(job),
         "estimatedCompletionTime": None if job.status.terminal else _estimate(job),
-        "progress": progress_of(job),
+        "progress": cast("Progress", progress_of(job)),
         "steps": [_step_view(step) for step in job.steps],
         "attempt": job.attempt,
         "maxAttempts": job.max_attempts,
         "nextAttemptAt": job.next_attempt_at,
-        "priority": job.priority.value,
+        "priority": job.priority,
         "workflowType": job.workflow_type,
         "workflowId": job.workflow_id,
         "workflowVersion": job.workflow_version,
         "sequence": job.sequence,
-        "warnings": list(job.warnings),
+        "warnings": [cast("WarningView", warning) for warning in job.warnings],
         "usage": {"tokensIn": job.tokens_in, "tokensOut": job.tokens_out, "cost": job.cost},
         "deadLettered": job.dead_lettered,
         "retries": job.retries,
@@ -81,14 +96,14 @@ def job_view(job: Job, links: Links) -> dict[str, Any]:
     return view
 
 
-def summary_view(job: JobSummary, links: Links) -> dict[str, Any]:
+def summary_view(job: JobSummary, links: Links) -> JobSummaryView:
     """An item of a listing: the fields of the job view that lists need, under the same names."""
-    view: dict[str, Any] = {
+    view: JobSummaryView = {
         "jobId": job.job_id,
-        "type": job.type,
+        "type": JobType(job.type),
         "topic": job.topic,
-        "status": job.status.value,
-        "priority": job.priority,
+        "status": job.status,
+        "priority": Priority(job.priority),
         "workflowType": job.workflow_type,
         "metadata": {
             "createdAt": job.created_at,
@@ -119,7 +134,7 @@ def _estimate(job: Job) -> str:
     return stamp(begin + timedelta(seconds=job.estimated_seconds))
 
 
-def _metadata(job: Job) -> dict[str, Any]:
+def _metadata(job: Job) -> JobMetadata:
     spent = None
     if job.started_at and job.completed_at:
         spent = round((moment(job.completed_at) - moment(job.started_at)).total_seconds(), 3)
@@ -136,16 +151,17 @@ def _metadata(job: Job) -> dict[str, Any]:
     }
 
 
-def _step_view(step: StepRecord) -> dict[str, Any]:
+def _step_view(step: StepRecord) -> StepView:
     return {
         "name": step.name,
         "layer": step.layer,
         "service": step.service,
-        "status": step.status.value,
+        "status": step.status,
         "startedAt": step.started_at,
         "endedAt": step.ended_at,
         "attempt": step.attempt,
         "durationMs": step.duration_ms,
+        "cached": step.cached,
     }
 
 
@@ -155,9 +171,9 @@ def entity_tag(job: Job) -> str:
     return f'"{hashlib.sha256(seen.encode()).hexdigest()[:24]}"'
 
 
-def problem(error: ContentArchitectError, trace_id: str) -> dict[str, Any]:
+def problem(error: ContentArchitectError, trace_id: str) -> Problem:
     """RFC 9457 problem details with our code, the wrong fields and the trace id."""
-    body: dict[str, Any] = {
+    body: Problem = {
         "type": f"urn:content-architect:problem:{error.code.replace('_', '-')}",
         "title": error.code.replace("_", " ").capitalize(),
         "status": error.status,

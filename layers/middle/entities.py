@@ -39,7 +39,7 @@ class Mentions:
 
     def __init__(self, labels: Iterable[str], aliases: Mapping[str, str]) -> None:
         self._by_key = {label.lower(): label for label in labels}
-        self._by_key |= {alias.lower(): label for alias, label in aliases.items()}
+        self._by_key |= {alias.lower(): label for alias, label in aliases.items() if alias and label}
         ordered = sorted(self._by_key, key=lambda label: (-len(label), label))
         self._pattern = re.compile(
             rf"\b({'|'.join(re.escape(label) for label in ordered)})(?:e?s)?\b", re.IGNORECASE

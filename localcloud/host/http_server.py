@@ -67,20 +67,24 @@ class HttpServer:
 
     async def _respond(self, request: web.Request) -> web.Response:
         path = request.rel_url.raw_path
-        if path == "/":
-            return _homepage() if self._face.homepage else web.Response(status=204)
         if path.lower().startswith("/admin/"):
             if not self._may_administer(request):
                 return web.Response(status=401)
             return await self._face.admin.answer(request)
         match = self._face.routes.match(request.method, path)
         if match is None:
-            return web.Response(status=404)
+            return self._unmatched(path)
         if not self._may_call(request, match):
             return web.Response(status=401)
         if (request.content_length or 0) > MAX_BODY_BYTES:
             return web.Response(status=413)
         return await self._call(request, match)
+
+    def _unmatched(self, path: str) -> web.Response:
+        """The host's own page stands where no function takes the root."""
+        if path != "/":
+            return web.Response(status=404)
+        return _homepage() if self._face.homepage else web.Response(status=204)
 
     def _may_administer(self, request: web.Request) -> bool:
         return self._face.keys is None or self._face.keys.allows("ADMIN", _key(request), "")

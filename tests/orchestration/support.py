@@ -30,6 +30,7 @@ from orchestration.ports import OutgoingMessage
 from orchestration.routes import CATCH_ALL, ROUTES, Route
 from orchestration.service import Origin, Submission
 from orchestration.settings import Settings, load_settings
+from tests.orchestration.contract import assert_in_contract
 
 START = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 API = "https://api.example.org"
@@ -268,7 +269,14 @@ class World:
         return None
 
     async def call(self, handler: Handler, method: str = "GET", **parts: Any) -> HttpReply:
-        return await self.app.api.answer(route_of(handler), HttpCall(method=method, **parts))
+        return await self.answer(route_of(handler), HttpCall(method=method, **parts))
+
+    async def answer(self, route: Route, call: HttpCall) -> HttpReply:
+        """Answer a call; whatever a test asks for, the answer is held to the contract."""
+        reply = await self.app.api.answer(route, call)
+        if route.name in ROUTES:
+            assert_in_contract(route.name, reply, fake=True)
+        return reply
 
     async def events(self, job_id: str) -> list[dict[str, Any]]:
         return [u.to_wire() for u in await self.store.read_events(job_id, after=0, limit=1000)]

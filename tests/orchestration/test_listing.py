@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
+from uuid import UUID
 
 import pytest
 from hypothesis import given, settings
@@ -203,13 +204,13 @@ async def test_a_rare_filter_answers_after_a_bounded_scan_and_goes_on_by_cursor(
     world = World()
     for number in range(30):
         done = new_job(
-            job_id=f"{number:036d}", status=JobStatus.COMPLETED, tags=("rare",) if number == 0 else ()
+            job_id=str(UUID(int=number)), status=JobStatus.COMPLETED, tags=("rare",) if number == 0 else ()
         )
         created = stamp(START + timedelta(seconds=number))
         await JobIndex(store=world.store).finish(replace(done, created_at=created))
     pages = await follow(world, {"tag": "rare", "pageSize": "3"})
     assert len(pages) > 1
-    assert [job for page in pages for job in page] == [f"{0:036d}"]
+    assert [job for page in pages for job in page] == [str(UUID(int=0))]
 
 
 async def test_a_submission_is_accepted_while_the_index_cannot_be_written() -> None:

@@ -51,7 +51,7 @@ async def test_negotiating_a_job_gives_a_short_lived_socket_in_its_group() -> No
     world = World()
     job = (await world.submit()).job
     call = HttpCall(method="POST", route={"jobId": job.job_id})
-    body = body_of(await world.app.api.answer(ROUTES["job_negotiate"], call))
+    body = body_of(await world.answer(ROUTES["job_negotiate"], call))
     user = watcher_of(LOCAL).user_id
     assert body == {
         "url": f"memory://{user}/job:{job.job_id}?minutes=5",
@@ -65,7 +65,7 @@ async def test_negotiating_a_job_gives_a_short_lived_socket_in_its_group() -> No
 
 async def test_negotiating_as_a_user_gives_a_socket_in_the_users_group() -> None:
     world = World()
-    body = body_of(await world.app.api.answer(ROUTES["realtime_negotiate"], HttpCall(method="POST")))
+    body = body_of(await world.answer(ROUTES["realtime_negotiate"], HttpCall(method="POST")))
     watcher = watcher_of(LOCAL)
     assert body["url"] == f"memory://{watcher.user_id}/{watcher.group}?minutes=5"
     assert (body["group"], body["expiresInSeconds"]) == (watcher.group, 300)
@@ -82,7 +82,7 @@ async def test_without_web_pubsub_there_is_no_socket_and_the_answer_says_later(r
         raise DependencyUnavailable("down", code="realtime_unavailable")
 
     world.publisher.client_url = down  # type: ignore[method-assign, assignment]
-    reply = await world.app.api.answer(ROUTES[route], HttpCall(method="POST", route={"jobId": job.job_id}))
+    reply = await world.answer(ROUTES[route], HttpCall(method="POST", route={"jobId": job.job_id}))
     assert (reply.status, body_of(reply)["code"]) == (503, "realtime_unavailable")
 
 
@@ -98,7 +98,7 @@ async def test_a_request_over_http_remembers_its_submitter_and_so_does_a_fork() 
         headers=headers,
         body=json.dumps({"fromStep": job.steps[0].name}).encode(),
     )
-    answer = body_of(await world.app.api.answer(ROUTES["job_fork"], fork))
+    answer = body_of(await world.answer(ROUTES["job_fork"], fork))
     assert (await world.job(answer["jobId"])).submitter == job.submitter
 
 
@@ -321,7 +321,7 @@ async def test_operators_see_the_sockets_of_their_tenant_and_how_publishing_goes
     await pubsub.connect(BOB, "job", groups=[f"job:{job_id}"])
     await pubsub.ask("SubscribeToJob", job_id, BOB, "b")
     await pubsub.world.app.realtime.drain()
-    body = body_of(await pubsub.world.app.api.answer(ROUTES["realtime_connections"], HttpCall(method="GET")))
+    body = body_of(await pubsub.world.answer(ROUTES["realtime_connections"], HttpCall(method="GET")))
     assert {item["connectionId"] for item in body["value"]} == {"a", "b", "job"}
     assert (body["connections"], body["users"], body["byJob"]) == (3, 2, {job_id: 2})
     assert body["partial"] is False

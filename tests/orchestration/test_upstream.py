@@ -64,7 +64,7 @@ async def status_of(pubsub: PubSub, call: HttpCall) -> tuple[int, str | None]:
 async def test_deliveries_are_allowed_to_our_own_web_pubsub_alone(asked: str, allowed: str | None) -> None:
     world = World(environment=WITH_KEY)
     call = HttpCall(method="OPTIONS", headers={"webhook-request-origin": asked} if asked else {})
-    reply = await world.app.api.answer(ROUTES["realtime_handshake"], call)
+    reply = await world.answer(ROUTES["realtime_handshake"], call)
     assert reply.headers.get("WebHook-Allowed-Origin") == allowed
     assert (reply.status == 200) == (allowed is not None)
 

@@ -63,7 +63,7 @@ class PubSub:
     async def tell(self, call: HttpCall) -> HttpReply:
         from orchestration.routes import ROUTES
 
-        return await self.world.app.api.answer(ROUTES["realtime_upstream"], call)
+        return await self.world.answer(ROUTES["realtime_upstream"], call)
 
     async def connect(
         self,

@@ -11,11 +11,11 @@ import aiohttp
 from aiohttp import web
 
 from orchestration.adapters.clock import SystemClock
-from orchestration.adapters.webpubsub import WebPubSubPublisher
 from orchestration.http import HttpCall
 from orchestration.routes import BASE, ROUTES, Route
 from orchestration.settings import Settings
 from tests.orchestration.support import World, settings_for
+from tests.orchestration.test_publisher_contract import publisher_for
 from tests.webpubsub.support import LIMIT_SECONDS, StandIn, started
 
 HUB = "contentjobs"
@@ -103,7 +103,7 @@ async def live_app(**stand_in_settings: Any) -> AsyncIterator[LiveApp]:
     url = f"http://127.0.0.1:{runner.addresses[0][1]}"
     server = started(upstream=url + UPSTREAM, faults=True, **stand_in_settings)
     stand_in = await asyncio.to_thread(server.__enter__)
-    publisher = WebPubSubPublisher(stand_in.async_service(HUB))
+    publisher = publisher_for(stand_in, HUB)
     environment = {
         "WEB_PUBSUB_CONNECTION_STRING": stand_in.connection_string,
         "CONTENT_ARCHITECT_API_URL": url,

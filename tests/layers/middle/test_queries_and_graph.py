@@ -1,6 +1,7 @@
 import pytest
 
 from layers.bottom.artifacts import Keyword, PassageIndex, Question
+from layers.middle.entities import Mentions
 from layers.middle.queries import is_well_formed, optimize_queries
 from layers.middle.relationships import find_gaps, map_relationships
 from layers.middle.structure import structure_content
@@ -95,3 +96,9 @@ async def test_a_graph_of_nothing_is_empty(make_context):
 
     assert (graph.nodes, graph.edges, graph.gaps) == ((), (), ("kelp",))
     assert find_gaps([], []) == ()
+
+
+@pytest.mark.parametrize("aliases", [{"adults": ""}, {"": "sleep"}, {"": ""}])
+def test_a_topic_without_a_head_word_names_nothing(aliases):
+    """A question such as "How much sleep do adults need?" has none; an empty label crashed the graph."""
+    assert Mentions(["sleep"], aliases).find("Adults need sleep.") == [(12, 17, "sleep")]
