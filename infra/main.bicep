@@ -40,17 +40,28 @@ param publicUrl string = ''
 @description('Tenant of jobs whose producer names none in the message property tenantId; empty: this directory, or local without Entra.')
 param producerDefaultTenant string = ''
 
+@minValue(0)
+@maxValue(5)
+@description('Proxies that append to X-Forwarded-For, the front end of the platform included: 2 behind Front Door.')
+param trustedProxyHops int = 1
+
 @description('Mail address that alerts and the budget write to; empty: nobody is told, alerts still show in the portal.')
 param alertEmail string = ''
 
 @description('Whether to make an Azure OpenAI account with one deployment.')
 param deployOpenAI bool = false
 
-@description('Base URL of another OpenAI-compatible endpoint that needs no key; used where deployOpenAI is false; empty: the embedded writer.')
+@description('Base URL of another OpenAI-compatible endpoint, used where deployOpenAI is false; empty: the embedded writer.')
 param llmEndpoint string = ''
 
 @description('Model, or deployment, to ask at llmEndpoint.')
 param llmModel string = ''
+
+@description('Secret in a Key Vault of yours that holds the key of llmEndpoint; empty: no key. The app needs the role Key Vault Secrets User there.')
+param llmKeySecretUri string = ''
+
+@description('Secret in a Key Vault of yours that holds the token of the operator over all tenants; empty: there is none.')
+param internalTokenSecretUri string = ''
 
 @description('Where sources are looked for, comma-separated: library, wikipedia, crossref.')
 param researchProviders string = 'library'
@@ -91,23 +102,47 @@ var tableNames = [
   'audit'
   'jobindex'
   'jobs'
+  'limits'
   'secrets'
   'state'
   'stats'
+  'stepcache'
   'workflows'
 ]
 
 // With Entra a tenant is a directory, so jobs of producers belong where people of this directory see them.
 var homeTenant = empty(entraClientId) ? 'local' : subscription().tenantId
 var developerId = size.developerAccess ? principalId : ''
-var dataReaders = concat(
-  [
-    { id: identity.outputs.principalId, type: 'ServicePrincipal' }
-  ],
-  empty(developerId) ? [] : [
-    { id: developerId, type: principalType }
-  ]
-)
+var appPrincipal = [
+  { id: identity.outputs.principalId, type: 'ServicePrincipal' }
+]
+var developerPrincipal = empty(developerId) ? [] : [
+  { id: developerId, type: principalType }
+]
+var dataReaders = concat(appPrincipal, developerPrincipal)
+
+// Names under which the network finds what is behind private endpoints, and what that is.
+var blobZone = 'privatelink.blob.${environment().suffixes.storage}'
+var tableZone = 'privatelink.table.${environment().suffixes.storage}'
+var serviceBusZone = 'privatelink.servicebus.windows.net'
+var webPubSubZone = 'privatelink.webpubsub.azure.com'
+var openAIZone = 'privatelink.openai.azure.com'
+var privateZones = [
+  blobZone
+  tableZone
+  serviceBusZone
+  webPubSubZone
+]
+var privateServices = [
+  { name: 'host-blob', id: hostStorage.outputs.id, group: 'blob', zone: blobZone }
+  { name: 'host-table', id: hostStorage.outputs.id, group: 'table', zone: tableZone }
+  { name: 'data-table', id: dataStorage.outputs.id, group: 'table', zone: tableZone }
+  { name: 'service-bus', id: serviceBus.outputs.id, group: 'namespace', zone: serviceBusZone }
+  { name: 'web-pubsub', id: webPubSub.outputs.id, group: 'webpubsub', zone: webPubSubZone }
+]
+var privateModels = [
+  { name: 'openai', id: deployOpenAI ? openAI.outputs.id : '', group: 'account', zone: openAIZone }
+]
 
 resource group 'Microsoft.Resources/resourceGroups@2024-11-01' = {
   name: 'rg-${environmentName}'
@@ -151,12 +186,8 @@ module hostStorage 'modules/storage.bicep' = {
       deploymentContainer
     ]
     tables: []
-    blobOwners: [
-      { id: identity.outputs.principalId, type: 'ServicePrincipal' }
-    ]
-    tableContributors: [
-      { id: identity.outputs.principalId, type: 'ServicePrincipal' }
-    ]
+    blobOwners: appPrincipal
+    tableContributors: appPrincipal
     workspaceId: monitoring.outputs.workspaceId
   }
 }
@@ -236,17 +267,7 @@ module network 'modules/network.bicep' = if (size.vnetEnabled) {
     name: '${take(environmentName, 30)}-${token}'
     location: location
     tags: tags
-    zones: concat(
-      [
-        'privatelink.blob.${environment().suffixes.storage}'
-        'privatelink.table.${environment().suffixes.storage}'
-        'privatelink.servicebus.windows.net'
-        'privatelink.webpubsub.azure.com'
-      ],
-      deployOpenAI ? [
-        'privatelink.openai.azure.com'
-      ] : []
-    )
+    zones: concat(privateZones, deployOpenAI ? [ openAIZone ] : [])
   }
 }
 
@@ -257,48 +278,7 @@ module endpoints 'modules/private-endpoints.bicep' = if (size.vnetEnabled) {
     location: location
     tags: tags
     subnetId: size.vnetEnabled ? network.outputs.endpointSubnetId : ''
-    services: concat(
-      [
-        {
-          name: 'host-blob'
-          id: hostStorage.outputs.id
-          group: 'blob'
-          zone: 'privatelink.blob.${environment().suffixes.storage}'
-        }
-        {
-          name: 'host-table'
-          id: hostStorage.outputs.id
-          group: 'table'
-          zone: 'privatelink.table.${environment().suffixes.storage}'
-        }
-        {
-          name: 'data-table'
-          id: dataStorage.outputs.id
-          group: 'table'
-          zone: 'privatelink.table.${environment().suffixes.storage}'
-        }
-        {
-          name: 'service-bus'
-          id: serviceBus.outputs.id
-          group: 'namespace'
-          zone: 'privatelink.servicebus.windows.net'
-        }
-        {
-          name: 'web-pubsub'
-          id: webPubSub.outputs.id
-          group: 'webpubsub'
-          zone: 'privatelink.webpubsub.azure.com'
-        }
-      ],
-      deployOpenAI ? [
-        {
-          name: 'openai'
-          id: deployOpenAI ? openAI.outputs.id : ''
-          group: 'account'
-          zone: 'privatelink.openai.azure.com'
-        }
-      ] : []
-    )
+    services: concat(privateServices, deployOpenAI ? privateModels : [])
   }
 }
 
@@ -337,6 +317,8 @@ module app 'modules/function-app.bicep' = {
       ENTRA_AUDIENCE: entraClientId
       ENTRA_AUTHORITY: environment().authentication.loginEndpoint
       ENTRA_TENANT_ID: subscription().tenantId
+      INTERNAL_API_TOKEN: empty(internalTokenSecretUri) ? '' : '@Microsoft.KeyVault(SecretUri=${internalTokenSecretUri})'
+      LLM_API_KEY: deployOpenAI || empty(llmKeySecretUri) ? '' : '@Microsoft.KeyVault(SecretUri=${llmKeySecretUri})'
       LLM_ENDPOINT: deployOpenAI ? openAI.outputs.endpoint : llmEndpoint
       LLM_MODEL: deployOpenAI ? openAI.outputs.deployment : llmModel
       LLM_PRICE_INPUT: string(size.llmPriceInput)
@@ -347,6 +329,7 @@ module app 'modules/function-app.bicep' = {
       RATE_LIMIT_PER_MINUTE: string(size.rateLimitPerMinute)
       RESEARCH_PROVIDERS: researchProviders
       RETENTION_DAYS: string(size.retentionDays)
+      TRUSTED_PROXY_HOPS: string(trustedProxyHops)
       WEB_PUBSUB__endpoint: webPubSub.outputs.endpoint
       WEB_PUBSUB_HUB: hubName
       WEB_PUBSUB_UPSTREAM_AUDIENCE: entraClientId
@@ -369,6 +352,7 @@ module alerts 'modules/alerts.bicep' = {
     serviceBusId: serviceBus.outputs.id
     webPubSubId: webPubSub.outputs.id
     dataStorageId: dataStorage.outputs.id
+    frequency: size.alertFrequency
     backlog: size.backlogAlert
     dailyLlmDollars: size.dailyLlmDollars
   }

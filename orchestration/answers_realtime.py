@@ -118,11 +118,14 @@ class Publishing(TypedDict):
 
 
 class ConnectionList(TypedDict):
-    """The tenant's open sockets. ``partial``: there are more than are shown or counted."""
+    """The tenant's open sockets. ``partial``: there are more than are shown or counted.
+
+    ``publishing`` is there for the operator of the whole installation alone.
+    """
 
     value: list[ConnectionView]
     connections: int
     users: int
     byJob: dict[str, int]
     partial: bool
-    publishing: Publishing
+    publishing: NotRequired[Publishing]

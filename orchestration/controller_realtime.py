@@ -60,7 +60,7 @@ async def receive(controller: ContentArchitectController, call: HttpCall) -> Htt
 
 
 async def list_connections(controller: ContentArchitectController, call: HttpCall) -> HttpReply:
-    """``GET realtime/connections``: the tenant's open sockets, what they watch, and how publishing goes."""
+    """``GET realtime/connections``: the tenant's open sockets and what they watch; for the operator also publishing."""
     listed = await controller.sockets.registry.listed()
     own = [c for c in listed if c.watcher.tenant == call.caller.tenant]
     counted = figures_of(own)
@@ -70,8 +70,9 @@ async def list_connections(controller: ContentArchitectController, call: HttpCal
         "users": counted.users,
         "byJob": counted.by_job,
         "partial": len(listed) == MAX_LISTED or len(own) > _SHOWN,
-        "publishing": _publishing(controller.realtime.figures()),
     }
+    if call.caller.everywhere:  # what one process publishes for all tenants tells each about the others
+        body["publishing"] = _publishing(controller.realtime.figures())
     return json_reply(200, body)
 
 

@@ -9,16 +9,22 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
+from opentelemetry.context import Context
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outgoing:
-    """One message of one job, and the user who submitted it. ``expires_at`` is in seconds of a clock that never goes back."""
+    """One message of one job, and the user who submitted it.
+
+    ``expires_at`` is in seconds of a clock that never goes back; ``context`` is that of the commit, for telemetry.
+    """
 
     job_id: str
     submitter: str | None
     text: str
     durable: bool
     expires_at: float
+    context: Context | None = None
 
 
 class OutgoingQueue:

@@ -16,13 +16,18 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from opentelemetry.context import Context
+
 from orchestration.breaker import Breaker, BreakerOpen, BreakerPolicy, BreakerState
+from orchestration.circuits import CircuitState
 from orchestration.errors import DependencyUnavailable
 from orchestration.events import EventType, JobUpdate
 from orchestration.groups import Watcher, job_group, user_group
 from orchestration.jobs import Job, stamp
 from orchestration.outgoing import Outgoing, OutgoingQueue
 from orchestration.ports import Clock, RealtimePublisher
+from orchestration.telemetry.spans import carried
+from orchestration.telemetry.work import publishing
 
 MESSAGE_LIMIT = 5000
 JOB_LIMIT = 2000
@@ -96,8 +101,9 @@ class RealtimeUpdatesService:
 
     def publish(self, job: Job, updates: Sequence[JobUpdate]) -> None:
         """Queue the durable events of one commit for the job's watchers. Never waits, never raises."""
+        context = carried()
         for update in updates:
-            self._enqueue(job, update)
+            self._enqueue(job, update, context)
         self._also(job, updates)
         if job.status.terminal:
             self._last_progress.pop(job.job_id, None)
@@ -121,7 +127,11 @@ class RealtimeUpdatesService:
                 "percentage": job.percentage,
             },
         )
-        self._enqueue(job, update)
+        self._enqueue(job, update, None)
+
+    def circuit(self) -> CircuitState:
+        """Where the breaker stands: publishing is degraded while it is not closed."""
+        return self._breaker.state.value
 
     async def job_socket(self, job: Job, watcher: Watcher) -> Socket:
         """A socket on one job, that is in the job's group from the start.
@@ -147,13 +157,6 @@ class RealtimeUpdatesService:
             waiting=len(self._queue),
         )
 
-    async def check(self) -> None:
-        """For health: raises :class:`DependencyUnavailable` while publishing is degraded. Makes no call."""
-        figures = self.figures()
-        if figures.state != BreakerState.CLOSED:
-            reason = f"Web PubSub refuses: breaker {figures.state}; watchers read the event log meanwhile"
-            raise DependencyUnavailable(reason, code="realtime_unavailable")
-
     async def drain(self) -> None:
         """Wait until everything queued so far was sent or dropped."""
         while self._workers:
@@ -164,13 +167,14 @@ class RealtimeUpdatesService:
         url = await self._publisher.client_url(user_id=watcher.user_id, group=group, minutes=TOKEN_MINUTES)
         return Socket(url=url, group=group, expires_at=expires_at)
 
-    def _enqueue(self, job: Job, update: JobUpdate) -> None:
+    def _enqueue(self, job: Job, update: JobUpdate, context: Context | None) -> None:
         outgoing = Outgoing(
             job_id=job.job_id,
             submitter=job.submitter,
             text=update.to_json(),
             durable=update.sequence is not None,
             expires_at=self._clock.monotonic() + KEEP_SECONDS,
+            context=context,
         )
         self._queue.thinning = self._breaker.state is not BreakerState.CLOSED
         self._queue.push(outgoing)
@@ -205,11 +209,19 @@ class RealtimeUpdatesService:
     async def _send(self, outgoing: Outgoing) -> bool:
         """Whether every group got it. One that got it before a failure gets it again: watchers know the sequence."""
         try:
-            async with asyncio.timeout(SEND_SECONDS):
-                await self._publisher.publish(job_group(outgoing.job_id), outgoing.text)
-                if outgoing.submitter and await self._interested(outgoing.submitter):
-                    await self._publisher.publish(user_group(outgoing.submitter), outgoing.text)
-        except (DependencyUnavailable, TimeoutError) as error:
-            _log.warning("an update was not published", extra={"reason": str(error) or "no answer in time"})
+            await self._call(job_group(outgoing.job_id), outgoing)
+            if outgoing.submitter and await self._interested(outgoing.submitter):
+                await self._call(user_group(outgoing.submitter), outgoing)
+        except DependencyUnavailable as error:
+            _log.warning("an update was not published", extra={"reason": str(error)})
             return False
         return True
+
+    async def _call(self, group: str, outgoing: Outgoing) -> None:
+        """One call, that ends in time. Raises :class:`DependencyUnavailable`."""
+        with publishing(outgoing.context):
+            try:
+                async with asyncio.timeout(SEND_SECONDS):
+                    await self._publisher.publish(group, outgoing.text)
+            except TimeoutError as error:
+                raise DependencyUnavailable("no answer in time", code="realtime_unavailable") from error

@@ -24,6 +24,7 @@ CASES: Final[Mapping[str, Mapping[str, Any]]] = {
         "principalType": "ServicePrincipal",
         "entraClientId": _APP_REGISTRATION,
         "alertEmail": "operators@example.com",
+        "internalTokenSecretUri": "https://vault.example.com/secrets/operator",
         "deployOpenAI": True,
     },
     "vnet": {

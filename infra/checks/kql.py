@@ -12,7 +12,9 @@ from typing import Any, Final
 from infra.checks.sources import Sources
 
 PATH: Final = "infra/checks/telemetry.yaml"
-_TOKEN = re.compile(r'"(?P<text>[^"\n]*)"|(?P<word>[A-Za-z_]\w*)|(?P<number>\d[\d.]*)|(?P<mark>[^\s\w])')
+_TOKEN = re.compile(
+    r'"(?P<text>[^"\n]*)"|(?P<word>[A-Za-z_]\w*)|(?P<number>\d[\d.]*[smhd]?\b)|(?P<mark>[^\s\w])'
+)
 _DIMENSIONED = "Properties"
 
 

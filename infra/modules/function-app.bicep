@@ -83,8 +83,10 @@ var fixedSettings = {
   JOB_TIMEOUT_MINUTES: '15'
   LEASE_SECONDS: '30'
   LLM_TIMEOUT_SECONDS: '90'
+  STEP_CACHE: 'true'
   SWEEP_SCHEDULE: '0 * * * * *'
   SYNC_WAIT_SECONDS: '100'
+  TELEMETRY_INCLUDE_CONTENT: 'false'
 }
 
 // The worker sets telemetry up by itself. Its default sampler drops most of a burst; a job's trace must be whole.

@@ -15,6 +15,7 @@ WORKSPACE: Final = "Microsoft.OperationalInsights/workspaces"
 METRIC_ALERT: Final = "Microsoft.Insights/metricAlerts"
 QUERY_ALERT: Final = "Microsoft.Insights/scheduledQueryRules"
 RUNBOOKS: Final = "docs/operations/runbooks"
+INDEX: Final = "docs/operations/README.md"
 _DIAGNOSED: Final = {
     "Microsoft.ServiceBus/namespaces",
     "Microsoft.SignalRService/webPubSub",
@@ -113,9 +114,12 @@ def alerts_reach_somebody_with_a_runbook(context: Context) -> Iterator[Problem]:
             named.add(f"{RUNBOOKS}/{alert.name}.md")
             for message in _alert_problems(context, alert, groups):
                 yield problem(case, alert, message)
+    index = context.sources.text(INDEX)
     for path in context.sources.files(RUNBOOKS, "*.md"):
         if path not in named:
             yield Problem(where=path, message="no alert leads to this runbook")
+        if f"](runbooks/{path.rpartition('/')[2]})" not in index:
+            yield Problem(where=INDEX, message=f"does not list {path}")
     known = kql.Names.load(context.sources, set()).platform
     for case, alert in context.each(METRIC_ALERT):
         for criterion in alert.get("properties", "criteria", "allOf") or []:
@@ -182,9 +186,9 @@ def _metrics(context: Context, names: kql.Names) -> Iterator[Problem]:
     if emitted is None:
         return
     for name in sorted(emitted.keys() | names.metrics.keys()):
-        told, listed = emitted.get(name), names.metrics.get(name)
-        if told is None or listed is None or set(told) != set(listed):
-            known = f"{sorted(listed or ())}, the code emits {told}"
+        ours, theirs = names.metrics.get(name), emitted.get(name)
+        if ours is None or theirs is None or ours != frozenset(theirs):
+            known = f"{sorted(ours or ())}, the code emits {theirs}"
             yield Problem(where=kql.PATH, message=f"metric {name} has {known}")
 
 
@@ -204,6 +208,11 @@ def _queries(context: Context) -> Iterator[tuple[str, str]]:
                     f"{case}: alert {alert.name}: rows mean that something is wrong; it has gaps or other conditions",
                     "",
                 )
+    for path in context.sources.files("docs/operations", "*.md"):
+        for query in re.findall(
+            r"^```kusto\n(.*?)^```", context.sources.text(path), re.MULTILINE | re.DOTALL
+        ):
+            yield path, query
     for path in context.sources.files("infra/kql", "*.kql"):
         if context.sources.text(path).partition("\n")[0] not in used:
             yield f"{path}: no alert uses it", ""
