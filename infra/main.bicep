@@ -37,8 +37,13 @@ param entraClientId string = ''
 @description('Public base of all links, without a path, for a custom domain; empty: the name of the app at azurewebsites.net.')
 param publicUrl string = ''
 
-@description('Tenant of jobs whose producer names none in the message property tenantId.')
-param producerDefaultTenant string = 'local'
+@description('Tenant of jobs whose producer names none in the message property tenantId; empty: this directory, or local without Entra.')
+param producerDefaultTenant string = ''
+
+@minValue(0)
+@maxValue(5)
+@description('Proxies that append to X-Forwarded-For, the front end of the platform included: 2 behind Front Door.')
+param trustedProxyHops int = 1
 
 @description('Mail address that alerts and the budget write to; empty: nobody is told, alerts still show in the portal.')
 param alertEmail string = ''
@@ -46,11 +51,17 @@ param alertEmail string = ''
 @description('Whether to make an Azure OpenAI account with one deployment.')
 param deployOpenAI bool = false
 
-@description('Base URL of another OpenAI-compatible endpoint that needs no key; used where deployOpenAI is false; empty: the embedded writer.')
+@description('Base URL of another OpenAI-compatible endpoint, used where deployOpenAI is false; empty: the embedded writer.')
 param llmEndpoint string = ''
 
 @description('Model, or deployment, to ask at llmEndpoint.')
 param llmModel string = ''
+
+@description('Secret in a Key Vault of yours that holds the key of llmEndpoint; empty: no key. The app needs the role Key Vault Secrets User there.')
+param llmKeySecretUri string = ''
+
+@description('Secret in a Key Vault of yours that holds the token of the operator over all tenants; empty: there is none.')
+param internalTokenSecretUri string = ''
 
 @description('Where sources are looked for, comma-separated: library, wikipedia, crossref.')
 param researchProviders string = 'library'
@@ -87,15 +98,20 @@ var queueNames = [
 ]
 var tableNames = [
   'activejobs'
+  'apikeys'
   'audit'
   'jobindex'
   'jobs'
+  'limits'
   'secrets'
   'state'
   'stats'
+  'stepcache'
   'workflows'
 ]
 
+// With Entra a tenant is a directory, so jobs of producers belong where people of this directory see them.
+var homeTenant = empty(entraClientId) ? 'local' : subscription().tenantId
 var developerId = size.developerAccess ? principalId : ''
 var dataReaders = concat(
   [
@@ -308,9 +324,10 @@ module app 'modules/function-app.bicep' = {
   ]
   params: {
     name: appName
-    planName: 'plan-${take(environmentName, 30)}-${token}'
+    planName: 'plan-${take(environmentName, 20)}-${token}'
     location: location
-    tags: union(tags, { 'azd-service-name': 'api' })
+    tags: tags
+    serviceName: 'api'
     identityId: identity.outputs.id
     identityClientId: identity.outputs.clientId
     hostBlobEndpoint: hostStorage.outputs.blobEndpoint
@@ -331,17 +348,21 @@ module app 'modules/function-app.bicep' = {
       CONTENT_ARCHITECT_API_URL: apiUrl
       CONTENT_STORAGE__tableServiceUri: dataStorage.outputs.tableEndpoint
       ENTRA_AUDIENCE: entraClientId
-      ENTRA_TENANT_ID: empty(entraClientId) ? '' : subscription().tenantId
+      ENTRA_AUTHORITY: environment().authentication.loginEndpoint
+      ENTRA_TENANT_ID: subscription().tenantId
+      INTERNAL_API_TOKEN: empty(internalTokenSecretUri) ? '' : '@Microsoft.KeyVault(SecretUri=${internalTokenSecretUri})'
+      LLM_API_KEY: deployOpenAI || empty(llmKeySecretUri) ? '' : '@Microsoft.KeyVault(SecretUri=${llmKeySecretUri})'
       LLM_ENDPOINT: deployOpenAI ? openAI.outputs.endpoint : llmEndpoint
       LLM_MODEL: deployOpenAI ? openAI.outputs.deployment : llmModel
       LLM_PRICE_INPUT: string(size.llmPriceInput)
       LLM_PRICE_OUTPUT: string(size.llmPriceOutput)
       MAX_ACTIVE_JOBS: string(size.maxActiveJobs)
       MAX_DELIVERY_COUNT: string(maxDeliveryCount)
-      PRODUCER_DEFAULT_TENANT: producerDefaultTenant
+      PRODUCER_DEFAULT_TENANT: empty(producerDefaultTenant) ? homeTenant : producerDefaultTenant
       RATE_LIMIT_PER_MINUTE: string(size.rateLimitPerMinute)
       RESEARCH_PROVIDERS: researchProviders
       RETENTION_DAYS: string(size.retentionDays)
+      TRUSTED_PROXY_HOPS: string(trustedProxyHops)
       WEB_PUBSUB__endpoint: webPubSub.outputs.endpoint
       WEB_PUBSUB_HUB: hubName
       WEB_PUBSUB_UPSTREAM_AUDIENCE: entraClientId
@@ -364,6 +385,7 @@ module alerts 'modules/alerts.bicep' = {
     serviceBusId: serviceBus.outputs.id
     webPubSubId: webPubSub.outputs.id
     dataStorageId: dataStorage.outputs.id
+    frequency: size.alertFrequency
     backlog: size.backlogAlert
     dailyLlmDollars: size.dailyLlmDollars
   }

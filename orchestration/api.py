@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from orchestration.access import AccessService
 from orchestration.controller import ContentArchitectController, refusal
 from orchestration.errors import ContentArchitectError
-from orchestration.http import HttpCall, HttpReply, complete
+from orchestration.http import HttpCall, HttpReply, check_size, complete
 from orchestration.ids import canonical_job_id
 from orchestration.rate_limits import RateLimits
 from orchestration.routes import BASE, Route, as_get
@@ -43,6 +43,7 @@ class Api:
     async def _answer(self, route: Route, call: HttpCall) -> HttpReply:
         limits: dict[str, str] = {}
         try:
+            check_size(call)
             caller = await self.access.admit(call, route.role)
             admitted(caller.tenant)
             if caller.limited:

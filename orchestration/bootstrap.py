@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 from layers.catalog import CATALOG, StepDeclaration, artifact_type
@@ -24,9 +25,12 @@ from orchestration.controller import ContentArchitectController, refusal
 from orchestration.engine import WorkflowEngineService
 from orchestration.epilogue import Epilogue
 from orchestration.errors import ContentArchitectError, DependencyUnavailable, StorageUnavailable
+from orchestration.estimates import Estimates
 from orchestration.health import HealthService
 from orchestration.http import HttpCall, HttpReply, complete
 from orchestration.job_services import JobServices, wire_jobs
+from orchestration.job_statistics import StatisticsService
+from orchestration.jobs import Priority
 from orchestration.process_identity import is_alive, owner_name
 from orchestration.processor import ContentJobProcessor
 from orchestration.realtime import RealtimeUpdatesService
@@ -34,6 +38,7 @@ from orchestration.recovery import RecoverySweeper
 from orchestration.routes import Route
 from orchestration.service import OrchestrationService
 from orchestration.settings import Settings, load_settings
+from orchestration.step_cache import StepCache
 from orchestration.telemetry import setup as telemetry
 from orchestration.telemetry.metrics import watch_each
 from orchestration.workflow_service import WorkflowService
@@ -77,11 +82,13 @@ def wire(
     watch_each("content.breaker.state", "dependency", outside.circuits.numbers)
     epilogue = Epilogue(store=outside.store, realtime=realtime, callbacks=dispatcher)
     callbacks = _callbacks(settings, outside)
-    workflows = _workflows(outside, catalog)
+    statistics = StatisticsService(store=outside.store, clock=clock)
+    workflows = _workflows(outside, catalog, Estimates(statistics=statistics, clock=clock))
     service = _service(settings, outside, epilogue, workflows)
-    engine = WorkflowEngineService(outside.store, clock, catalog=catalog, artifacts=artifacts)
+    cache = StepCache(store=outside.store, clock=clock) if settings.step_cache else None
+    engine = WorkflowEngineService(outside.store, clock, catalog=catalog, artifacts=artifacts, cache=cache)
     runner = _runner(settings, outside, tools, engine=engine, epilogue=epilogue)
-    jobs = _jobs(settings, outside, epilogue, service=service, callbacks=callbacks)
+    jobs = _jobs(settings, outside, epilogue, service=service, callbacks=callbacks, statistics=statistics)
     door = wire_access(
         store=outside.store, tokens=outside.tokens, audit=jobs.audit, clock=clock, settings=settings
     )
@@ -121,8 +128,10 @@ def _jobs(
     *,
     service: OrchestrationService,
     callbacks: CallbackService,
+    statistics: StatisticsService,
 ) -> JobServices:
     return wire_jobs(
+        statistics=statistics,
         store=outside.store,
         box=outside.letters,
         service=service,
@@ -193,16 +202,21 @@ def _callbacks(settings: Settings, outside: Outside) -> CallbackService:
     )
 
 
-def _workflows(outside: Outside, catalog: Mapping[str, StepDeclaration]) -> WorkflowService:
+def _workflows(
+    outside: Outside, catalog: Mapping[str, StepDeclaration], estimates: Estimates
+) -> WorkflowService:
     return WorkflowService(
         store=WorkflowStore(store=outside.store),
         audit=AuditTrail(store=outside.store, clock=outside.clock),
         clock=outside.clock,
         catalog=catalog,
+        estimates=estimates,
     )
 
 
 _apps: dict[asyncio.AbstractEventLoop, asyncio.Task[App]] = {}
+_sends_soon: ContextVar[bool] = ContextVar("sends_soon", default=False)
+"""Whether the call that starts the app is likely to end in a message: then the way to the broker is opened early."""
 
 
 async def current_app() -> App:
@@ -220,7 +234,8 @@ def _failed(task: asyncio.Task[App]) -> bool:
 async def _start() -> App:
     settings = load_settings()
     telemetry.start(include_content=settings.telemetry_include_content)
-    outside = await connect(settings)
+    queue = Priority.NORMAL.queue if _sends_soon.get() else None
+    outside = await connect(settings, sends_soon=queue)
     app = wire(settings, outside, research_tools(settings, outside.circuits))
     try:
         await app.sweeper.expire_predecessor()
@@ -231,6 +246,7 @@ async def _start() -> App:
 
 async def answer(route: Route, call: HttpCall) -> HttpReply:
     """Answer an HTTP call; what keeps the app from starting is answered too, as a problem document."""
+    _sends_soon.set(call.method == "POST")
     try:
         app = await current_app()
     except ContentArchitectError as error:

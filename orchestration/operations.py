@@ -83,7 +83,9 @@ PATH_PARAMETERS: Mapping[str, Parameter] = {
 }
 
 ETAG = {"ETag": "Changes with whatever the caller can see change."}
-RETRY_AFTER = {"Retry-After": "Seconds until it is worth asking again; absent once the job has ended."}
+RETRY_AFTER = {
+    "Retry-After": "Seconds until it is worth asking again, 0 after a long poll; absent once the job has ended."
+}
 JOB_LOCATION = {
     "Location": "The job.",
     "Operation-Location": "The same, where Azure's clients look for it.",
@@ -93,7 +95,8 @@ IF_NONE_MATCH = {
     "If-None-Match": Parameter(description="ETag of an earlier answer: 304 where nothing has changed.")
 }
 WAIT = Parameter(
-    description="Long poll: wait up to so many seconds (20 at most) for news.",
+    description="Long poll: wait up to so many seconds (20 at most) for news, or with `If-None-Match` for what the "
+    "caller has not seen.",
     schema=whole(0, 999_999_999),
 )
 PAGE = {

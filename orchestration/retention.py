@@ -16,6 +16,7 @@ from orchestration.job_statistics import ENDED, STATS, hour_of
 from orchestration.jobs import moment
 from orchestration.ports import Clock, JobStore
 from orchestration.settings import Settings
+from orchestration.step_cache import StepCache
 
 MAX_LOOKED = 1000
 MAX_DELETED = 200
@@ -33,8 +34,11 @@ class RetentionService:
     settings: Settings
 
     async def clean(self) -> int:
-        """Remove expired jobs and return how many. Raises :class:`StorageUnavailable`; the next run goes on."""
-        await self.store.prepare()
+        """Remove expired jobs and return how many, and what the step cache has outlived.
+
+        Raises :class:`StorageUnavailable`; the next run goes on.
+        """
+        await StepCache(store=self.store, clock=self.clock).clean()
         cutoff = hour_of(self.clock.now() - timedelta(days=self.settings.retention_days))
         rows = self.store.table(STATS)
         deleted = 0
@@ -48,7 +52,7 @@ class RetentionService:
         return deleted
 
     async def _clean(self, partition: str, key: str) -> bool:
-        stored = await self.store.read_job(key.partition("|")[2])
+        stored = await self.store.read_job(key.rpartition("|")[2])
         job = stored.job if stored else None
         if stored is None or job is None or f"{ENDED}{(job.completed_at or '')[:13]}" != partition:
             await self.store.table(STATS).delete(partition, key)  # of a deleted job, or of an earlier run

@@ -204,7 +204,7 @@ class OrchestrationService:
             max_attempts=self._settings.job_max_retries,
             timeout_seconds=min(budget, request.deadline_seconds or budget),
             expires_at=stamp(now + timedelta(days=self._settings.retention_days)),
-            estimated_seconds=workflow.estimated_seconds if self._has_llm else _EMBEDDED_ESTIMATE,
+            estimated_seconds=self._estimated(workflow, origin.tenant),
             sequence=1,
             lease_seconds=self._settings.lease_seconds,
             next_attempt_at=stamp(scheduled) if scheduled and scheduled > now else None,
@@ -223,6 +223,11 @@ class OrchestrationService:
     def queue_of(request: GenerateRequest, origin: Origin) -> str:
         """The queue of the job that a request makes."""
         return origin.queue or _priority(request).queue
+
+    def _estimated(self, workflow: Workflow, tenant: str) -> float:
+        """What this workflow took this tenant lately, else what is declared."""
+        declared = workflow.estimated_seconds if self._has_llm else _EMBEDDED_ESTIMATE
+        return self._workflows.estimates.known(tenant).workflows.get(workflow.id, declared)
 
     def new_input(self, request: GenerateRequest, workflow: Workflow) -> JobInput:
         """What that job runs on."""

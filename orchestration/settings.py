@@ -65,6 +65,7 @@ class Settings(BaseModel):
     rate_limit_per_minute: int = Field(6000, alias="RATE_LIMIT_PER_MINUTE", ge=0, le=10_000_000)
     max_active_jobs: int = Field(1000, alias="MAX_ACTIVE_JOBS", ge=0, le=100_000)
     audit_retention_days: int = Field(365, alias="AUDIT_RETENTION_DAYS", ge=1, le=3650)
+    step_cache: bool = Field(True, alias="STEP_CACHE")
     max_delivery_count: int = Field(5, alias="MAX_DELIVERY_COUNT", ge=2, le=2000)
     producer_default_tenant: str = Field("local", alias="PRODUCER_DEFAULT_TENANT", pattern=TENANT.pattern)
     library_dir: Path | None = Field(None, alias="CONTENT_LIBRARY_DIR")

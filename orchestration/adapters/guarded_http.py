@@ -175,7 +175,7 @@ class GuardedClient:
             location = answer.headers.get("location")
             if not location:
                 raise refused("a redirect that leads nowhere")
-            url = urljoin(url, location)
+            url = urljoin(url, location.encode("latin-1").decode(errors="replace"))
         raise refused(f"more than {_MOST_REDIRECTS} redirects")
 
     async def _once(self, url: str, headers: Mapping[str, str]) -> Answer:

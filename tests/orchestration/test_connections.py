@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from orchestration.adapters.clock import SystemClock
 from orchestration.adapters.tables import TableJobStore
 from orchestration.bootstrap import current_app
 from orchestration.connections import connect, research_tools
-from orchestration.errors import ConfigurationError, StorageUnavailable
+from orchestration.errors import AddressRefused, ConfigurationError, StorageUnavailable
 from orchestration.http import HttpCall
 from orchestration.jobs import ActiveJob, JobStatus
 from orchestration.ports import Clock
@@ -44,6 +45,45 @@ async def test_with_all_connections_named_nothing_is_contacted_before_the_first_
     outside = await connect(load_settings(GOOD))
     assert isinstance(outside.clock, SystemClock)
     await outside.close()
+
+
+async def test_what_was_opened_early_is_closed_when_another_service_is_not_named() -> None:
+    settings = load_settings({name: value for name, value in GOOD.items() if name != REALTIME})
+    with pytest.raises(ConfigurationError, match=REALTIME):
+        await connect(settings, sends_soon="content-jobs")
+    assert [task for task in asyncio.all_tasks() if "ServiceBusQueue" in repr(task)] == []
+
+
+async def test_the_sender_of_callbacks_is_made_when_it_is_first_asked_and_only_once() -> None:
+    outside = await connect(load_settings(GOOD))
+    made: Any = outside.sender
+    assert made._made is None
+    for refused in await asyncio.gather(
+        *(outside.sender.check("http://169.254.169.254/") for _ in range(3)), return_exceptions=True
+    ):
+        assert isinstance(refused, AddressRefused)
+    inner = made._made
+    answer = await outside.sender.post("http://169.254.169.254/", b"{}", {})
+    assert answer.status is None
+    assert made._made is inner
+    await outside.close()
+
+
+@pytest.mark.parametrize(("method", "expected"), [("POST", "content-jobs"), ("GET", None)])
+async def test_a_first_call_that_may_send_opens_the_way_to_the_broker_early(
+    monkeypatch: pytest.MonkeyPatch, method: str, expected: str | None
+) -> None:
+    asked: list[str | None] = []
+
+    async def refuse(_settings: object, *, sends_soon: str | None = None) -> None:
+        asked.append(sends_soon)
+        raise ConfigurationError("enough")
+
+    monkeypatch.setattr(bootstrap, "connect", refuse)
+    monkeypatch.setattr(bootstrap, "_apps", {})
+    call = HttpCall(method=method, headers={}, query={}, route={}, body=b"")
+    assert (await bootstrap.answer(ROUTES["generate"], call)).status == 500
+    assert asked == [expected]
 
 
 async def test_a_managed_identity_stands_in_for_every_key() -> None:
