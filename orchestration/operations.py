@@ -186,6 +186,5 @@ CODES: Mapping[str, str] = {
     "workflow_exists": "A workflow has this id.",
     "workflow_not_found": "There is no such workflow or version.",
     "workflow_predefined": "Predefined workflows cannot be changed.",
-    "uri_too_long": "The query is too long.",
 }
 """What each code of a problem means."""
