@@ -215,6 +215,12 @@ async def apikey_revoke(req: func.HttpRequest) -> func.HttpResponse:
     return await _answer(req, ROUTES["apikey_revoke"])
 
 
+@app.route(route=f"{BASE}/audit", methods=["GET"])
+async def audit(req: func.HttpRequest) -> func.HttpResponse:
+    """Show who did what."""
+    return await _answer(req, ROUTES["audit"])
+
+
 @app.route(route=f"{JOB}/negotiate", methods=["POST"])
 async def job_negotiate(req: func.HttpRequest) -> func.HttpResponse:
     """Open a socket on a job."""
@@ -308,6 +314,7 @@ async def close_hours(timer: func.TimerRequest) -> None:
 
 @app.timer_trigger(arg_name="timer", schedule="0 35 * * * *")
 async def clean_up(timer: func.TimerRequest) -> None:
-    """Remove jobs whose time is over."""
+    """Remove jobs and audit rows whose time is over."""
     del timer  # the service knows which jobs are due
     await on_timer(lambda current: current.jobs.retention.clean())
+    await on_timer(lambda current: current.jobs.audit_log.clean())

@@ -11,7 +11,6 @@ import uuid
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import aiohttp
 from azure.core import MatchConditions
 from azure.data.tables import UpdateMode
 from azure.data.tables.aio import TableClient, TableServiceClient
@@ -19,6 +18,7 @@ from azure.data.tables.aio import TableClient, TableServiceClient
 from benchmarks.noop_workflow import PAYLOAD
 from benchmarks.report import median, report
 from benchmarks.rig import stack_with
+from orchestration.adapters.bare_http import BareClient
 from orchestration.adapters.table_auth import SharedKeyAuth, TableAccount
 from orchestration.adapters.table_batch import BatchWriter, Operation, Write
 from orchestration.adapters.table_link import TableLink
@@ -47,10 +47,10 @@ async def main() -> None:
         account = TableAccount.from_connection_string(rig.storage)
         async with (
             TableServiceClient.from_connection_string(rig.storage) as service,
-            aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session,
+            BareClient(account.endpoint, limit=4, timeout=15) as bare,
         ):
             client = await service.create_table("batchbench")
-            link = TableLink(session=session, endpoint=account.endpoint, auth=SharedKeyAuth(account=account))
+            link = TableLink(client=bare, endpoint=account.endpoint, auth=SharedKeyAuth(account=account))
             writer, reader = (kind(link=link, table="batchbench") for kind in (BatchWriter, PointReader))
             await _compare("transaction", _official_commit(client), _our_commit(writer))
             await client.create_entity({"PartitionKey": "p", "RowKey": "job", **JOB})

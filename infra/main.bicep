@@ -37,8 +37,13 @@ param entraClientId string = ''
 @description('Public base of all links, without a path, for a custom domain; empty: the name of the app at azurewebsites.net.')
 param publicUrl string = ''
 
-@description('Tenant of jobs whose producer names none in the message property tenantId.')
-param producerDefaultTenant string = 'local'
+@description('Tenant of jobs whose producer names none in the message property tenantId; empty: this directory, or local without Entra.')
+param producerDefaultTenant string = ''
+
+@minValue(0)
+@maxValue(5)
+@description('Proxies that append to X-Forwarded-For, the front end of the platform included: 2 behind Front Door.')
+param trustedProxyHops int = 1
 
 @description('Mail address that alerts and the budget write to; empty: nobody is told, alerts still show in the portal.')
 param alertEmail string = ''
@@ -87,15 +92,20 @@ var queueNames = [
 ]
 var tableNames = [
   'activejobs'
+  'apikeys'
   'audit'
   'jobindex'
   'jobs'
+  'limits'
   'secrets'
   'state'
   'stats'
+  'stepcache'
   'workflows'
 ]
 
+// With Entra a tenant is a directory, so jobs of producers belong where people of this directory see them.
+var homeTenant = empty(entraClientId) ? 'local' : subscription().tenantId
 var developerId = size.developerAccess ? principalId : ''
 var dataReaders = concat(
   [
@@ -308,9 +318,10 @@ module app 'modules/function-app.bicep' = {
   ]
   params: {
     name: appName
-    planName: 'plan-${take(environmentName, 30)}-${token}'
+    planName: 'plan-${take(environmentName, 20)}-${token}'
     location: location
-    tags: union(tags, { 'azd-service-name': 'api' })
+    tags: tags
+    serviceName: 'api'
     identityId: identity.outputs.id
     identityClientId: identity.outputs.clientId
     hostBlobEndpoint: hostStorage.outputs.blobEndpoint
@@ -331,17 +342,19 @@ module app 'modules/function-app.bicep' = {
       CONTENT_ARCHITECT_API_URL: apiUrl
       CONTENT_STORAGE__tableServiceUri: dataStorage.outputs.tableEndpoint
       ENTRA_AUDIENCE: entraClientId
-      ENTRA_TENANT_ID: empty(entraClientId) ? '' : subscription().tenantId
+      ENTRA_AUTHORITY: environment().authentication.loginEndpoint
+      ENTRA_TENANT_ID: subscription().tenantId
       LLM_ENDPOINT: deployOpenAI ? openAI.outputs.endpoint : llmEndpoint
       LLM_MODEL: deployOpenAI ? openAI.outputs.deployment : llmModel
       LLM_PRICE_INPUT: string(size.llmPriceInput)
       LLM_PRICE_OUTPUT: string(size.llmPriceOutput)
       MAX_ACTIVE_JOBS: string(size.maxActiveJobs)
       MAX_DELIVERY_COUNT: string(maxDeliveryCount)
-      PRODUCER_DEFAULT_TENANT: producerDefaultTenant
+      PRODUCER_DEFAULT_TENANT: empty(producerDefaultTenant) ? homeTenant : producerDefaultTenant
       RATE_LIMIT_PER_MINUTE: string(size.rateLimitPerMinute)
       RESEARCH_PROVIDERS: researchProviders
       RETENTION_DAYS: string(size.retentionDays)
+      TRUSTED_PROXY_HOPS: string(trustedProxyHops)
       WEB_PUBSUB__endpoint: webPubSub.outputs.endpoint
       WEB_PUBSUB_HUB: hubName
       WEB_PUBSUB_UPSTREAM_AUDIENCE: entraClientId

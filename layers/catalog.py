@@ -21,7 +21,8 @@ StepFunction = Callable[[StepContext], Awaitable[Artifact]]
 class StepDeclaration:
     """One service. ``version`` is raised when its output changes for the same input (it keys the step cache).
 
-    ``provides`` and ``requires``/``uses`` name artifact classes; ``uses`` are taken where a workflow makes them.
+    ``cached_for`` is how many seconds its result may be taken again for identical work; 0 for never: what is quick to
+    make, and what depends on more than the brief and its artifacts (the web, the library). ``provides`` and ``requires``/``uses`` name artifact classes; ``uses`` are taken where a workflow makes them.
     """
 
     service: str
@@ -31,6 +32,7 @@ class StepDeclaration:
     requires: tuple[str, ...] = ()
     uses: tuple[str, ...] = ()
     version: int = 1
+    cached_for: float = 0.0
 
     def load(self) -> StepFunction:
         """Import the implementation. Raises ImportError or AttributeError when the declaration is wrong."""
@@ -61,8 +63,17 @@ def artifact_type(name: str) -> type[Artifact]:
     raise KeyError(name)
 
 
+HALF_A_DAY = 12 * 3600.0
+
+
 def _declare(
-    layer: Layer, service: str, where: str, provides: str, *requires: str, uses: tuple[str, ...] = ()
+    layer: Layer,
+    service: str,
+    where: str,
+    provides: str,
+    *requires: str,
+    uses: tuple[str, ...] = (),
+    cached_for: float = 0.0,
 ) -> StepDeclaration:
     return StepDeclaration(
         service=service,
@@ -71,6 +82,7 @@ def _declare(
         provides=provides,
         requires=requires,
         uses=uses,
+        cached_for=cached_for,
     )
 
 
@@ -131,6 +143,7 @@ CATALOG: dict[str, StepDeclaration] = {
             "PassageIndex",
             "KeywordPlan",
             uses=("FreshnessReport", "TopicGraph"),
+            cached_for=HALF_A_DAY,
         ),
         _top(
             "llmContentOptimizer",
@@ -141,6 +154,7 @@ CATALOG: dict[str, StepDeclaration] = {
             "KeywordPlan",
             "Outline",
             uses=("ResearchBrief", "QueryPlan", "FreshnessReport", "TopicGraph"),
+            cached_for=HALF_A_DAY,
         ),
         _top("contentReader", "reading:read_content", "Article", "SourceSet", "PassageIndex"),
         _top(
@@ -150,8 +164,17 @@ CATALOG: dict[str, StepDeclaration] = {
             "Article",
             "SourceSet",
             "PassageIndex",
+            cached_for=HALF_A_DAY,
         ),
-        _top("factChecker", "facts:check_facts", "FactReport", "Article", "SourceSet", "PassageIndex"),
+        _top(
+            "factChecker",
+            "facts:check_facts",
+            "FactReport",
+            "Article",
+            "SourceSet",
+            "PassageIndex",
+            cached_for=HALF_A_DAY,
+        ),
         _top(
             "eeatSignalGenerator",
             "eeat:generate_eeat",

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from orchestration.addresses import address_hash, caller_address
 from orchestration.apikeys import ApiKeyService
+from orchestration.audit import Actor
 from orchestration.claims import PRINCIPAL_HEADER, caller_of, principal_claims
 from orchestration.errors import RequestRefused, TokenRefused
 from orchestration.http import HttpCall
 from orchestration.identity import NOBODY, Caller, Role
-from orchestration.ports import TokenVerifier
+from orchestration.ids import canonical_job_id
+from orchestration.ports import JobStore, TokenVerifier
+from orchestration.refusals import Refusals
 from orchestration.settings import Settings
+
+OPERATOR = "operator"
+"""The subject of whoever holds ``INTERNAL_API_TOKEN``."""
 
 LOCAL = Caller(tenant="local", subject="local", role=Role.ADMIN, everywhere=True)
 """Everybody, with ``AUTH_MODE=off``."""
@@ -22,8 +29,10 @@ class AccessService:
     """Turns a credential into a caller, in the way of ``AUTH_MODE``."""
 
     settings: Settings
+    store: JobStore
     tokens: TokenVerifier
     keys: ApiKeyService
+    refusals: Refusals
 
     async def admit(self, call: HttpCall, needed: Role | None) -> Caller:
         """The caller, who has the role that is needed; ``None`` admits everybody.
@@ -33,10 +42,33 @@ class AccessService:
         """
         if needed is None:
             return NOBODY
-        caller = await self._caller(call)
+        address = self.address(call)
+        self.refusals.check(address)
+        try:
+            caller = replace(await self._caller(call), address=address)
+        except TokenRefused as error:
+            actor = Actor(tenant=error.tenant, user=error.subject, trace_id=call.trace_id, address=address)
+            await self.refusals.note(actor, str(error), counts=True)
+            raise
         if not caller.may(needed):
+            actor = Actor(tenant=caller.tenant, user=caller.subject, trace_id=call.trace_id, address=address)
+            await self.refusals.note(actor, f"the role {needed} was needed", counts=False)
             raise RequestRefused(f"this takes the role {needed}", code="forbidden", status=403)
-        return caller
+        return await self._in_tenant_of_job(caller, call)
+
+    async def _in_tenant_of_job(self, caller: Caller, call: HttpCall) -> Caller:
+        """The installation's operator acts in the tenant of the job that they name; all others in their own."""
+        job_id = canonical_job_id(call.route.get("jobId", ""))
+        if caller.subject != OPERATOR or job_id is None:
+            return caller
+        await self.store.prepare()
+        stored = await self.store.read_job(job_id)
+        return replace(caller, tenant=stored.job.tenant) if stored else caller
+
+    def address(self, call: HttpCall) -> str:
+        """The keyed hash of where the call comes from; empty where no proxy of ours says it."""
+        found = caller_address(call.headers, hops=self.settings.trusted_proxy_hops)
+        return address_hash(found, self.settings.signing_secret)
 
     async def _caller(self, call: HttpCall) -> Caller:
         if self.settings.auth_mode == "off":
@@ -44,7 +76,7 @@ class AccessService:
         given = call.credential
         if self._is_internal(given):
             tenant = self.settings.producer_default_tenant
-            return Caller(tenant=tenant, subject="operator", role=Role.OPERATOR, everywhere=True)
+            return Caller(tenant=tenant, subject=OPERATOR, role=Role.OPERATOR, everywhere=True)
         if self.settings.auth_mode == "apikey":
             return await self.keys.caller(_needed(given))
         principal = call.headers.get(PRINCIPAL_HEADER)

@@ -54,7 +54,7 @@ class Progress(TypedDict):
 
 
 class StepView(TypedDict):
-    """One step of the job's workflow."""
+    """One step of the job's workflow. ``cached``: its artifact came from identical work done before."""
 
     name: str
     layer: str
@@ -64,6 +64,7 @@ class StepView(TypedDict):
     endedAt: Time | None
     attempt: int
     durationMs: int
+    cached: bool
 
 
 class JobErrorView(TypedDict):

@@ -277,3 +277,22 @@ class NewKey(KeyView):
     """A key that was just issued; ``key`` is shown this once."""
 
     key: str
+
+
+class AuditEntry(TypedDict):
+    """One thing that was done, or refused. ``address`` is a keyed hash of the caller's address."""
+
+    at: Time
+    action: str
+    actor: str
+    jobId: str | None
+    address: str | None
+    result: str
+    traceId: str
+
+
+class AuditList(TypedDict):
+    """A page of the audit log, newest first."""
+
+    value: list[AuditEntry]
+    nextLink: NotRequired[str]

@@ -13,6 +13,7 @@ from orchestration.access import AccessService
 from orchestration.controller import ContentArchitectController, refusal
 from orchestration.errors import ContentArchitectError
 from orchestration.http import HttpCall, HttpReply, complete
+from orchestration.rate_limits import RateLimits
 from orchestration.routes import Route, as_get
 
 _log = logging.getLogger(__name__)
@@ -20,24 +21,29 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Api:
-    """Answers calls. ``access`` decides who may; the controller's handlers do the work."""
+    """Answers calls. ``access`` decides who may, ``rates`` how often; the controller's handlers do the work."""
 
     controller: ContentArchitectController
     access: AccessService
+    rates: RateLimits
 
     async def answer(self, route: Route, call: HttpCall) -> HttpReply:
         """Answer one call of a route. A cancelled call answers too, or the host would wait for it."""
         return complete(await self._answer(*as_get(route, call)), call.trace_id)
 
     async def _answer(self, route: Route, call: HttpCall) -> HttpReply:
+        limits: dict[str, str] = {}
         try:
             caller = await self.access.admit(call, route.role)
+            if caller.limited:
+                limits |= await self.rates.spend(caller.tenant)
             route.check(call)
-            return await route.handler(self.controller, replace(call, caller=caller))
+            reply = await route.handler(self.controller, replace(call, caller=caller))
         except ContentArchitectError as error:
-            return refusal(error, call.trace_id)
+            reply = refusal(error, call.trace_id)
         except asyncio.CancelledError:
-            return refusal(ContentArchitectError("the call was cancelled", code="cancelled"), call.trace_id)
+            reply = refusal(ContentArchitectError("the call was cancelled", code="cancelled"), call.trace_id)
         except Exception:  # noqa: BLE001 - the outermost place of the HTTP path: a defect becomes a problem document
             _log.exception("unexpected error", extra={"trace_id": call.trace_id})
-            return refusal(ContentArchitectError("something went wrong here"), call.trace_id)
+            reply = refusal(ContentArchitectError("something went wrong here"), call.trace_id)
+        return replace(reply, headers={**limits, **reply.headers})

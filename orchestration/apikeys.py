@@ -29,7 +29,7 @@ CACHE_SECONDS = 30.0
 """How long another process may go on admitting a key that was revoked."""
 
 MAX_KEYS = 200
-"""Live keys of one tenant."""
+"""Live keys of one tenant, and ended ones that are still listed."""
 
 _MOST_ROWS = 1000
 _REMEMBERED = 10_000
@@ -147,10 +147,13 @@ class ApiKeyService:
         key = (await self._look_up(match.group(1))).key
         given = _digest(match.group(2))
         # Compared also where there is no such key, so that the time taken tells nothing.
-        if not hmac.compare_digest(given, key.digest if key else _digest("")) or key is None:
+        right = hmac.compare_digest(given, key.digest if key else _digest(""))
+        if key is None:
             raise TokenRefused(_WRONG)
-        if not key.live(self.clock.now()):
-            raise TokenRefused("the API key was revoked" if key.revoked_at else "the API key has expired")
+        if not right or not key.live(self.clock.now()):
+            ended = "the API key was revoked" if key.revoked_at else "the API key has expired"
+            reason = ended if right else _WRONG  # only the holder is told how it ended
+            raise TokenRefused(reason, tenant=key.tenant, subject=f"key:{key.id}")
         return Caller(tenant=key.tenant, subject=f"key:{key.id}", role=key.role)
 
     async def issue(self, caller: Caller, request: KeyRequest) -> tuple[ApiKey, str]:
@@ -162,7 +165,9 @@ class ApiKeyService:
             raise RequestRefused("nobody grants more than they have", code="forbidden", status=403)
         await self.store.prepare()
         now = self.clock.now()
-        if sum(key.live(now) for key in await self.of_tenant(caller.tenant)) >= MAX_KEYS:
+        keys = await self.of_tenant(caller.tenant)
+        await self._make_room([key for key in keys if not key.live(now)])
+        if sum(key.live(now) for key in keys) >= MAX_KEYS:
             detail = f"a tenant has at most {MAX_KEYS} live keys; revoke one"
             raise RequestRefused(detail, code="too_many_keys", status=409)
         secret = secrets.token_hex(32)
@@ -209,6 +214,11 @@ class ApiKeyService:
             return await self.revoke(tenant, key_id)  # somebody else was faster: theirs counts
         self._known.forget(key_id)
         return revoked
+
+    async def _make_room(self, dead: list[ApiKey]) -> None:
+        """Forget the keys that ended, but for the youngest: a listing shows all rows of a tenant."""
+        for key in dead[:-MAX_KEYS]:
+            await self._table.delete(_partition(key.tenant), key.id)
 
     async def _look_up(self, key_id: str) -> _Found:
         found = self._known.get(key_id) or self._unknown.get(key_id)

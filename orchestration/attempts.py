@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import zlib
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -25,6 +26,7 @@ from orchestration.errors import (
     JobFailed,
     QueueUnavailable,
     RowConflict,
+    StorageUnavailable,
     Superseded,
 )
 from orchestration.events import ended, status_changed
@@ -49,6 +51,9 @@ from orchestration.retry import ATTEMPT_RETRY
 from orchestration.settings import Settings
 from orchestration.views import Links
 from orchestration.workflows import Workflow
+
+Given = asyncio.Task[tuple[Workflow, ContentBrief]]
+"""What a job runs on, as soon as it is read."""
 
 _log = logging.getLogger(__name__)
 
@@ -81,20 +86,32 @@ class AttemptRunner:
             new_id=new_commit_id,
             heartbeat_seconds=self.settings.lease_seconds / 3,
         )
-        async with writer:
+        async with writer, self._reading(stored.job) as given:
             try:
                 await writer.apply(self._claim())
             except Superseded as error:
                 raise RowConflict(str(error)) from error
             try:
-                return await self._run_claimed(writer, message_id)
+                return await self._run_claimed(writer, given, message_id)
             except Superseded as error:
                 _log.info("superseded", extra={"job_id": writer.job.job_id, "reason": str(error)})
                 return Completed("superseded")
 
-    async def _run_claimed(self, writer: JobWriter, message_id: str) -> Outcome:
+    @asynccontextmanager
+    async def _reading(self, job: Job) -> AsyncIterator[Given]:
+        """The job's input, read while the claim is on its way. Nobody waits for it when the claim fails."""
+        reading = asyncio.create_task(self._input(job))
         try:
-            job = await self._execute(writer)
+            yield reading
+        finally:
+            reading.cancel()
+            await asyncio.wait([reading])
+            if not reading.cancelled():
+                reading.exception()  # whoever awaited it has seen it
+
+    async def _run_claimed(self, writer: JobWriter, given: Given, message_id: str) -> Outcome:
+        try:
+            job = await self._execute(writer, given)
         except JobCancelled:
             return await self._end(writer, JobStatus.CANCELLED, None, message_id)
         except JobFailed as error:
@@ -110,20 +127,35 @@ class AttemptRunner:
         await self.epilogue.run(job)
         return Completed("completed")
 
-    async def _execute(self, writer: JobWriter) -> Job:
+    async def _execute(self, writer: JobWriter, given: Given) -> Job:
         job = writer.job
-        _, (workflow, brief) = await asyncio.gather(
-            self.store.put_active(self._active(job)), self._input(job)
-        )
-        run = Run(
-            workflow=workflow,
-            brief=brief,
-            writer=writer,
-            tools=self.tools(),
-            progress=lambda step, part, note: self.realtime.progress(writer.job, step, part, note),
-            result_url=self._result_url(job),
-        )
-        return await self.engine.run(run)
+        async with self._marked(job):
+            workflow, brief = await given
+            run = Run(
+                workflow=workflow,
+                brief=brief,
+                writer=writer,
+                tools=self.tools(),
+                progress=lambda step, part, note: self.realtime.progress(writer.job, step, part, note),
+                result_url=self._result_url(job),
+            )
+            return await self.engine.run(run)
+
+    @asynccontextmanager
+    async def _marked(self, job: Job) -> AsyncIterator[None]:
+        """Say in the active row who has the job, while its first steps run already.
+
+        The row is written by the end of the attempt, so that the epilogue, which removes it, comes after. What
+        cannot be written is no reason to stop: without it the sweep looks earlier than it need.
+        """
+        marking = asyncio.create_task(self.store.put_active(self._active(job)))
+        try:
+            yield
+        finally:
+            try:
+                await marking
+            except StorageUnavailable as error:
+                _log.warning("active row is late", extra={"job_id": job.job_id, "reason": str(error)})
 
     async def _input(self, job: Job) -> tuple[Workflow, ContentBrief]:
         try:

@@ -35,16 +35,22 @@ class Action(StrEnum):
     WORKFLOW = "workflow_change"
     REDELIVER = "redeliver"
     KEY = "key_change"
+    REFUSED = "auth_failure"
     ROTATE_SECRET = "rotate_secret"  # noqa: S105 - what was done, not a secret
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actor:
-    """Who acts: the tenant of the credential, a user label where one was given, and the trace of the call."""
+    """Who acts: tenant and subject of the credential, whether they act for every tenant, and the trace of the call.
+
+    ``address`` is the keyed hash of the caller's address (:mod:`orchestration.addresses`).
+    """
 
     tenant: str
     user: str = ""
     trace_id: str = ""
+    address: str = ""
+    everywhere: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +69,7 @@ class AuditTrail:
             "tenant": actor.tenant,
             "user": actor.user,
             "jobId": job_id,
+            "address": actor.address,
             "result": result[:1000],
             "traceId": actor.trace_id,
         }

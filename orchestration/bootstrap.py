@@ -8,13 +8,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 from layers.catalog import CATALOG, StepDeclaration, artifact_type
 from layers.contract import Artifact, Tools
-from orchestration.access import AccessService
+from orchestration.access_services import wire_access
 from orchestration.api import Api
-from orchestration.apikeys import ApiKeyService
 from orchestration.attempts import AttemptRunner
 from orchestration.audit import AuditTrail
 from orchestration.callback_dispatch import CallbackDispatcher
@@ -28,6 +28,7 @@ from orchestration.errors import ContentArchitectError, DependencyUnavailable, S
 from orchestration.health import HealthService
 from orchestration.http import HttpCall, HttpReply, complete
 from orchestration.job_services import JobServices, wire_jobs
+from orchestration.jobs import Priority
 from orchestration.process_identity import is_alive, owner_name
 from orchestration.processor import ContentJobProcessor
 from orchestration.realtime import RealtimeUpdatesService
@@ -35,6 +36,7 @@ from orchestration.recovery import RecoverySweeper
 from orchestration.routes import Route
 from orchestration.service import OrchestrationService
 from orchestration.settings import Settings, load_settings
+from orchestration.step_cache import StepCache
 from orchestration.workflow_service import WorkflowService
 from orchestration.workflow_store import WorkflowStore
 
@@ -76,19 +78,13 @@ def wire(
     callbacks = _callbacks(settings, outside)
     workflows = _workflows(outside, catalog)
     service = _service(settings, outside, epilogue, workflows)
-    engine = WorkflowEngineService(outside.store, clock, catalog=catalog, artifacts=artifacts)
+    cache = StepCache(store=outside.store, clock=clock) if settings.step_cache else None
+    engine = WorkflowEngineService(outside.store, clock, catalog=catalog, artifacts=artifacts, cache=cache)
     runner = _runner(settings, outside, tools, engine=engine, epilogue=epilogue)
-    jobs = wire_jobs(
-        store=outside.store,
-        box=outside.letters,
-        service=service,
-        realtime=realtime,
-        epilogue=epilogue,
-        callbacks=callbacks,
-        clock=clock,
-        settings=settings,
+    jobs = _jobs(settings, outside, epilogue, service=service, callbacks=callbacks)
+    door = wire_access(
+        store=outside.store, tokens=outside.tokens, audit=jobs.audit, clock=clock, settings=settings
     )
-    keys = ApiKeyService(store=outside.store, clock=clock)
     controller = ContentArchitectController(
         service=service,
         store=outside.store,
@@ -98,16 +94,16 @@ def wire(
         letters=jobs.letters,
         callbacks=callbacks,
         workflows=workflows,
-        keys=keys,
+        keys=door.keys,
+        audit_log=jobs.audit_log,
+        limits=door.limits,
         clock=clock,
         settings=settings,
     )
     return App(
         settings=settings,
         service=service,
-        api=Api(
-            controller=controller, access=AccessService(settings=settings, tokens=outside.tokens, keys=keys)
-        ),
+        api=Api(controller=controller, access=door.access, rates=door.rates),
         processor=ContentJobProcessor(runner=runner, service=service),
         sweeper=_sweeper(settings, outside, epilogue),
         jobs=jobs,
@@ -115,6 +111,26 @@ def wire(
         dispatcher=dispatcher,
         realtime=realtime,
         outside=outside,
+    )
+
+
+def _jobs(
+    settings: Settings,
+    outside: Outside,
+    epilogue: Epilogue,
+    *,
+    service: OrchestrationService,
+    callbacks: CallbackService,
+) -> JobServices:
+    return wire_jobs(
+        store=outside.store,
+        box=outside.letters,
+        service=service,
+        realtime=epilogue.realtime,
+        epilogue=epilogue,
+        callbacks=callbacks,
+        clock=outside.clock,
+        settings=settings,
     )
 
 
@@ -187,6 +203,8 @@ def _workflows(outside: Outside, catalog: Mapping[str, StepDeclaration]) -> Work
 
 
 _apps: dict[asyncio.AbstractEventLoop, asyncio.Task[App]] = {}
+_sends_soon: ContextVar[bool] = ContextVar("sends_soon", default=False)
+"""Whether the call that starts the app is likely to end in a message: then the way to the broker is opened early."""
 
 
 async def current_app() -> App:
@@ -203,7 +221,8 @@ def _failed(task: asyncio.Task[App]) -> bool:
 
 async def _start() -> App:
     settings = load_settings()
-    app = wire(settings, await connect(settings), research_tools(settings))
+    queue = Priority.NORMAL.queue if _sends_soon.get() else None
+    app = wire(settings, await connect(settings, sends_soon=queue), research_tools(settings))
     try:
         await app.sweeper.expire_predecessor()
     except StorageUnavailable as error:
@@ -213,6 +232,7 @@ async def _start() -> App:
 
 async def answer(route: Route, call: HttpCall) -> HttpReply:
     """Answer an HTTP call; what keeps the app from starting is answered too, as a problem document."""
+    _sends_soon.set(call.method == "POST")
     try:
         app = await current_app()
     except ContentArchitectError as error:

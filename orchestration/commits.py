@@ -163,11 +163,11 @@ class JobWriter:
         changes = [entry.change for entry in entries]
         job, rows, updates = fold(self.job, changes, now=stamp(self.clock.now()), commit_id=self.new_id())
         await self._write(Commit(job=job, etag=self._etag, rows=rows))
-        if updates:
-            self.publish(self.job, updates)
         for entry in entries:
             if not entry.landed.done():
                 entry.landed.set_result(self.job)
+        if updates:
+            self.publish(self.job, updates)  # last: whoever waits for the commit goes first
 
     async def _write(self, commit: Commit) -> None:
         failures = 0
@@ -233,13 +233,13 @@ def fold(
         job = change.mutate(job)
         rows += change.rows
         for event in change.events(job):
-            job = replace(job, sequence=job.sequence + 1)
-            update = _update(job, event, now)
+            update = _update(job, event, now, job.sequence + len(updates) + 1)
             updates.append(update)
             if is_owed(job, update):
                 rows.append(Callback.of(job, update).to_row())
     rows += [Row(key=event_key(u.sequence or 0), values={"body": u.to_json()}) for u in updates]
-    return replace(job, last_commit_id=commit_id, updated_at=now), tuple(rows), updates
+    sequence = job.sequence + len(updates)
+    return replace(job, sequence=sequence, last_commit_id=commit_id, updated_at=now), tuple(rows), updates
 
 
 async def commit_once(
@@ -260,7 +260,5 @@ async def commit_once(
     return job, updates
 
 
-def _update(job: Job, event: Event, now: str) -> JobUpdate:
-    return JobUpdate(
-        type=event.type, job_id=job.job_id, sequence=job.sequence, timestamp=now, data=event.data
-    )
+def _update(job: Job, event: Event, now: str, sequence: int) -> JobUpdate:
+    return JobUpdate(type=event.type, job_id=job.job_id, sequence=sequence, timestamp=now, data=event.data)

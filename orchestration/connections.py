@@ -18,9 +18,11 @@ from orchestration.ports import Clock, JobStore, MessageQueue, RealtimePublisher
 from orchestration.settings import Settings
 
 if TYPE_CHECKING:
+    from azure.messaging.webpubsubservice.aio import WebPubSubServiceClient
     from azure.servicebus.aio import ServiceBusClient
 
     from orchestration.adapters.callback_http import HttpCallbackSender
+    from orchestration.adapters.servicebus import ServiceBusQueue
     from orchestration.adapters.tables import TableJobStore
     from orchestration.adapters.webpubsub import WebPubSubPublisher
 
@@ -28,6 +30,13 @@ PRODUCT = "ContentArchitect"
 USER_AGENT = f"{PRODUCT}/0.1"
 MAX_CONNECTIONS = 16
 """Beyond 16 storage calls in flight a process gains nothing."""
+
+MAX_OFFICIAL = 4
+"""How many of them may be the official client's, which is left with what is rare."""
+
+MAX_PUBLISHING = 4
+PUBLISH_TIMEOUT = 3.0
+PUBSUB_RETRIES: dict[str, Any] = {"retry_total": 1, "retry_backoff_factor": 0.1}
 
 TABLE_TIMEOUTS: dict[str, Any] = {"connection_timeout": 3, "read_timeout": 5}
 TABLE_RETRIES: dict[str, Any] = {"retry_total": 2, "retry_backoff_factor": 0.2}
@@ -48,18 +57,37 @@ class Outside:
     close: Callable[[], Awaitable[None]]
 
 
-async def connect(settings: Settings) -> Outside:
+async def connect(settings: Settings, *, sends_soon: str | None = None) -> Outside:
     """Make clients for tables, queues and Web PubSub; each connects when it is first used.
 
-    Raises :class:`ConfigurationError` that names what is missing.
+    ``sends_soon`` names a queue whose sender is opened meanwhile. Raises :class:`ConfigurationError` that names what
+    is missing.
     """
-    await asyncio.to_thread(_import_sdks)
-    from orchestration.adapters.deadletters import ServiceBusDeadLetters
+    await asyncio.to_thread(_import, *_BROKER_MODULES, *_identity_modules(settings))
     from orchestration.adapters.servicebus import ServiceBusQueue
 
     credential = _Credential()
     service_bus = _service_bus(settings, credential)
-    queue, letters = ServiceBusQueue(service_bus), ServiceBusDeadLetters(service_bus)
+    queue = ServiceBusQueue(service_bus)
+    if sends_soon is not None:
+        queue.prepare(sends_soon)
+    try:
+        await asyncio.to_thread(_import, *_OTHER_MODULES)
+        return _outside(settings, credential, service_bus, queue)
+    except ConfigurationError:
+        await queue.close()
+        raise
+
+
+def _outside(
+    settings: Settings,
+    credential: _Credential,
+    service_bus: Callable[[], ServiceBusClient],
+    queue: ServiceBusQueue,
+) -> Outside:
+    from orchestration.adapters.deadletters import ServiceBusDeadLetters
+
+    letters = ServiceBusDeadLetters(service_bus)
     publisher = _web_pubsub(settings, credential)
     clock = SystemClock()
     # Last of all: these open what would have to be closed if another one refused.
@@ -100,10 +128,20 @@ async def store_alone(settings: Settings) -> AsyncIterator[JobStore]:
         await credential.close()
 
 
-def _import_sdks() -> None:
-    """In a thread: together they take most of a second, in which the loop has other work."""
-    for module in ("table_batch", "tables", "servicebus", "deadletters", "webpubsub", "callback_http"):
-        import_module(f"orchestration.adapters.{module}")
+_BROKER_MODULES = ("servicebus", "deadletters")
+_OTHER_MODULES = ("table_batch", "tables", "webpubsub", "callback_http")
+
+
+def _import(*modules: str) -> None:
+    """In a thread: together they take a third of a second, in which the loop has other work."""
+    for module in modules:
+        import_module(module if "." in module else f"orchestration.adapters.{module}")
+
+
+def _identity_modules(settings: Settings) -> tuple[str, ...]:
+    """The identity library, only where a service is named without a key."""
+    keys = (settings.tables_connection, settings.service_bus_connection, settings.web_pubsub_connection)
+    return () if all(keys) else ("azure.identity.aio",)
 
 
 class _Credential:
@@ -133,6 +171,7 @@ def _tables(settings: Settings, credential: _Credential) -> TableJobStore:
     from azure.core.pipeline.transport import AioHttpTransport
     from azure.data.tables.aio import TableServiceClient
 
+    from orchestration.adapters.bare_http import BareClient
     from orchestration.adapters.table_auth import (
         IDENTITY_SCOPE,
         IdentityAuth,
@@ -158,18 +197,24 @@ def _tables(settings: Settings, credential: _Credential) -> TableJobStore:
         raise ConfigurationError(
             "set CONTENT_STORAGE_CONNECTION_STRING, or CONTENT_STORAGE__tableServiceUri for a managed identity"
         )
-    # One session for the client and the bare calls, so that MAX_CONNECTIONS bounds both. It reads no proxy
-    # settings: with those aiohttp looks for a .netrc in a thread, twice a request, a fifth of the app's CPU.
+    # It reads no proxy settings: with those aiohttp looks for a .netrc in a thread, twice a request.
     session = aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=MAX_CONNECTIONS), cookie_jar=aiohttp.DummyCookieJar()
+        connector=aiohttp.TCPConnector(limit=MAX_OFFICIAL), cookie_jar=aiohttp.DummyCookieJar()
     )
     transport = AioHttpTransport(session=session, session_owner=False, **TABLE_TIMEOUTS)
     service = TableServiceClient(
         account.endpoint, credential=client_credential, transport=transport, **TABLE_RETRIES
     )
-    timeout = aiohttp.ClientTimeout(total=sum(TABLE_TIMEOUTS.values()))
-    link = TableLink(session=session, endpoint=account.endpoint, auth=auth, timeout=timeout)
-    return TableJobStore(service, link, session.close)
+    bare = BareClient(
+        account.endpoint, limit=MAX_CONNECTIONS - MAX_OFFICIAL, timeout=sum(TABLE_TIMEOUTS.values())
+    )
+    link = TableLink(client=bare, endpoint=account.endpoint, auth=auth)
+
+    async def close() -> None:
+        await bare.close()
+        await session.close()
+
+    return TableJobStore(service, link, close)
 
 
 def _service_bus(settings: Settings, credential: _Credential) -> Callable[[], ServiceBusClient]:
@@ -191,33 +236,53 @@ def _service_bus(settings: Settings, credential: _Credential) -> Callable[[], Se
 
 
 def _web_pubsub(settings: Settings, credential: _Credential) -> WebPubSubPublisher:
-    from azure.core.pipeline.transport import AioHttpTransport
-    from azure.messaging.webpubsubservice.aio import WebPubSubServiceClient
-
+    from orchestration.adapters.bare_http import BareClient
     from orchestration.adapters.webpubsub import WebPubSubPublisher
+    from orchestration.adapters.webpubsub_link import IDENTITY_SCOPE, Authorize, PubSubLink, key_token
 
-    transport = AioHttpTransport(use_env_settings=False)  # see _tables: a proxy look-up for each message
-    options: dict[str, Any] = {"retry_total": 1, "retry_backoff_factor": 0.1, "transport": transport}
     hub = settings.web_pubsub_hub
+    authorize: Authorize
+    client_credential: Any
     if settings.web_pubsub_connection:
         text = settings.web_pubsub_connection.get_secret_value()
         _check("WEB_PUBSUB_CONNECTION_STRING", text, "Endpoint", "AccessKey")
-        return WebPubSubPublisher(WebPubSubServiceClient.from_connection_string(text, hub=hub, **options))
-    if settings.web_pubsub_endpoint:
-        client = WebPubSubServiceClient(settings.web_pubsub_endpoint, hub, credential.get(), **options)
-        return WebPubSubPublisher(client)
-    raise ConfigurationError(
-        "set WEB_PUBSUB_CONNECTION_STRING, or WEB_PUBSUB__endpoint for a managed identity"
-    )
+        fields = _fields(text)
+        endpoint, authorize = fields["endpoint"], key_token(fields["accesskey"])
+        client_credential = fields["accesskey"]
+    elif settings.web_pubsub_endpoint:
+        endpoint, authorize = settings.web_pubsub_endpoint, lambda _: credential.token(IDENTITY_SCOPE)
+        client_credential = None
+    else:
+        raise ConfigurationError(
+            "set WEB_PUBSUB_CONNECTION_STRING, or WEB_PUBSUB__endpoint for a managed identity"
+        )
+    endpoint = endpoint.rstrip("/")
+
+    def client() -> WebPubSubServiceClient:
+        from azure.core.credentials import AzureKeyCredential
+        from azure.messaging.webpubsubservice.aio import WebPubSubServiceClient
+
+        chosen = AzureKeyCredential(client_credential) if client_credential else credential.get()
+        return WebPubSubServiceClient(endpoint, hub, chosen, **PUBSUB_RETRIES)
+
+    bare = BareClient(endpoint, limit=MAX_PUBLISHING, timeout=PUBLISH_TIMEOUT)
+    link = PubSubLink(client=bare, endpoint=endpoint, hub=hub, authorize=authorize)
+    return WebPubSubPublisher(link, client, bare.close)
 
 
 def _check(setting: str, text: str, *fields: str) -> None:
     """Refuse a connection string that the SDK could not read, without repeating it: it holds a key."""
-    pairs = [part.partition("=") for part in text.split(";") if part.strip()]
-    given = {name.strip().lower() for name, _, value in pairs if value.strip()}
-    missing = [name for name in fields if name.lower() not in given]
-    if missing or not all(separator for _, separator, _ in pairs):
+    parts = [part for part in text.split(";") if part.strip()]
+    given = _fields(text)
+    missing = [name for name in fields if not given.get(name.lower())]
+    if missing or not all("=" in part for part in parts):
         raise ConfigurationError(f"{setting} should hold {', '.join(f'{name}=...' for name in fields)}")
+
+
+def _fields(text: str) -> dict[str, str]:
+    """The fields of a connection string, names in lower case."""
+    pairs = (part.partition("=") for part in text.split(";") if part.strip())
+    return {name.strip().lower(): value.strip() for name, _, value in pairs}
 
 
 def _callback_sender(settings: Settings, clock: Clock) -> HttpCallbackSender:
@@ -262,13 +327,15 @@ def research_tools(settings: Settings) -> Callable[[], Tools]:
 
 def _make_tools(settings: Settings) -> Tools:
     """The library, and what of the open web the settings name; own sources that are pages need no provider."""
-    from orchestration.adapters.guarded_http import GuardedClient
+    from orchestration.adapters.guarded_http import GuardedClient, Limits
     from orchestration.adapters.library_files import FileLibrary
+    from orchestration.adapters.pdf_text import MOST_BYTES
     from orchestration.adapters.research_web import Crossref, Wikipedia
     from orchestration.adapters.web_pages import WebPages
 
     folder = settings.library_dir
     client = GuardedClient(user_agent=USER_AGENT)
+    reader = GuardedClient(user_agent=USER_AGENT, limits=Limits(size=MOST_BYTES))
     makers: dict[str, Callable[[], ResearchProvider]] = {
         "wikipedia": lambda: Wikipedia(client),
         "crossref": lambda: Crossref(client),
@@ -276,7 +343,7 @@ def _make_tools(settings: Settings) -> Tools:
     return Tools(
         library=FileLibrary(folder) if folder and "library" in settings.providers else None,
         providers=tuple(makers[name]() for name in settings.providers if name in makers),
-        pages=WebPages(client, agent=PRODUCT),
+        pages=WebPages(reader, agent=PRODUCT, clock=SystemClock()),
         llm=_language_model(settings) if settings.has_llm else None,
     )
 

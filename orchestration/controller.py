@@ -12,6 +12,7 @@ from typing import Any, cast
 from orchestration.answers import EventList, JobUpdateView, JobView, Liveness, Socket
 from orchestration.apikeys import ApiKeyService
 from orchestration.audit import Action, Actor
+from orchestration.audit_log import AuditLog
 from orchestration.callback_service import CallbackService
 from orchestration.checkpoints import result_key
 from orchestration.deadletters import DeadLetterService
@@ -25,6 +26,7 @@ from orchestration.errors import (
 from orchestration.health import HealthService
 from orchestration.http import HttpCall, HttpReply, accepted_type, json_reply, matches_tag
 from orchestration.ids import canonical_job_id
+from orchestration.job_limits import JobLimits
 from orchestration.job_management import JobManagementService
 from orchestration.jobs import Job, JobStatus, StoredJob
 from orchestration.ports import Clock, JobStore
@@ -70,6 +72,8 @@ class ContentArchitectController:
     callbacks: CallbackService
     workflows: WorkflowService
     keys: ApiKeyService
+    audit_log: AuditLog
+    limits: JobLimits
     clock: Clock
     settings: Settings
     languages: frozenset[str] = frozenset({"en"})
@@ -80,7 +84,10 @@ class ContentArchitectController:
         wait, preferred = self._wait_budget(call, request)
         kept = timedelta(days=self.settings.retention_days)
         named = read_operation_key(call.headers, now=self.clock.now(), kept=kept)
-        origin = Origin(tenant=call.caller.tenant, key=named.key, traceparent=call.traceparent)
+        origin = Origin(
+            tenant=call.caller.tenant, key=named.key, traceparent=call.traceparent, actor=actor_of(call)
+        )
+        await self.make_room(call, known=origin.known_id)
         submission = await self.service.submit(request, origin)
         job = submission.job
         headers = named.answer_headers(job.job_id, replayed=submission.replayed)
@@ -90,6 +97,16 @@ class ContentArchitectController:
             where = {"Content-Location": self._links.job(job.job_id), "ETag": entity_tag(ended[0])}
             return json_reply(200, ended[1], {**headers, **where})
         return self.accepted(job, headers)
+
+    async def make_room(self, call: HttpCall, *, known: str | None = None) -> None:
+        """Make room for a job more. Raises :class:`RequestRefused` 429, but for one that was accepted before."""
+        if not call.caller.limited:
+            return
+        try:
+            await self.limits.admit(call.caller.tenant)
+        except RequestRefused:
+            if known is None or await self.store.read_job(known) is None:
+                raise
 
     async def _ended_in_time(self, job: Job, seconds: float) -> tuple[Job, JobView] | None:
         """As :meth:`_ended_view`, and None when storage fails meanwhile.
@@ -258,7 +275,14 @@ def _too_large(limit: int) -> RequestRefused:
 
 def actor_of(call: HttpCall) -> Actor:
     """Who acts, for the audit rows."""
-    return Actor(tenant=call.caller.tenant, user=call.caller.subject, trace_id=call.trace_id)
+    caller = call.caller
+    return Actor(
+        tenant=caller.tenant,
+        user=caller.subject,
+        trace_id=call.trace_id,
+        address=caller.address,
+        everywhere=caller.everywhere,
+    )
 
 
 def job_id_of(call: HttpCall) -> str:

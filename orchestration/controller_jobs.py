@@ -53,6 +53,7 @@ async def retry_job(controller: ContentArchitectController, call: HttpCall) -> H
     if text not in _BOOLEANS:
         raise InvalidRequest([FieldError(pointer="/fromScratch", detail="should be true or false")])
     actor, job_id = actor_of(call), job_id_of(call)
+    await controller.make_room(call)
     job = await controller.management.retry(actor, job_id, from_scratch=_BOOLEANS[text])
     return controller.accepted(job, {})
 
@@ -61,6 +62,7 @@ async def fork_job(controller: ContentArchitectController, call: HttpCall) -> Ht
     """``POST job/{id}/fork``: 202 with the new job."""
     actor, job_id = actor_of(call), job_id_of(call)
     fork = parse_fork(read_json(call))
+    await controller.make_room(call)
     job = await controller.management.fork(actor, job_id, fork, traceparent=call.traceparent)
     return controller.accepted(job, {})
 
@@ -85,7 +87,7 @@ async def dead_letters(controller: ContentArchitectController, call: HttpCall) -
     parameters = [("queue", queue or "")]
     place = key.place(parameters, call.query["cursor"]) if call.query.get("cursor") else f"{queues[0]} 0"
     first, _, after = place.partition(" ")
-    page = await controller.letters.page(queues, (first, int(after)), size)
+    page = await controller.letters.page(actor_of(call), queues, (first, int(after)), size)
     body: LetterList = {"value": [_letter(controller, letter) for letter in page.letters]}
     if page.place:
         cursor = key.sign(parameters, f"{page.place[0]} {page.place[1]}")

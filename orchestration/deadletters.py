@@ -30,6 +30,10 @@ FULL_PASS_EVERY = timedelta(hours=1)
 """A message that died late keeps its early sequence number, so now and then the look starts from the beginning."""
 
 _LOOKED_AT_ONCE = 200
+_PEEKED_AT_ONCE = 100
+MOST_PEEKED = 2000
+"""Letters that one page looks at."""
+
 _PLACES = "deadletters"
 
 _log = logging.getLogger(__name__)
@@ -61,17 +65,28 @@ class DeadLetterService:
         """The job of a letter."""
         return letter.job_id(self.settings.producer_default_tenant)
 
-    async def page(self, queues: tuple[str, ...], place: tuple[str, int], size: int) -> LetterPage:
-        """Letters behind a place, queue by queue. Raises :class:`QueueUnavailable`."""
+    async def page(
+        self, actor: Actor, queues: tuple[str, ...], place: tuple[str, int], size: int
+    ) -> LetterPage:
+        """The actor's letters behind a place, queue by queue. Raises :class:`QueueUnavailable`.
+
+        At most :data:`MOST_PEEKED` letters are looked at, so a page may be short and still have a next one.
+        """
         found: list[DeadLetter] = []
+        looked = 0
         for queue in queues[queues.index(place[0]) :]:
             after = place[1] if queue == place[0] else 0
-            found += await self.box.peek(queue, after=after, limit=size + 1 - len(found))
-            if len(found) > size:
-                last = found[size - 1]
-                next_place = (last.delivery.queue, last.sequence_number)
-                return LetterPage(letters=tuple(found[:size]), place=next_place)
+            while letters := await self.box.peek(queue, after=after, limit=_PEEKED_AT_ONCE):
+                for letter in letters:
+                    if len(found) == size or looked == MOST_PEEKED:
+                        return LetterPage(letters=tuple(found), place=(queue, after))
+                    after, looked = letter.sequence_number, looked + 1
+                    if self._seen_by(actor, letter):
+                        found.append(letter)
         return LetterPage(letters=tuple(found), place=None)
+
+    def _seen_by(self, actor: Actor, letter: DeadLetter) -> bool:
+        return actor.everywhere or letter.tenant(self.settings.producer_default_tenant) == actor.tenant
 
     async def redrive(self, actor: Actor, request: RedriveRequest) -> dict[str, Any]:
         """Send back what was asked for, at most 1,000 letters a call.

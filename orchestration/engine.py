@@ -7,6 +7,7 @@ never run again. Steps that are ready run side by side.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 import math
 import zlib
@@ -29,6 +30,7 @@ from orchestration.errors import (
 from orchestration.events import Event, ended, step_completed
 from orchestration.jobs import Job, JobStatus, StepRecord, StepStatus, limited_warnings, stamp
 from orchestration.ports import Clock, JobStore
+from orchestration.step_cache import Place, StepCache, place_of, worth_keeping
 from orchestration.workflows import RESULT_ARTIFACT, Step, Workflow, dependencies
 
 Progress = Callable[[str, float, str], None]
@@ -46,13 +48,15 @@ class Finished:
     tries: int
     artifact: Artifact | None = None
     error: JobFailed | None = None
+    cached: bool = False
 
 
 @dataclass(kw_only=True)
 class Run:
     """One run of one job: which steps are through, which are running, which artifacts there are.
 
-    ``ends`` is when the job is out of time, in seconds of the monotonic clock.
+    ``digests`` are the artifacts' SHA-256 sums, by name. ``ends`` is when the job is out of time, in seconds of the
+    monotonic clock.
     """
 
     workflow: Workflow
@@ -62,6 +66,7 @@ class Run:
     progress: Progress
     result_url: str
     artifacts: dict[type[Artifact], Artifact] = field(default_factory=dict)
+    digests: dict[str, str] = field(default_factory=dict)
     through: set[str] = field(default_factory=set)
     tasks: dict[asyncio.Task[None], str] = field(default_factory=dict)
     ends: float = math.inf
@@ -77,12 +82,14 @@ class WorkflowEngineService:
         *,
         catalog: Mapping[str, StepDeclaration] = CATALOG,
         artifacts: Callable[[str], type[Artifact]] = artifact_type,
+        cache: StepCache | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
         self._catalog = catalog
         self._functions: dict[str, StepFunction] = {}
         self._artifact_type = artifacts
+        self._cache = cache
 
     async def run(self, run: Run) -> Job:
         """Run until the job is completed and return it.
@@ -127,6 +134,7 @@ class WorkflowEngineService:
         kind = self._artifact_type(self._catalog[step.service].provides)
         try:
             data = await self._store.read_rows(run.writer.job.job_id, self._key(run, step), record.rows)
+            run.digests[kind.__name__] = hashlib.sha256(data).hexdigest()
             return kind.model_validate_json(data)
         except (RowConflict, ValueError, zlib.error) as error:
             message = f"the checkpoint of {step.name} cannot be read: {type(error).__name__}"
@@ -180,20 +188,52 @@ class WorkflowEngineService:
 
     async def _step(self, run: Run, step: Step) -> None:
         """Run a step and store what came of it; the step is through when this returns."""
-        finished = await self._try_until_done(run, step)
+        finished = await self._taken_again(run, step) or await self._try_until_done(run, step)
         error = finished.error
         if finished.artifact is not None:
             try:
-                change = self._stored(run, finished, finished.artifact)
+                await self._store_artifact(run, finished, finished.artifact)
             except CheckpointTooLarge as too_large:
                 error = JobFailed(str(too_large), code=too_large.code, step=step.name)
-            else:
-                await run.writer.apply(change)
-                run.artifacts[type(finished.artifact)] = finished.artifact
         if error is not None:
             if not step.optional:
                 raise error
             await run.writer.apply(self._degraded(run, replace(finished, artifact=None, error=error)))
+
+    async def _store_artifact(self, run: Run, finished: Finished, artifact: Artifact) -> None:
+        """Commit it. Raises :class:`CheckpointTooLarge`."""
+        data = artifact.model_dump_json(by_alias=True).encode()
+        change = self._stored(run, finished, artifact, data)
+        place = None if finished.cached else self._place(run, finished.step)
+        if self._cache is not None and place is not None and worth_keeping(artifact, run.tools):
+            await asyncio.gather(run.writer.apply(change), self._cache.keep(place, data))
+        else:
+            await run.writer.apply(change)
+        run.artifacts[type(artifact)] = artifact
+        run.digests[type(artifact).__name__] = hashlib.sha256(data).hexdigest()
+
+    def _place(self, run: Run, step: Step) -> Place | None:
+        """Where the step's result lies in the cache; None for a step that is always run."""
+        declaration = self._catalog[step.service]
+        if self._cache is None or declaration.cached_for <= 0:
+            return None
+        return place_of(run.writer.job.tenant, declaration, run.brief, run.digests, run.tools)
+
+    async def _taken_again(self, run: Run, step: Step) -> Finished | None:
+        """The result of identical work, where there is one. A job that starts over, or a fork, wants its own."""
+        place, job = self._place(run, step), run.writer.job
+        if self._cache is None or place is None or job.run > 1 or job.forked_from:
+            return None
+        declaration = self._catalog[step.service]
+        started = self._now()
+        data = await self._cache.find(place, max_age=declaration.cached_for)
+        if data is None:
+            return None
+        try:
+            artifact = self._artifact_type(declaration.provides).model_validate_json(data)
+        except ValueError:
+            return None  # of another shape than today's: a miss
+        return Finished(step=step, started_at=started, duration_ms=0, tries=0, artifact=artifact, cached=True)
 
     async def _try_until_done(self, run: Run, step: Step) -> Finished:
         started, began, tries = stamp(self._clock.now()), self._clock.monotonic(), 0
@@ -246,21 +286,22 @@ class WorkflowEngineService:
                 retryable=True,
             )
 
-    def _stored(self, run: Run, finished: Finished, artifact: Artifact) -> Change:
+    def _stored(self, run: Run, finished: Finished, artifact: Artifact, data: bytes) -> Change:
         step = finished.step
-        rows = tuple(pack(self._key(run, step), artifact.model_dump_json(by_alias=True).encode()))
+        rows = tuple(pack(self._key(run, step), data))
+        spent = None if finished.cached else artifact  # by the job that made it
         is_result = self._catalog[step.service].provides == RESULT_ARTIFACT
         warnings = tuple(w.model_dump() for w in artifact.warnings)
 
         def mutate(job: Job) -> Job:
             record = _record(job, finished, StepStatus.COMPLETED, self._now(), rows=len(rows))
-            job = replace(
-                job.with_step(record),
+            job = job.with_step(
+                record,
                 claims_without_progress=0,
                 warnings=limited_warnings((*job.warnings, *warnings)),
-                tokens_in=job.tokens_in + getattr(artifact, "tokens_in", 0),
-                tokens_out=job.tokens_out + getattr(artifact, "tokens_out", 0),
-                cost=job.cost + getattr(artifact, "cost", 0.0),
+                tokens_in=job.tokens_in + getattr(spent, "tokens_in", 0),
+                tokens_out=job.tokens_out + getattr(spent, "tokens_out", 0),
+                cost=job.cost + getattr(spent, "cost", 0.0),
                 result_rows=len(rows) if is_result else job.result_rows,
             )
             return self._completed_if_through(job)
@@ -278,7 +319,7 @@ class WorkflowEngineService:
 
         def mutate(job: Job) -> Job:
             record = _record(job, finished, StepStatus.SKIPPED, self._now(), rows=0)
-            job = replace(job.with_step(record), warnings=limited_warnings((*job.warnings, warning)))
+            job = job.with_step(record, warnings=limited_warnings((*job.warnings, warning)))
             return self._completed_if_through(job)
 
         return Change(mutate=mutate, events=self._step_events(run, finished.step))
@@ -310,6 +351,7 @@ def _record(job: Job, finished: Finished, status: StepStatus, ended_at: str, *, 
         attempt=finished.tries,
         duration_ms=finished.duration_ms,
         rows=rows,
+        cached=finished.cached,
     )
 
 

@@ -76,11 +76,23 @@ class InvalidRequest(RequestRefused):
 
 
 class TokenRefused(RequestRefused):
-    """The credential does not let anybody in. The message says why, never what was given."""
+    """The credential does not let anybody in. The message says why, never what was given.
 
-    def __init__(self, message: str, *, challenge: str = 'Bearer error="invalid_token"') -> None:
+    ``tenant`` and ``subject`` are known where a key of theirs was named, and are for the audit row alone.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        challenge: str = 'Bearer error="invalid_token"',
+        tenant: str = "",
+        subject: str = "",
+    ) -> None:
         headers = {"WWW-Authenticate": challenge}
         super().__init__(message, code="unauthorized", status=401, headers=headers)
+        self.tenant = tenant
+        self.subject = subject
 
 
 class DependencyUnavailable(ContentArchitectError):

@@ -16,6 +16,7 @@ from orchestration.jobs import Job, JobStatus, StepRecord
 MAX_EVENT_BYTES = 2048
 """Web PubSub bills in units of 2 KB; an event links to what is larger."""
 
+_json = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 _TEXT_LIMIT = 400
 _TEXT_BYTES = 1200
 
@@ -59,7 +60,7 @@ class JobUpdate:
 
     def to_json(self) -> str:
         """Compact JSON, at most 2 KB."""
-        return json.dumps(self.to_wire(), separators=(",", ":"), ensure_ascii=False)
+        return _json(self.to_wire())
 
     @classmethod
     def from_json(cls, text: str) -> JobUpdate:

@@ -25,13 +25,20 @@ class Caller:
     """One authenticated caller.
 
     ``role`` is None for somebody without any (open routes). ``everywhere`` is set for the operator of the whole
-    installation, who acts on every tenant's dead letters. ``subject`` names the key, user or client in audit rows.
+    installation, who acts on every tenant's jobs and dead letters. ``subject`` names the key, user or client in audit
+    rows; ``address`` is the keyed hash of where the call comes from, empty where that is not known.
     """
 
     tenant: str
     subject: str = ""
     role: Role | None = None
     everywhere: bool = False
+    address: str = ""
+
+    @property
+    def limited(self) -> bool:
+        """Whether the limits of a tenant count for this caller: not on open routes, nor for the operator."""
+        return self.role is not None and not self.everywhere
 
     def may(self, needed: Role | None) -> bool:
         """Whether this caller may use a route that needs that role."""

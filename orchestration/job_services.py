@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from orchestration.audit import AuditTrail
+from orchestration.audit_log import AuditLog
 from orchestration.callback_service import CallbackService
 from orchestration.deadletters import DeadLetterService
 from orchestration.epilogue import Epilogue
@@ -28,6 +29,8 @@ class JobServices:
     letters: DeadLetterService
     statistics: StatisticsService
     retention: RetentionService
+    audit: AuditTrail
+    audit_log: AuditLog
 
 
 def wire_jobs(
@@ -69,4 +72,11 @@ def wire_jobs(
         settings=settings,
     )
     retention = RetentionService(store=store, management=management, clock=clock, settings=settings)
-    return JobServices(management=management, letters=letters, statistics=statistics, retention=retention)
+    return JobServices(
+        management=management,
+        letters=letters,
+        statistics=statistics,
+        retention=retention,
+        audit=audit,
+        audit_log=AuditLog(store=store, clock=clock, days=settings.audit_retention_days),
+    )

@@ -85,7 +85,11 @@ class Priority(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepRecord:
-    """What the job row keeps of a step. ``rows`` is the number of checkpoint rows (0 = no checkpoint)."""
+    """What the job row keeps of a step.
+
+    ``rows`` is the number of checkpoint rows (0 = no checkpoint); ``cached`` says that its artifact was not made for
+    this job but taken from the step cache.
+    """
 
     name: str
     layer: str
@@ -96,6 +100,7 @@ class StepRecord:
     attempt: int = 0
     duration_ms: int = 0
     rows: int = 0
+    cached: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,10 +204,10 @@ class Job:
             raise ValueError(f"a {self.status} job cannot become {status}")
         return replace(self, status=status, updated_at=stamp(now), **changes)
 
-    def with_step(self, record: StepRecord) -> Job:
-        """The same job with this step's record replaced."""
+    def with_step(self, record: StepRecord, **changes: Any) -> Job:
+        """The same job with this step's record replaced, and what else changes with it."""
         steps = tuple(record if s.name == record.name else s for s in self.steps)
-        return replace(self, steps=steps)
+        return replace(self, steps=steps, **changes)
 
     def to_row(self) -> dict[str, RowValue]:
         """Properties of the table row: flat, absent values left out, structures as JSON."""
@@ -248,13 +253,13 @@ _DECODERS: dict[str, Any] = {
 }
 
 
-def _json(value: object) -> str:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, default=_plain)
-
-
 def _plain(value: StepRecord | JobError) -> dict[str, object]:
     """Shallow, where ``asdict`` would copy deeply: rows are built on the hottest path there is."""
     return {name: getattr(value, name) for name in value.__slots__}
+
+
+_json = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, default=_plain).encode
+"""Made once: ``json.dumps`` with options makes an encoder at every call."""
 
 
 def _column(name: str) -> str:

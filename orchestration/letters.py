@@ -43,8 +43,11 @@ class DeadLetter:
             return message.job_id
         if message.job_id:
             return canonical_job_id(message.job_id)
-        tenant = str(self.delivery.properties.get("tenantId") or default_tenant)
-        return derived_job_id("message", tenant, self.delivery.identity)
+        return derived_job_id("message", self.tenant(default_tenant), self.delivery.identity)
+
+    def tenant(self, default_tenant: str) -> str:
+        """Whose message it is: the application property, which every message of ours has and a producer may give."""
+        return str(self.delivery.properties.get("tenantId") or default_tenant)
 
     @property
     def dispatch(self) -> int:

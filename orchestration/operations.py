@@ -111,6 +111,7 @@ ROLE_REFUSALS: Mapping[int, tuple[str, ...]] = {
     401: ("unauthorized",),
     403: ("forbidden",),
     422: ("invalid_request",),
+    429: ("rate_limited", "too_many_failures"),
     503: ("storage_unavailable", "identity_unavailable", "dependency_unavailable"),
 }
 """What every route with a role may answer as well."""
@@ -162,12 +163,15 @@ CODES: Mapping[str, str] = {
     "not_acceptable": "The result has no such form.",
     "not_found": "There is nothing here.",
     "queue_unavailable": "Service Bus does not answer; repeat later.",
+    "rate_limited": "The tenant's calls of this minute are used up.",
     "realtime_unavailable": "Web PubSub does not answer; read the event log instead.",
     "repeatability_expired": "First sent before what is remembered.",
     "repeatability_not_supported": "Repeatability headers are honoured by generate alone.",
     "result_not_ready": "The job is not through yet.",
     "storage_unavailable": "Table Storage does not answer; repeat with the same key.",
     "too_large": "The body is too large.",
+    "too_many_failures": "Too many wrong credentials from this address; wait.",
+    "too_many_jobs": "The tenant has as many jobs at work as it can; wait for some to end.",
     "too_many_keys": "The tenant has as many live keys as it can.",
     "too_many_versions": "The workflow has as many versions as it can.",
     "too_many_workflows": "The tenant has as many workflows as it can.",

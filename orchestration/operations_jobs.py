@@ -96,6 +96,7 @@ OPERATIONS_OF_A_JOB: Mapping[str, Operation] = {
         refusals={
             400: ("bad_idempotency_key", "bad_repeatability"),
             409: ("gone",),
+            429: ("too_many_jobs",),
             412: ("repeatability_expired",),
         },
     ),
@@ -166,7 +167,7 @@ OPERATIONS_OF_A_JOB: Mapping[str, Operation] = {
             )
         },
         answers={202: Answer(description="It waits for its turn.", shape=JobView, headers=JOB_LOCATION)},
-        refusals={**JOB_REFUSALS, 409: ("job_not_retryable",)},
+        refusals={**JOB_REFUSALS, 409: ("job_not_retryable",), 429: ("too_many_jobs",)},
     ),
     "job_fork": Operation(
         tag="Job management",
@@ -174,7 +175,7 @@ OPERATIONS_OF_A_JOB: Mapping[str, Operation] = {
         body=ForkRequest,
         body_example=_FORK_EXAMPLE,
         answers={202: Answer(description="The new job.", shape=JobView, headers=JOB_LOCATION)},
-        refusals={**JOB_REFUSALS, 409: ("job_rows_gone",)},
+        refusals={**JOB_REFUSALS, 409: ("job_rows_gone",), 429: ("too_many_jobs",)},
     ),
     "job_delete": Operation(
         tag="Job management",

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from orchestration.answers import Health, JobList, Liveness
 from orchestration.answers_management import (
+    AuditList,
     DeliveryList,
     DeliveryView,
     KeyList,
@@ -20,6 +21,7 @@ from orchestration.answers_management import (
     WorkflowView,
 )
 from orchestration.apikeys import KeyRequest
+from orchestration.audit import Action
 from orchestration.controller_callbacks import CallTest
 from orchestration.controller_workflows import Activation
 from orchestration.letters import QUEUES
@@ -215,6 +217,24 @@ _CALLBACKS: Mapping[str, Operation] = {
     ),
 }
 _KEYS: Mapping[str, Operation] = {
+    "audit": Operation(
+        tag="Operations",
+        summary="Who did what in the tenant",
+        description="Newest first. With a rare filter a page may be empty and still have a next one.",
+        query={
+            "from": Parameter(description="Not before this time.", schema=TIME),
+            "to": Parameter(description="Before this time.", schema=TIME),
+            "action": Parameter(
+                description="One action.",
+                schema={"type": "string", "enum": [action.value for action in Action]},
+            ),
+            "jobId": Parameter(
+                description="What was done to this job.", schema={"type": "string", "format": "uuid"}
+            ),
+            **PAGE,
+        },
+        answers=_page(AuditList, "A page of the audit log"),
+    ),
     "apikeys": Operation(
         tag="Operations",
         summary="List the tenant's API keys",

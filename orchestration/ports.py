@@ -158,7 +158,8 @@ class JobStore(Protocol):
     def table(self, name: str) -> RowTable:
         """A table as rows.
 
-        ``jobindex``, ``stats``, ``state``, ``audit``, ``secrets``, ``workflows``, ``apikeys``, or ``jobs`` itself. Rows of ``jobs`` lie in the partition of their job; the job row is for the methods above alone.
+        ``jobindex``, ``stats``, ``state``, ``audit``, ``secrets``, ``workflows``, ``apikeys``, ``limits``,
+        ``stepcache``, or ``jobs`` itself. Rows of ``jobs`` lie in the partition of their job; the job row is for the methods above alone.
         """
         ...
 

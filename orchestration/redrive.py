@@ -88,7 +88,7 @@ class Redrive:
             return False
         self._missing.discard(letter.sequence_number)
         stored = await self.store.read_job(job_id) if job_id else None
-        if stored is None or not _made(letter, stored.job):
+        if stored is None or not self._is_of(letter, stored.job):
             return await self._without_job(letter, job_id)
         if stored.job.status is JobStatus.FAILED and await self._run_again(stored.job):
             self.redriven.append(stored.job.job_id)
@@ -97,9 +97,17 @@ class Redrive:
         return True
 
     def _wanted(self, letter: DeadLetter, job_id: str | None) -> bool:
+        if not self.actor.everywhere and letter.tenant(self.default_tenant) != self.actor.tenant:
+            return False  # somebody else's: left as if it were not there
         if self.request.sequence_numbers is not None:
             return letter.sequence_number in self._missing
         return self.request.all is True or job_id in (self.request.job_ids or ())
+
+    def _is_of(self, letter: DeadLetter, job: Job) -> bool:
+        """Whether the letter belongs to this job: a producer's message may name a job that it did not make."""
+        if not self.actor.everywhere and job.tenant != self.actor.tenant:
+            return False
+        return letter.is_wake_up or job.latched_message == letter.delivery.identity
 
     async def _run_again(self, job: Job) -> bool:
         actor = replace(self.actor, tenant=job.tenant)
@@ -122,8 +130,3 @@ class Redrive:
         self.purged += 1
         await self.audit.record(self.actor, Action.PURGE, job_id or "", f"{letter.delivery.queue} {number}")
         return True
-
-
-def _made(letter: DeadLetter, job: Job) -> bool:
-    """Whether the letter belongs to this job: a producer's message may name a job that it did not make."""
-    return letter.is_wake_up or job.latched_message == letter.delivery.identity

@@ -16,6 +16,7 @@ from orchestration.job_statistics import ENDED, STATS, hour_of
 from orchestration.jobs import moment
 from orchestration.ports import Clock, JobStore
 from orchestration.settings import Settings
+from orchestration.step_cache import StepCache
 
 MAX_LOOKED = 1000
 MAX_DELETED = 200
@@ -33,8 +34,11 @@ class RetentionService:
     settings: Settings
 
     async def clean(self) -> int:
-        """Remove expired jobs and return how many. Raises :class:`StorageUnavailable`; the next run goes on."""
-        await self.store.prepare()
+        """Remove expired jobs and return how many, and what the step cache has outlived.
+
+        Raises :class:`StorageUnavailable`; the next run goes on.
+        """
+        await StepCache(store=self.store, clock=self.clock).clean()
         cutoff = hour_of(self.clock.now() - timedelta(days=self.settings.retention_days))
         rows = self.store.table(STATS)
         deleted = 0

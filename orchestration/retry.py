@@ -51,3 +51,6 @@ SUBMIT_RETRY = RetryPolicy(max_tries=3, base=0.1, cap=0.5)
 
 CALL_RETRY = RetryPolicy(max_tries=3, base=0.1, cap=0.5)
 """For one storage call that may be repeated without a look, as the official client does for its own."""
+
+PUBLISH_RETRY = RetryPolicy(max_tries=2, base=0.1, cap=0.1)
+"""For one message to watchers: whoever misses it reads the event log."""

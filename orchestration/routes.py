@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from orchestration import (
+    controller_audit,
     controller_callbacks,
     controller_contract,
     controller_jobs,
@@ -161,6 +162,7 @@ _TABLE: tuple[tuple[str, str, str, Role | None, Handler], ...] = (
     ("apikeys", "GET", "apikeys", _ADMIN, controller_keys.list_keys),
     ("apikey_create", "POST", "apikeys", _ADMIN, controller_keys.issue_key),
     ("apikey_revoke", "DELETE", "apikeys/{keyId}", _ADMIN, controller_keys.revoke_key),
+    ("audit", "GET", "audit", _ADMIN, controller_audit.list_audit),
     ("health", "GET", "health", None, Face.health_overall),
     ("health_live", "GET", "health/live", None, Face.health_live),
     ("health_ready", "GET", "health/ready", None, Face.health_overall),
@@ -179,6 +181,7 @@ _QUERY: dict[str, tuple[str, ...]] = {
     "jobs_statistics": ("from", "to"),
     "workflow": ("version",),
     "dead_letters": ("queue", "pageSize", "cursor"),
+    "audit": ("from", "to", "action", "jobId", "pageSize", "cursor"),
 }
 """What each route's query may hold; all others take none."""
 

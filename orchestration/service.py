@@ -54,6 +54,7 @@ class Origin:
     """Where a request comes from. ``key`` makes repeats one job; ``job_id`` is a producer's own choice.
 
     ``queue`` is set when the request itself is a message: the job stays in that queue and no message is sent.
+    ``actor`` is who called; a producer has none.
     """
 
     tenant: str
@@ -61,6 +62,13 @@ class Origin:
     job_id: str | None = None
     queue: str | None = None
     traceparent: str | None = None
+    actor: Actor | None = None
+
+    @property
+    def known_id(self) -> str | None:
+        """The id that a repeated request has again; None for one that is always new."""
+        kind = "message" if self.queue else "request"
+        return self.job_id or (derived_job_id(kind, self.tenant, self.key) if self.key else None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +122,7 @@ class OrchestrationService:
             return await self._replay(job, send=origin.queue is None)
         await asyncio.gather(
             self._index.add(job),
-            self._audit.record(actor_of(origin, request.user_id), Action.SUBMIT, job.job_id),
+            self._audit.record(origin.actor or producer_of(origin), Action.SUBMIT, job.job_id),
             *([self.send(job)] if origin.queue is None else []),
         )
         return Submission(job=job, replayed=False)
@@ -323,17 +331,13 @@ class OrchestrationService:
 
 
 def _job_id(origin: Origin, now: datetime) -> str:
-    if origin.job_id:
-        return origin.job_id
-    if origin.key:
-        return derived_job_id("message" if origin.queue else "request", origin.tenant, origin.key)
-    return new_job_id(now)
+    return origin.known_id or new_job_id(now)
 
 
-def actor_of(origin: Origin, user: str | None) -> Actor:
-    """Who submits."""
+def producer_of(origin: Origin) -> Actor:
+    """Who submits by message: whoever may send to the queue."""
     trace = (origin.traceparent or "").split("-")
-    return Actor(tenant=origin.tenant, user=user or "", trace_id=trace[1] if len(trace) > 1 else "")
+    return Actor(tenant=origin.tenant, user="producer", trace_id=trace[1] if len(trace) > 1 else "")
 
 
 def _first_event(job: Job) -> JobUpdate:

@@ -48,6 +48,7 @@ class Settings(BaseModel):
         "contentjobs", alias="WEB_PUBSUB_HUB", pattern=r"^[A-Za-z][A-Za-z0-9_]{0,127}$"
     )
     api_url: str = Field("http://127.0.0.1:7071", alias="CONTENT_ARCHITECT_API_URL")
+    trusted_proxy_hops: int = Field(0, alias="TRUSTED_PROXY_HOPS", ge=0, le=5)
     internal_api_token: SecretStr | None = Field(None, alias="INTERNAL_API_TOKEN")
     auth_mode: AuthMode = Field("off", alias="AUTH_MODE")
     entra_tenant_id: str = Field("", alias="ENTRA_TENANT_ID", pattern=rf"^\s*({_GUID}\s*(,\s*{_GUID}\s*)*)?$")
@@ -61,6 +62,10 @@ class Settings(BaseModel):
     sync_wait_seconds: float = Field(100, alias="SYNC_WAIT_SECONDS", ge=1, le=200)
     lease_seconds: float = Field(30, alias="LEASE_SECONDS", ge=1, le=300)
     retention_days: int = Field(30, alias="RETENTION_DAYS", ge=1, le=3650)
+    rate_limit_per_minute: int = Field(6000, alias="RATE_LIMIT_PER_MINUTE", ge=0, le=10_000_000)
+    max_active_jobs: int = Field(1000, alias="MAX_ACTIVE_JOBS", ge=0, le=100_000)
+    audit_retention_days: int = Field(365, alias="AUDIT_RETENTION_DAYS", ge=1, le=3650)
+    step_cache: bool = Field(True, alias="STEP_CACHE")
     max_delivery_count: int = Field(5, alias="MAX_DELIVERY_COUNT", ge=2, le=2000)
     producer_default_tenant: str = Field("local", alias="PRODUCER_DEFAULT_TENANT", pattern=TENANT.pattern)
     library_dir: Path | None = Field(None, alias="CONTENT_LIBRARY_DIR")
@@ -128,6 +133,8 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     present = {name: value for name, value in source.items() if value != ""}
     if _AZURE_MARKER in present and "AUTH_MODE" not in present:
         present["AUTH_MODE"] = "entra"
+    if _AZURE_MARKER in present:
+        present.setdefault("TRUSTED_PROXY_HOPS", "1")  # the platform's own front end
     try:
         settings = Settings.model_validate(present)
     except ValidationError as error:

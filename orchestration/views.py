@@ -161,6 +161,7 @@ def _step_view(step: StepRecord) -> StepView:
         "endedAt": step.ended_at,
         "attempt": step.attempt,
         "durationMs": step.duration_ms,
+        "cached": step.cached,
     }
 
 

@@ -7,7 +7,7 @@ The lists are sets: the order comes from what steps provide and require (:mod:`l
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from layers.catalog import CATALOG, StepDeclaration
@@ -46,7 +46,8 @@ class Workflow:
 
     def to_snapshot(self) -> dict[str, Any]:
         """Plain values for the job's input row."""
-        return asdict(self)
+        steps = [{**_shallow(step), "retry": _shallow(step.retry)} for step in self.steps]
+        return {**_shallow(self), "steps": steps}
 
     @classmethod
     def from_snapshot(cls, value: Mapping[str, Any]) -> Workflow:
@@ -58,6 +59,11 @@ class Workflow:
             for s in value["steps"]
         )
         return cls(**{**value, "steps": steps})
+
+
+def _shallow(value: Workflow | Step | RetryPolicy) -> dict[str, Any]:
+    """Where ``asdict`` would copy deeply: every submission takes a snapshot."""
+    return {name: getattr(value, name) for name in value.__slots__}
 
 
 _STEPS: dict[str, Step] = {

@@ -11,10 +11,13 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 APP = ("function_app.py", "orchestration", "layers")
-TOOLS = ("localcloud", "devtools", "samples", "benchmarks", "clients")
-PACKAGES = {"orchestration", "layers", "localcloud", "devtools", "samples", "benchmarks", "clients", "tests"}
+TOOLS = ("localcloud", "devtools", "samples", "benchmarks", "clients", "infra")
+PACKAGES = {
+    "orchestration", "layers", "localcloud", "devtools", "samples", "benchmarks", "clients", "infra", "tests",
+}  # fmt: skip
 
 VALUES = {
+    "addresses",
     "answers",
     "answers_management",
     "checkpoints",
@@ -262,6 +265,11 @@ def test_the_local_cloud_knows_itself_alone() -> None:
     assert broken(python_files("localcloud"), {"localcloud"}, None) == [], rule
 
 
+def test_the_checks_of_the_infrastructure_read_the_app_and_never_import_it() -> None:
+    rule = "infra.checks reads code as syntax trees, so that a broken app cannot break the checks"
+    assert broken(python_files("infra"), {"infra"}, {"tree_sitter", "tree_sitter_bicep", "yaml"}) == [], rule
+
+
 def test_clients_know_nothing_of_ours() -> None:
     files = [f for f in python_files("clients") if f.is_file()] if (ROOT / "clients").exists() else []
     assert broken(files, {"clients"}, None) == [], "clients import nothing of ours"
@@ -296,7 +304,7 @@ def cycle_in(edges: dict[str, set[str]]) -> list[str]:
     return sorted(left)
 
 
-@pytest.mark.parametrize("package", ["orchestration", "layers", "localcloud", "devtools"])
+@pytest.mark.parametrize("package", ["orchestration", "layers", "localcloud", "devtools", "infra"])
 def test_no_import_goes_round_in_a_circle(package: str) -> None:
     assert cycle_in(graph(package)) == [], "modules import downward; a cycle means that two of them are one"
 

@@ -13,14 +13,14 @@ from benchmarks.content.common import data_file
 Row = dict[str, str]
 
 
-def load() -> tuple[list[Row], list[Row]] | None:
-    """The abstracts and the claims of the development part; None, and said so, where the data is absent."""
+def load(part: str = "validation") -> tuple[list[Row], list[Row]] | None:
+    """The abstracts and the claims of ``validation`` or ``train``; None, and said so, where the data is absent."""
     path = data_file("scifact-csv.zip")
     if path is None:
         return None
     csv.field_size_limit(10_000_000)
     with zipfile.ZipFile(path) as archive:
-        return _rows(archive, "corpus_train.csv"), _rows(archive, "claims_validation.csv")
+        return _rows(archive, "corpus_train.csv"), _rows(archive, f"claims_{part}.csv")
 
 
 def sentences_of(row: Row) -> list[str]:

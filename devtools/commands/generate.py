@@ -48,7 +48,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--audience", choices=AUDIENCES, default="b2b", help="default: b2b")
     parser.add_argument("--priority", choices=PRIORITIES, default="normal", help="default: normal")
     parser.add_argument(
-        "--sources", type=Path, metavar="DIR", help="write from the .md, .txt and .html files in DIR alone"
+        "--sources",
+        type=Path,
+        metavar="DIR",
+        help="write from the .md, .txt, .html and .pdf files in DIR alone",
     )
     parser.add_argument(
         "--with-library", action="store_true", help="with --sources: from the project's library as well"

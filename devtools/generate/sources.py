@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
+import sys
 from html import unescape
 from pathlib import Path
+
+from orchestration.adapters import pdf_child
 
 MOST_REQUEST_BYTES = 1_048_576
 """What the API takes in one request with sources."""
 
-_SUFFIXES = frozenset({".md", ".txt", ".html"})
+_SUFFIXES = frozenset({".md", ".txt", ".html", ".pdf"})
 _LONGEST_TITLE = 300
 _TITLES = {
     ".md": (r"\A---\n(?:.*\n)*?title:[ \t]*(?P<title>.+)\n", r"^#{1,6}[ \t]+(?P<title>.+?)[ \t#]*$"),
     ".html": (r"(?is)<title[^>]*>(?P<title>.*?)</title>", r"(?is)<h1[^>]*>(?P<title>.*?)</h1>"),
     ".txt": (),
+    ".pdf": (),
 }
 
 
@@ -23,7 +29,7 @@ class SourcesError(Exception):
 
 
 def read_sources(folder: Path) -> list[dict[str, str]]:
-    """All .md, .txt and .html files below ``folder``, ordered by path, as ``{title, text}``.
+    """All .md, .txt, .html and .pdf files below ``folder``, ordered by path, as ``{title, text}``.
 
     Hidden files and folders are left out. Raises :class:`SourcesError` for a folder that is missing or without
     text, and for a file that is not text.
@@ -36,7 +42,7 @@ def read_sources(folder: Path) -> list[dict[str, str]]:
         {"title": title_of(file, text), "text": text} for file, text in documents.items() if text.strip()
     ]
     if not sources:
-        raise SourcesError(f"--sources: no .md, .txt or .html file with text in {folder}")
+        raise SourcesError(f"--sources: no .md, .txt, .html or .pdf file with text in {folder}")
     return sources
 
 
@@ -79,9 +85,26 @@ def _read(file: Path) -> str:
         content = file.read_bytes()
     except OSError as error:
         raise SourcesError(f"--sources: {file} cannot be read: {error.strerror}") from error
+    if file.suffix.lower() == ".pdf":
+        return _printed(file, content)
     if b"\0" in content[:4096]:
         raise SourcesError(f"--sources: {file} is not a text file")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
         return content.decode("cp1252", errors="replace")  # what old text files are, if not UTF-8
+
+
+def _printed(file: Path, content: bytes) -> str:
+    """The text of a PDF, read by the same program as the app's."""
+    command = [sys.executable, "-B", pdf_child.__file__]
+    try:
+        done = subprocess.run(
+            command, input=content, capture_output=True, timeout=pdf_child.MOST_SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        raise SourcesError(f"--sources: {file} takes too long to read") from error
+    answer = json.loads(done.stdout) if done.returncode == 0 else {"problem": "it is damaged"}
+    if answer["problem"]:
+        raise SourcesError(f"--sources: {file} cannot be read: {answer['problem']}")
+    return str(answer["text"])

@@ -10,8 +10,11 @@ param planName string
 @description('Azure region.')
 param location string
 
-@description('Tags; azd finds the app by azd-service-name.')
+@description('Tags.')
 param tags object
+
+@description('Name of the service in azure.yaml: azd finds the app by it.')
+param serviceName string
 
 @description('Resource id of the identity of the app.')
 param identityId string
@@ -80,6 +83,7 @@ var fixedSettings = {
   JOB_TIMEOUT_MINUTES: '15'
   LEASE_SECONDS: '30'
   LLM_TIMEOUT_SECONDS: '90'
+  STEP_CACHE: 'true'
   SWEEP_SCHEDULE: '0 * * * * *'
   SYNC_WAIT_SECONDS: '100'
 }
@@ -119,7 +123,7 @@ var appSettings = [for setting in items(allSettings): {
 resource site 'Microsoft.Web/sites@2024-11-01' = {
   name: name
   location: location
-  tags: tags
+  tags: union(tags, { 'azd-service-name': serviceName })
   kind: 'functionapp,linux'
   identity: {
     type: 'UserAssigned'

@@ -40,6 +40,8 @@ _WORD_NUMBER = re.compile(
 _MARK = re.compile(r"\[(\d{1,3}(?:\s?[,;–-]\s?\d{1,3})*)\]")
 _LABEL = re.compile(r"^\[(\d{1,3})\]\s", re.MULTILINE)
 _LIST_MARK = re.compile(r"(?m)^[ \t]*\(?\d{1,2}[.)](?=[ \t]+[^\W\d_])")
+_IN_CODE = re.compile(r"[^\W\d_]\d*/$")  # "OCT3/" before the 4
+_LONGEST_CODE = 12
 _CODE = re.compile(r"(?<![\w.-])\d+[A-Z]{1,4}\b")
 _NAME = re.compile(
     r"\b[A-Z][\w’'&.]*(?<![.])(?:(?:[\s-]+(?:of|the|for|and|de|van|von|der|la|le|on|du|di)){0,2}[\s-]+(?!(?:Dr|Mr|Mrs|Ms|Prof)\b)[A-Z0-9][\w’'&]*)+"
@@ -58,13 +60,19 @@ def figures(text: str) -> tuple[str, ...]:
     Digits inside names ("COVID-19", "5G", "B12") are not figures, nor is a lone "one", nor the mark of a
     reference ("[3]") or of a list item ("3. ").
     """
-    found: list[tuple[int, str]] = []
+    return tuple(dict.fromkeys(figure for _, _, figure in figure_places(text)))
+
+
+def figure_places(text: str) -> list[tuple[int, int, str]]:
+    """Every occurrence of a figure as (start, end, figure), in order; both ends of a range have its place."""
+    found: list[tuple[int, int, str]] = []
     text = _blank(_LIST_MARK, _blank(_MARK, text))
     for match in _FIGURE.finditer(text):
-        found += [(match.start(), figure) for figure in _written(match)]
+        if not _IN_CODE.search(text, max(0, match.start() - _LONGEST_CODE), match.start()):
+            found += [(match.start(), match.end(), figure) for figure in _written(match)]
     for match in _WORD_NUMBER.finditer(text):
-        found.append((match.start(), _spoken(match)))
-    return tuple(dict.fromkeys(figure for _, figure in sorted(found, key=lambda item: item[0])))
+        found.append((match.start(), match.end(), _spoken(match)))
+    return sorted(found, key=lambda place: place[0])
 
 
 def codes(text: str) -> tuple[str, ...]:

@@ -153,7 +153,9 @@ def _is_slice(item: Evidence, texts: Mapping[str, str]) -> bool:
 def _right_source(
     claim: str, fit: float, evidence: Sequence[Evidence], finder: EvidenceFinder
 ) -> RightSource:
+    """Whether another source is clearly more about the claim than the cited passage."""
     own = tuple(item.source for item in evidence)
+    fit = max([fit, *(finder.fit(claim, item.passage) for item in evidence)])
     other = finder.best_elsewhere(claim, own)
     better = other[0] if other is not None and other[1].fit > fit + _BETTER_BY else None
     return RightSource(score=fit, better=better)

@@ -1,4 +1,4 @@
-"""The local document library: .md, .txt and .html files below one folder."""
+"""The local document library: .md, .txt, .html and .pdf files below one folder."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from layers.contract import RawDocument, StepError
+from orchestration.adapters.pdf_text import MOST_BYTES, PdfReader
 
+_PDF = ".pdf"
 _MEDIA_TYPES = {".md": "text/markdown", ".txt": "text/plain", ".html": "text/html", ".htm": "text/html"}
 _LARGEST = 2 * 1024 * 1024
 _NOT_DOCUMENTS = frozenset({"readme.md", "license.txt", "license.md"})
@@ -20,7 +22,8 @@ _log = logging.getLogger(__name__)
 class FileLibrary:
     """Documents ordered by their path below the folder; read again only when a file has changed.
 
-    Hidden files, files above 2 MiB, links that leave the folder and READMEs are no documents.
+    Hidden files, files above 2 MiB (PDFs: 8), links that leave the folder and READMEs are no documents, nor are PDFs
+    without text.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -28,6 +31,8 @@ class FileLibrary:
         self._fingerprint = ""
         self._documents: tuple[RawDocument, ...] = ()
         self._reading = asyncio.Lock()
+        self._pdfs = PdfReader()
+        self._read_pdfs: dict[tuple[str, int, int], RawDocument | None] = {}
 
     @property
     def fingerprint(self) -> str:
@@ -40,9 +45,35 @@ class FileLibrary:
             files = await asyncio.to_thread(_files, self._folder)
             fingerprint = await asyncio.to_thread(_fingerprint, self._folder, files)
             if fingerprint != self._fingerprint:
-                self._documents = await asyncio.to_thread(_read_all, self._folder, files)
+                texts = [path for path in files if path.suffix.lower() != _PDF]
+                read = await asyncio.to_thread(_read_all, self._folder, texts)
+                printed = await self._read_printed([path for path in files if path not in texts])
+                self._documents = tuple(sorted((*read, *printed), key=lambda document: document.locator))
                 self._fingerprint = fingerprint
             return self._documents
+
+    async def _read_printed(self, files: Sequence[Path]) -> list[RawDocument]:
+        """The PDFs with text; one that has not changed since the last time is not read again."""
+        found: dict[tuple[str, int, int], RawDocument | None] = {}
+        for path in files:
+            status = path.stat()
+            name = path.relative_to(self._folder.resolve()).as_posix()
+            key = (name, status.st_size, status.st_mtime_ns)
+            known = self._read_pdfs.get(key)
+            found[key] = known if key in self._read_pdfs else await self._printed(path, name)
+        self._read_pdfs = found
+        return [document for document in found.values() if document is not None]
+
+    async def _printed(self, path: Path, name: str) -> RawDocument | None:
+        try:
+            read = await self._pdfs.read(await asyncio.to_thread(path.read_bytes))
+        except StepError as error:
+            _log.warning("library: %s is left out: %s", name, error)
+            return None
+        return RawDocument(
+            locator=name, media_type="text/plain", text=read.text,
+            title=read.title, author=read.author, published=read.published,
+        )  # fmt: skip
 
 
 def _files(folder: Path) -> list[Path]:
@@ -55,7 +86,8 @@ def _files(folder: Path) -> list[Path]:
 
 def _is_document(path: Path, root: Path) -> bool:
     inside = path.relative_to(root)
-    if path.suffix.lower() not in _MEDIA_TYPES or path.name.lower() in _NOT_DOCUMENTS:
+    printed = path.suffix.lower() == _PDF
+    if not (printed or path.suffix.lower() in _MEDIA_TYPES) or path.name.lower() in _NOT_DOCUMENTS:
         return False
     if any(part.startswith(".") for part in inside.parts):
         return False
@@ -64,8 +96,9 @@ def _is_document(path: Path, root: Path) -> bool:
         return False
     if not path.is_file():
         return False
-    if path.stat().st_size > _LARGEST:
-        _log.warning("library: %s is larger than %d bytes and is left out", inside, _LARGEST)
+    largest = MOST_BYTES if printed else _LARGEST
+    if path.stat().st_size > largest:
+        _log.warning("library: %s is larger than %d bytes and is left out", inside, largest)
         return False
     return True
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from uuid import UUID
 
@@ -12,6 +13,8 @@ from azure.servicebus.exceptions import ServiceBusError
 
 from orchestration.errors import QueueUnavailable
 from orchestration.ports import OutgoingMessage
+
+_log = logging.getLogger(__name__)
 
 SEND_TIMEOUT = 10.0
 """Seconds for one send, reconnect included; a job whose message is not sent by then is the sweeper's."""
@@ -25,6 +28,16 @@ class ServiceBusQueue:
         self._client: ServiceBusClient | None = None
         self._senders: dict[str, ServiceBusSender] = {}
         self._locks: dict[str, asyncio.Lock] = {}
+        self._opening: set[asyncio.Task[None]] = set()
+
+    def prepare(self, queue: str) -> None:
+        """Begin to open a queue's sender: that is half a second of waiting, in which the caller has other work.
+
+        Whether it works shows when a message is sent, which opens the sender anew if need be.
+        """
+        task = asyncio.create_task(self._open(queue))
+        self._opening.add(task)
+        task.add_done_callback(self._opening.discard)
 
     async def send(self, message: OutgoingMessage) -> None:
         """Send, or schedule where the message is not for now."""
@@ -42,6 +55,9 @@ class ServiceBusQueue:
 
     async def close(self) -> None:
         """Close all senders and the client."""
+        for task in list(self._opening):
+            task.cancel()
+            await asyncio.wait({task})
         for queue in list(self._senders):
             await self._forget(queue)
         if self._client is not None:
@@ -59,6 +75,14 @@ class ServiceBusQueue:
             if used:  # a sender whose turn never came is in somebody else's use, and may be well
                 await self._forget(queue)
             raise QueueUnavailable(f"{queue} takes no message: {type(error).__name__}") from error
+
+    async def _open(self, queue: str) -> None:
+        try:
+            async with asyncio.timeout(SEND_TIMEOUT), self._locks.setdefault(queue, asyncio.Lock()):
+                await self._sender(queue).__aenter__()
+        except (ServiceBusError, TimeoutError, OSError, ValueError) as error:
+            _log.info("a sender could not be opened early", extra={"reason": type(error).__name__})
+            await self._forget(queue)
 
     def _sender(self, queue: str) -> ServiceBusSender:
         if self._client is None:

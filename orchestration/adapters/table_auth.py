@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import hmac
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -74,7 +73,7 @@ class SharedKeyAuth:
         resource = f"/{self.account.name}{urlsplit(url).path}"
         signed = f"{method}\n\n{content_type}\n{date}\n{resource}"
         key = base64.b64decode(self.account.key or "")
-        signature = base64.b64encode(hmac.new(key, signed.encode(), hashlib.sha256).digest()).decode()
+        signature = base64.b64encode(hmac.digest(key, signed.encode(), "sha256")).decode()
         return {
             "x-ms-date": date,
             "x-ms-version": API_VERSION,

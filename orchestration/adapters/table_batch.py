@@ -25,6 +25,7 @@ from orchestration.jobs import RowValue
 
 MAX_OPERATIONS = 100
 
+_json = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 _STATUS = re.compile(rb"HTTP/1\.1 (\d{3})")
 _ETAG = re.compile(rb"^etag:\s*(.+?)\s*$", re.IGNORECASE | re.MULTILINE)
 _HEADERS = {"Accept": "application/json;odata=minimalmetadata", "DataServiceVersion": "3.0;NetFx"}
@@ -82,26 +83,26 @@ class BatchWriter:
 
     def _body(self, boundary: str, partition: str, operations: Sequence[Operation]) -> bytes:
         changes = f"changeset_{boundary[6:]}"
+        place = f"{self.link.endpoint}/{self.table}(PartitionKey='{quote_key(partition)}',RowKey='"
         parts = [f"--{boundary}\r\nContent-Type: multipart/mixed; boundary={changes}\r\n\r\n".encode()]
+        between = f"--{changes}\r\nContent-Type: application/http\r\nContent-Transfer-Encoding: binary\r\n\r\n".encode()
         for operation in operations:
-            parts.append(
-                f"--{changes}\r\nContent-Type: application/http\r\nContent-Transfer-Encoding: binary\r\n\r\n".encode()
-            )
-            parts.append(self._request(partition, operation))
+            parts.append(between)
+            parts.append(self._request(partition, place, operation))
         parts.append(f"--{changes}--\r\n--{boundary}--\r\n".encode())
         return b"".join(parts)
 
-    def _request(self, partition: str, operation: Operation) -> bytes:
+    def _request(self, partition: str, place: str, operation: Operation) -> bytes:
         payload = b""
         if operation.write is not Write.DELETE:
             entity = {"PartitionKey": partition, "RowKey": operation.row_key, **encode(operation.values)}
-            payload = json.dumps(entity, separators=(",", ":"), ensure_ascii=False).encode()
+            payload = _json(entity).encode()
         url = f"{self.link.endpoint}/{self.table}"
         method, guard = _METHODS[operation.write], "Prefer: return-no-content\r\n"
         if operation.write is not Write.INSERT:
             etag = operation.etag or ("*" if operation.write is Write.DELETE else None)
             guard = f"If-Match: {etag}\r\n" if etag else ""
-            url += f"(PartitionKey='{quote_key(partition)}',RowKey='{quote_key(operation.row_key)}')"
+            url = f"{place}{quote_key(operation.row_key)}')"
         head = (
             f"{method} {url} HTTP/1.1\r\nContent-Type: application/json\r\n"
             f"Accept: application/json;odata=minimalmetadata\r\nDataServiceVersion: 3.0\r\n{guard}"

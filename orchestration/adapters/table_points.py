@@ -47,7 +47,7 @@ class PointReader:
         if answer.status != 200:
             raise StorageUnavailable(f"tables answered {answer.status}")
         values = json.loads(answer.payload)
-        date = answer.headers.get("Date")
+        date = answer.headers.get("date")
         return Entity(
             values=decode(values),
             etag=values["odata.etag"],

@@ -29,7 +29,7 @@ from orchestration.ports import Commit
 JOBS = "jobs"
 ACTIVE = "activejobs"
 AUDIT = "audit"
-DERIVED = ("jobindex", "stats", "state", "secrets", "workflows", "apikeys")
+DERIVED = ("jobindex", "stats", "state", "secrets", "workflows", "apikeys", "limits", "stepcache")
 TABLES = (JOBS, ACTIVE, AUDIT, *DERIVED)
 
 
@@ -62,10 +62,15 @@ class TableJobStore:
         if self._prepared:
             return
         async with self._preparing:
-            for table in () if self._prepared else TABLES:
-                async with translated():
-                    await self._service.create_table_if_not_exists(table)
+            if not self._prepared:
+                await asyncio.gather(
+                    *map(self._create, TABLES)
+                )  # together: a process that starts has jobs waiting
             self._prepared = True
+
+    async def _create(self, table: str) -> None:
+        async with translated():
+            await self._service.create_table_if_not_exists(table)
 
     async def close(self) -> None:
         """Close all connections."""

@@ -2,41 +2,47 @@
 
 from __future__ import annotations
 
-import json
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from azure.core.exceptions import AzureError
-from azure.messaging.webpubsubservice.aio import WebPubSubServiceClient
 
+from orchestration.adapters.webpubsub_link import PubSubLink
 from orchestration.errors import DependencyUnavailable
 
-PUBLISH_TIMEOUT = 3.0
+if TYPE_CHECKING:
+    from azure.messaging.webpubsubservice.aio import WebPubSubServiceClient
 
 
 class WebPubSubPublisher:
-    """One hub of one Web PubSub resource. ``client`` is long-lived and belongs to the running loop."""
+    """One hub of one Web PubSub resource.
 
-    def __init__(self, client: WebPubSubServiceClient) -> None:
-        self._client = client
+    Messages go over bare HTTP; the official client makes the client URLs. ``make_client`` imports it, which takes a
+    fifth of a second, so it is called in a thread and only when the first URL is asked for.
+    """
+
+    def __init__(
+        self,
+        link: PubSubLink,
+        make_client: Callable[[], WebPubSubServiceClient],
+        close: Callable[[], Awaitable[Any]],
+    ) -> None:
+        self._link = link
+        self._make_client = make_client
+        self._close = close
+        self._made: asyncio.Task[WebPubSubServiceClient] | None = None
 
     async def publish(self, group: str, message: str) -> None:
         """Send a JSON message to a group."""
-        try:
-            await self._client.send_to_group(
-                group,
-                json.loads(message),
-                content_type="application/json",
-                connection_timeout=PUBLISH_TIMEOUT,
-                read_timeout=PUBLISH_TIMEOUT,
-            )
-        except AzureError as error:
-            raise DependencyUnavailable(
-                f"Web PubSub: {type(error).__name__}", code="realtime_unavailable"
-            ) from error
+        await self._link.send(f"/groups/{quote(group, safe='')}/:send", message)
 
     async def client_url(self, *, user_id: str, group: str, minutes: int) -> str:
         """A URL whose token is in the group and may only receive."""
+        client = await self._client()
         try:
-            token = await self._client.get_client_access_token(
+            token = await client.get_client_access_token(
                 user_id=user_id, groups=[group], minutes_to_expire=minutes
             )
         except AzureError as error:
@@ -47,4 +53,20 @@ class WebPubSubPublisher:
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._client.close()
+        if self._made is not None:
+            await (await self._made).close()
+        await self._close()
+
+    async def _client(self) -> WebPubSubServiceClient:
+        if self._made is None:
+            self._made = asyncio.create_task(self._import_and_make())
+        return await asyncio.shield(self._made)
+
+    async def _import_and_make(self) -> WebPubSubServiceClient:
+        await asyncio.to_thread(import_client)
+        return self._make_client()
+
+
+def import_client() -> None:
+    """The official client's modules."""
+    import azure.messaging.webpubsubservice.aio  # noqa: F401 - for its effect: the import is what takes time

@@ -6,6 +6,7 @@ import pytest
 
 from devtools.generate.outputs import count_citations, library_subjects, slug
 from devtools.generate.sources import SourcesError, check_size, read_sources, title_of
+from tests.adapters.pdfs import pdf
 
 
 def folder_of(path: Path, **files: str | bytes) -> Path:
@@ -21,7 +22,7 @@ def test_files_are_read_from_all_levels_in_the_order_of_their_paths(tmp_path):
         tmp_path,
         b_dot_txt="plain",
         deep__a_dot_html="<title>A &amp; B</title>",
-        c_dot_pdf="x",
+        c_dot_docx="x",
         _dot_git__d_dot_md="x",
     )
     assert read_sources(tmp_path) == [
@@ -55,8 +56,8 @@ def test_old_encodings_and_byte_order_marks_are_read(tmp_path):
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        ({}, "no .md, .txt or .html file with text"),
-        ({"a_dot_txt": " \n"}, "no .md, .txt or .html file with text"),
+        ({}, "no .md, .txt, .html or .pdf file with text"),
+        ({"a_dot_txt": " \n"}, "no .md, .txt, .html or .pdf file with text"),
         ({"a_dot_txt": b"\x89PNG\0\0"}, "a.txt is not a text file"),
     ],
 )
@@ -97,3 +98,14 @@ def test_the_subjects_of_the_library_are_read_from_its_documents(tmp_path):
         README_dot_md="# no",
     )
     assert library_subjects(tmp_path) == ["AI", "Energy"]
+
+
+def test_a_pdf_is_read_as_its_text_and_a_broken_one_is_named(tmp_path):
+    (tmp_path / "kelp.pdf").write_bytes(pdf("Kelp farms grow kelp on ropes in cold water."))
+    assert [{"title": "kelp", "text": "Kelp farms grow kelp on ropes in cold water."}] == read_sources(
+        tmp_path
+    )
+
+    (tmp_path / "broken.pdf").write_bytes(b"%PDF-1.7 broken")
+    with pytest.raises(SourcesError, match=r"broken\.pdf cannot be read: it is damaged"):
+        read_sources(tmp_path)

@@ -182,6 +182,7 @@ async def test_issuing_and_ending_are_audited_without_the_key() -> None:
     world = mode_apikey()
     admin = await issued(world)
     key = body_of(await ask(world, admin, "apikey_create", {"name": "n", "role": "viewer"}))
+    world.clock.advance(1)
     await ask(world, admin, "apikey_revoke", route={"keyId": key["id"]})
     rows = [row.values for partition, row in world.store.table(AUDIT).all() if partition == "acme"]
     assert {f"revoked {key['id']}", f"issued {key['id']} viewer"} == {row["result"] for row in rows}
@@ -259,6 +260,19 @@ async def test_two_who_end_the_same_key_at_once_end_it_once(monkeypatch: pytest.
     monkeypatch.setattr(table, "replace", late)
     assert 204 == (await ask(world, admin, "apikey_revoke", route={"keyId": id_of(key)})).status
     assert [1] == changes
+
+
+async def test_ended_keys_are_forgotten_when_there_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A listing shows all rows of a tenant, so their number is bounded."""
+    monkeypatch.setattr("orchestration.apikeys.MAX_KEYS", 3)
+    world = mode_apikey()
+    admin = await issued(world)
+    for number in range(6):
+        world.clock.advance(1)
+        key = await issued(world, role=Role.VIEWER, name=f"n{number}")
+        assert 204 == (await ask(world, admin, "apikey_revoke", route={"keyId": id_of(key)})).status
+    names = [key["name"] for key in body_of(await ask(world, admin, "apikeys"))["value"]]
+    assert ["first", "n2", "n3", "n4", "n5"] == names
 
 
 @pytest.mark.parametrize("key_id", ["0" * 32, "x", "", "../..", "a'b", "0" * 16 + "\u0000" * 16, "A" * 32])

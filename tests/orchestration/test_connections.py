@@ -46,6 +46,30 @@ async def test_with_all_connections_named_nothing_is_contacted_before_the_first_
     await outside.close()
 
 
+async def test_what_was_opened_early_is_closed_when_another_service_is_not_named() -> None:
+    settings = load_settings({name: value for name, value in GOOD.items() if name != REALTIME})
+    with pytest.raises(ConfigurationError, match=REALTIME):
+        await connect(settings, sends_soon="content-jobs")
+    assert [task for task in asyncio.all_tasks() if "ServiceBusQueue" in repr(task)] == []
+
+
+@pytest.mark.parametrize(("method", "expected"), [("POST", "content-jobs"), ("GET", None)])
+async def test_a_first_call_that_may_send_opens_the_way_to_the_broker_early(
+    monkeypatch: pytest.MonkeyPatch, method: str, expected: str | None
+) -> None:
+    asked: list[str | None] = []
+
+    async def refuse(_settings: object, *, sends_soon: str | None = None) -> None:
+        asked.append(sends_soon)
+        raise ConfigurationError("enough")
+
+    monkeypatch.setattr(bootstrap, "connect", refuse)
+    monkeypatch.setattr(bootstrap, "_apps", {})
+    call = HttpCall(method=method, headers={}, query={}, route={}, body=b"")
+    assert (await bootstrap.answer(ROUTES["generate"], call)).status == 500
+    assert asked == [expected]
+
+
 async def test_a_managed_identity_stands_in_for_every_key() -> None:
     outside = await connect(load_settings(IDENTITY))
     assert isinstance(outside.store, TableJobStore)

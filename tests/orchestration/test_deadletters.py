@@ -277,3 +277,64 @@ async def test_letters_are_looked_at_once_a_minute_and_from_the_beginning_once_a
     assert looks.count(0) == 2
     assert set(looks) == {0, 40}
     assert len(looks) in range(58, 62)
+
+
+# ---------------------------------------------------------------- tenants
+
+
+def of_tenant(tenant: str, number: int, job_id: str = JOB) -> DeadLetter:
+    return letter(message({"jobId": job_id}, message_id=f"{job_id}:{number}", tenantId=tenant), number)
+
+
+async def test_a_page_shows_letters_of_one_tenant_however_many_others_lie_between(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = World()
+    world.letters.letters = [of_tenant("mine" if n % 40 == 0 else "theirs", n) for n in range(1, 401)]
+    seen: list[int] = []
+    place: tuple[str, int] | None = ("content-jobs", 0)
+    while place:
+        page = await world.app.jobs.letters.page(Actor(tenant="mine"), ("content-jobs",), place, 3)
+        seen += [letter.sequence_number for letter in page.letters]
+        place = page.place
+    assert seen == list(range(40, 401, 40))
+    monkeypatch.setattr("orchestration.deadletters.MOST_PEEKED", 50)
+    page = await world.app.jobs.letters.page(Actor(tenant="mine"), ("content-jobs",), ("content-jobs", 0), 3)
+    assert [letter.sequence_number for letter in page.letters] == [40]
+    assert page.place == ("content-jobs", 50)
+    everywhere = Actor(tenant="local", everywhere=True)
+    page = await world.app.jobs.letters.page(everywhere, ("content-jobs",), ("content-jobs", 0), 3)
+    assert [letter.sequence_number for letter in page.letters] == [1, 2, 3]
+
+
+async def test_a_redrive_leaves_letters_of_other_tenants_as_if_they_were_not_there() -> None:
+    world = World()
+    job = await failed_job(world)
+    (theirs,) = bury(world)
+    assert theirs.delivery.properties["tenantId"] == "local"
+    mine = of_tenant("mine", 77)
+    malformed = letter(message(b"{", tenantId="mine"), 78)
+    world.letters.letters += [mine, malformed]
+    me = Actor(tenant="mine")
+    for body in (
+        {"sequenceNumbers": [theirs.sequence_number]},
+        {"jobIds": [job.job_id]},
+    ):
+        request = parse_redrive({"queue": "content-jobs", **body})
+        found = await world.app.jobs.letters.redrive(me, request)
+        assert found == {"redriven": [], "removed": 0, "purged": 0, "left": [], "more": False}
+    request = parse_redrive({"queue": "content-jobs", "all": True, "purgeMalformed": True})
+    found = await world.app.jobs.letters.redrive(me, request)
+    assert (found["redriven"], found["removed"], found["purged"]) == ([], 1, 1)
+    assert world.letters.letters == [theirs]
+    assert (await world.job(job.job_id)).status is JobStatus.FAILED
+
+
+async def test_a_message_that_names_a_foreign_job_wakes_nobody_up() -> None:
+    """A producer may write any tenant and any job into its message: the job's own tenant decides."""
+    world = World()
+    job = await failed_job(world)
+    world.letters.letters = [of_tenant("mine", 5, job.job_id)]
+    found = await world.app.jobs.letters.redrive(Actor(tenant="mine"), REDRIVE_ALL)
+    assert (found["redriven"], found["removed"]) == ([], 1)
+    assert (await world.job(job.job_id)).status is JobStatus.FAILED

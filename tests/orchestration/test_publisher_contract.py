@@ -6,15 +6,24 @@ from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
-from azure.messaging.webpubsubservice.aio import WebPubSubServiceClient
+from azure.core.exceptions import ServiceRequestError
 
+from orchestration.adapters.bare_http import BareClient
 from orchestration.adapters.memory import MemoryPublisher
 from orchestration.adapters.webpubsub import WebPubSubPublisher
+from orchestration.adapters.webpubsub_link import PubSubLink, key_token
 from orchestration.errors import DependencyUnavailable
 from orchestration.ports import RealtimePublisher
-from tests.webpubsub.support import LIMIT_SECONDS, StandIn, fresh_hub
+from tests.orchestration.raw_server import serving
+from tests.webpubsub.support import KEY, LIMIT_SECONDS, StandIn, fresh_hub
 
 USES_SERVICES = True
+
+
+def publisher_for(stand_in: StandIn, hub: str, *, key: str = KEY) -> WebPubSubPublisher:
+    bare = BareClient(stand_in.endpoint, limit=4, timeout=LIMIT_SECONDS)
+    link = PubSubLink(client=bare, endpoint=stand_in.endpoint, hub=hub, authorize=key_token(key))
+    return WebPubSubPublisher(link, lambda: stand_in.async_service(hub), bare.close)
 
 
 @pytest.fixture(params=["memory", "azure"])
@@ -22,8 +31,7 @@ async def publisher(request: pytest.FixtureRequest) -> AsyncIterator[RealtimePub
     if request.param == "memory":
         yield MemoryPublisher()
         return
-    stand_in: StandIn = request.getfixturevalue("web_pubsub")
-    service = WebPubSubPublisher(stand_in.async_service(fresh_hub()))
+    service = publisher_for(request.getfixturevalue("web_pubsub"), fresh_hub())
     yield service
     await service.close()
 
@@ -48,7 +56,7 @@ async def test_the_url_names_the_user_and_the_group_in_a_token_or_in_itself(
 
 
 async def test_a_watcher_receives_in_order_what_is_published_to_its_group(web_pubsub: StandIn) -> None:
-    publisher = WebPubSubPublisher(web_pubsub.async_service(fresh_hub()))
+    publisher = publisher_for(web_pubsub, fresh_hub())
     url = await publisher.client_url(user_id="local", group="job:1", minutes=5)
     async with (
         aiohttp.ClientSession() as session,
@@ -63,11 +71,67 @@ async def test_a_watcher_receives_in_order_what_is_published_to_its_group(web_pu
     await publisher.close()
 
 
-async def test_a_service_that_is_not_there_is_unavailable() -> None:
-    text = "Endpoint=http://127.0.0.1:1;AccessKey=a-key-for-tests-that-is-long-enough-for-hs256;Version=1.0;"
-    client = WebPubSubServiceClient.from_connection_string(text, hub="h", retry_total=0)
-    publisher = WebPubSubPublisher(client)
-    with pytest.raises(DependencyUnavailable) as caught:
+async def test_what_is_published_is_what_the_official_client_would_have_sent(web_pubsub: StandIn) -> None:
+    hub, group = fresh_hub(), "job:it's 100% odd/group"
+    publisher, official = publisher_for(web_pubsub, hub), web_pubsub.async_service(hub)
+    url = await publisher.client_url(user_id="local", group=group, minutes=5)
+    message = {"n": 1, "text": "grün € 😀", "nested": [{"a": None}]}
+    async with (
+        aiohttp.ClientSession() as session,
+        session.ws_connect(url, protocols=["json.webpubsub.azure.v1"]) as socket,
+    ):
+        await socket.receive_str(timeout=LIMIT_SECONDS)
+        await publisher.publish(group, json.dumps(message))
+        await official.send_to_group(group, message, content_type="application/json")
+        ours, theirs = [json.loads(await socket.receive_str(timeout=LIMIT_SECONDS)) for _ in (1, 2)]
+    assert ours["data"] == message
+    assert {**ours, "sequenceId": 0} == {**theirs, "sequenceId": 0}
+    await official.close()
+    await publisher.close()
+
+
+async def test_a_wrong_key_is_refused_and_not_repeated(web_pubsub: StandIn) -> None:
+    wrong = "another-key-for-tests-that-is-long-enough-for-hs256"
+    publisher = publisher_for(web_pubsub, fresh_hub(), key=wrong)
+    with pytest.raises(DependencyUnavailable, match="401") as caught:
         await publisher.publish("job:1", "{}")
+    assert wrong not in str(caught.value)
+    await publisher.close()
+
+
+async def test_a_service_that_is_busy_for_a_moment_is_asked_once_more() -> None:
+    answers = [
+        b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 202 Fine\r\nContent-Length: 0\r\n\r\n",
+    ]
+    async with serving(lambda _: answers.pop(0)) as server:
+        link = PubSubLink(client=server.client, endpoint=server.endpoint, hub="h", authorize=key_token(KEY))
+        await link.send("/groups/g/:send", "{}")
+    assert answers == []
+
+
+async def test_a_service_that_is_not_there_is_unavailable() -> None:
+    endpoint = "http://127.0.0.1:1"
+    async with BareClient(endpoint, limit=1, timeout=LIMIT_SECONDS) as bare:
+        link = PubSubLink(client=bare, endpoint=endpoint, hub="h", authorize=key_token(KEY))
+        with pytest.raises(DependencyUnavailable) as caught:
+            await link.send("/groups/g/:send", "{}")
+    assert caught.value.code == "realtime_unavailable"
+
+
+async def test_a_client_url_that_cannot_be_made_is_unavailable() -> None:
+    class Broken:
+        async def get_client_access_token(self, **_: object) -> None:
+            raise ServiceRequestError("no way")
+
+        async def close(self) -> None:
+            return None
+
+    endpoint = "http://127.0.0.1:1"
+    bare = BareClient(endpoint, limit=1, timeout=LIMIT_SECONDS)
+    link = PubSubLink(client=bare, endpoint=endpoint, hub="h", authorize=key_token(KEY))
+    publisher = WebPubSubPublisher(link, Broken, bare.close)  # type: ignore[arg-type]
+    with pytest.raises(DependencyUnavailable) as caught:
+        await publisher.client_url(user_id="local", group="g", minutes=1)
     assert caught.value.code == "realtime_unavailable"
     await publisher.close()

@@ -139,3 +139,53 @@ async def test_waiting_too_long_for_ones_turn_does_not_close_the_sender_that_ano
         assert queue._senders[QUEUE] is sender
     finally:
         await queue.close()
+
+
+async def test_a_sender_that_was_opened_early_is_the_one_that_sends(broker: str) -> None:
+    queue = ServiceBusQueue(lambda: ServiceBusClient.from_connection_string(broker, retry_total=0))
+    try:
+        queue.prepare(QUEUE)
+        async with asyncio.timeout(LIMIT):
+            await asyncio.gather(*queue._opening)
+        sender = queue._senders[QUEUE]
+        assert sender._running
+        await queue.send(outgoing())
+        assert queue._senders == {QUEUE: sender}
+    finally:
+        await queue.close()
+
+
+async def test_a_message_waits_for_a_sender_that_is_being_opened(broker: str) -> None:
+    queue = ServiceBusQueue(lambda: ServiceBusClient.from_connection_string(broker, retry_total=0))
+    try:
+        queue.prepare(QUEUE)
+        await asyncio.sleep(0)
+        assert queue._locks[QUEUE].locked()
+        await queue.send(outgoing())
+        assert queue._opening == set()
+    finally:
+        await queue.close()
+
+
+async def test_a_sender_that_cannot_be_opened_early_is_tried_again_by_the_message(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO")
+    text = "Endpoint=sb://127.0.0.1:1;SharedAccessKeyName=n;SharedAccessKey=k;UseDevelopmentEmulator=true"
+    queue = ServiceBusQueue(lambda: ServiceBusClient.from_connection_string(text, retry_total=0))
+    queue.prepare(QUEUE)
+    async with asyncio.timeout(LIMIT):
+        await asyncio.gather(*queue._opening)
+    assert "a sender could not be opened early" in caplog.text
+    assert queue._senders == {}
+    with pytest.raises(QueueUnavailable):
+        await queue.send(outgoing())
+    await queue.close()
+
+
+async def test_closing_ends_what_is_being_opened(broker: str) -> None:
+    queue = ServiceBusQueue(lambda: ServiceBusClient.from_connection_string(broker, retry_total=0))
+    queue.prepare(QUEUE)
+    await asyncio.sleep(0)
+    await queue.close()
+    assert (queue._opening, queue._senders) == (set(), {})

@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-import aiohttp
 import pytest
 from azure.core.credentials import AzureNamedKeyCredential
 from azure.data.tables.aio import TableClient, TableServiceClient
 
+from orchestration.adapters.bare_http import BareClient
 from orchestration.adapters.table_auth import IdentityAuth, SharedKeyAuth, TableAccount
 from orchestration.adapters.table_batch import MAX_OPERATIONS, BatchWriter, Operation, Write
 from orchestration.adapters.table_link import TableLink
@@ -61,12 +61,12 @@ async def bench(azurite: str) -> AsyncIterator[Bench]:
     account = TableAccount.from_connection_string(azurite)
     credential = AzureNamedKeyCredential(account.name, account.key or "")
     async with (
-        aiohttp.ClientSession() as session,
+        BareClient(account.endpoint, limit=4, timeout=15) as bare,
         TableServiceClient(account.endpoint, credential=credential) as tables,
     ):
         client = await tables.create_table_if_not_exists("batches")
         auth = SharedKeyAuth(account=account)
-        link = TableLink(session=session, endpoint=account.endpoint, auth=auth)
+        link = TableLink(client=bare, endpoint=account.endpoint, auth=auth)
         writer = BatchWriter(link=link, table="batches")
         async with client:
             yield Bench(writer=writer, client=client, partition=str(uuid.uuid4()))
@@ -195,8 +195,8 @@ async def answered(answer: bytes | None, **changes: Any) -> tuple[str, bytes]:
     endpoint = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     account = TableAccount(endpoint=endpoint, name="a", key="c2VjcmV0")
     try:
-        async with aiohttp.ClientSession() as session:
-            link = TableLink(session=session, endpoint=endpoint, auth=SharedKeyAuth(account=account))
+        async with BareClient(endpoint, limit=4, timeout=15) as bare:
+            link = TableLink(client=bare, endpoint=endpoint, auth=SharedKeyAuth(account=account))
             writer = BatchWriter(link=replace(link, **changes), table="t")
             return await writer.write("p", [insert("r", n=1)]), fake.seen
     finally:

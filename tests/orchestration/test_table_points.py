@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-import aiohttp
 import pytest
 from azure.core.exceptions import ResourceNotFoundError
 from azure.data.tables import EdmType, EntityProperty
 from azure.data.tables.aio import TableClient, TableServiceClient
 
+from orchestration.adapters.bare_http import BareClient
 from orchestration.adapters.table_auth import SharedKeyAuth, TableAccount
 from orchestration.adapters.table_batch import BatchWriter, Operation, Write
 from orchestration.adapters.table_link import TableLink
@@ -44,10 +44,10 @@ async def c(azurite: str) -> AsyncIterator[Calls]:
     name = f"calls{uuid.uuid4().hex}"
     async with (
         TableServiceClient.from_connection_string(azurite) as service,
-        aiohttp.ClientSession() as session,
+        BareClient(account.endpoint, limit=4, timeout=15) as bare,
     ):
         client = await service.create_table(name)
-        link = TableLink(session=session, endpoint=account.endpoint, auth=SharedKeyAuth(account=account))
+        link = TableLink(client=bare, endpoint=account.endpoint, auth=SharedKeyAuth(account=account))
         async with client:
             yield Calls(client, BatchWriter(link=link, table=name), PointReader(link=link, table=name))
 
@@ -92,8 +92,8 @@ async def test_a_delete_is_told_from_a_changed_and_from_a_missing_row(c: Calls) 
 
 async def test_no_answer_means_that_storage_is_not_usable_now() -> None:
     account = TableAccount(endpoint="http://127.0.0.1:1/account", name="account", key="")
-    async with aiohttp.ClientSession() as session:
-        link = TableLink(session=session, endpoint=account.endpoint, auth=SharedKeyAuth(account=account))
+    async with BareClient(account.endpoint, limit=4, timeout=15) as bare:
+        link = TableLink(client=bare, endpoint=account.endpoint, auth=SharedKeyAuth(account=account))
         with pytest.raises(StorageUnavailable, match="do not answer"):
             await PointReader(link=link, table="jobs").read("p", "r")
 

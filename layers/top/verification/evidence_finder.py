@@ -32,6 +32,8 @@ class EvidenceFinder:
 
     def __init__(self, sources: SourceSet, index: PassageIndex) -> None:
         self._texts = {source.id: source.text for source in sources.sources}
+        self._titles = {source.id: source.title for source in sources.sources}
+        self._by_id = {passage.id: passage for passage in index.passages}
         self._passages = index.passages
         self._ranking = Bm25([stems(self._text(passage)) for passage in index.passages])
         self._weight = rarity(self._ranking.idf)
@@ -50,11 +52,20 @@ class EvidenceFinder:
         spans = [found for passage in self._near(claim) for found in self._spans(claim, passage)]
         return max(spans, key=lambda found: (_worth(found), -found.start), default=None)
 
+    def fit(self, claim: str, passage_id: str) -> float:
+        """How much a passage, with the title and heading above it, is about the claim; 0 for an unknown one."""
+        passage = self._by_id.get(passage_id)
+        return self._in_place(claim, passage).fit if passage else 0.0
+
     def best_elsewhere(self, claim: str, not_in: Sequence[str]) -> tuple[str, SupportScore] | None:
         """The other source whose passage fits the claim best, with its score."""
         near = [passage for passage in self._near(claim) if passage.source not in not_in]
-        scored = [(passage.source, self.score(claim, self._text(passage))) for passage in near]
+        scored = [(passage.source, self._in_place(claim, passage)) for passage in near]
         return max(scored, key=lambda item: (item[1].fit, item[1].score), default=None)
+
+    def _in_place(self, claim: str, passage: Passage) -> SupportScore:
+        above = f"{self._titles[passage.source]}. {passage.heading}"
+        return support_score(claim, self._prepared(self._text(passage), above), self._weight)
 
     def _near(self, claim: str) -> list[Passage]:
         return [self._passages[place] for place, _ in self._ranking.top(stems(claim), _LOOKED_AT)]

@@ -11,22 +11,16 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
-from itertools import pairwise
+from functools import cached_property
+from itertools import pairwise, takewhile
 from typing import Final, Literal
 
-from layers.text.numbers import (
-    codes,
-    figures,
-    names,
-    reference_labels,
-    reference_marks,
-    without_reference_marks,
-)
+from layers.text.numbers import figures, names, without_reference_marks
 from layers.text.sentences import split_sentences
 from layers.text.words import stems
+from layers.top.verification.figure_guard import EvidenceFigures
 
 SUPPORTED_FROM: Final = 0.56
 UNSUPPORTED_BELOW: Final = 0.13
@@ -34,6 +28,8 @@ EVEN_ODDS: Final = 0.38
 _WINDOW: Final = 2
 _PLACE, _PAIRS = 0.55, 0.45
 _FIGURE_LOSS, _NAME_LOSS, _TURN_LOSS, _QUESTION_LOSS = 0.45, 0.1, 0.05, 0.1
+_WHOLE_FIT, _PLACE_FIT = 0.4, 0.35
+_ROOT: Final = 5  # letters that two stems of one family share at least
 _SHORT_LOSS: Final = 0.2
 _FULL_LENGTH: Final = 12  # stems from which a claim is long enough not to be covered by chance
 _NEGATION: Final = re.compile(
@@ -64,12 +60,48 @@ class SupportScore:
         return "unsupported" if self.score < UNSUPPORTED_BELOW else "weak"
 
 
-class _Window:
+def _alike(one: str, other: str) -> float:
+    """The part of the longer word that both begin with."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False))) / max(
+        len(one), len(other)
+    )
+
+
+class _Bag:
+    """Stems that a claim's stems are looked up in; one of the same family is found in part."""
+
+    def __init__(self, found: Iterable[str]) -> None:
+        self.stems = frozenset(found)
+
+    @cached_property
+    def _families(self) -> dict[str, list[str]]:
+        families: dict[str, list[str]] = {}
+        for stem in sorted(self.stems):
+            families.setdefault(stem[:_ROOT], []).append(stem)
+        return families
+
+    def holds(self, stem: str) -> float:
+        """1 for the stem itself, the shared part of the longer one for a relative ("methyl", "methylation"), else 0."""
+        if stem in self.stems:
+            return 1.0
+        if len(stem) < _ROOT:
+            return 0.0
+        near = self._families.get(stem[:_ROOT], ())
+        return max((_alike(stem, other) for other in near), default=0.0)
+
+    def share(self, weights: Mapping[str, float]) -> float:
+        """Which share of the weights it holds, 0..1."""
+        total = math.fsum(weights.values())
+        held = math.fsum(weight * self.holds(stem) for stem, weight in weights.items())
+        return held / total if total else 0.0
+
+
+class _Window(_Bag):
     """A few neighbouring sentences of the evidence."""
 
     def __init__(self, text: str, sentences: Sequence[Sequence[str]]) -> None:
         bag = [stem for sentence in sentences for stem in sentence]
-        self.stems = frozenset(bag)
+        super().__init__(bag)
         self.pairs = frozenset(pairwise(bag))
         self._text = text
 
@@ -85,19 +117,19 @@ class _Window:
 
 
 class EvidenceText:
-    """Evidence prepared once, to be held against any number of claims."""
+    """Evidence prepared once, to be held against any number of claims; ``title`` is what stands above it."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, title: str = "") -> None:
         spans = split_sentences(text)
         sentences = [stems(text[start:end]) for start, end in spans]
         self.windows = [
             _Window(text[spans[first][0] : spans[last][1]], sentences[first : last + 1])
             for first, last in _window_ends(len(spans))
         ]
-        self.stems = frozenset(stems(text))
-        self.figures = frozenset(figures(text))
-        self.bare_figures = frozenset(_digits(figure) for figure in self.figures)
-        self.labels = reference_labels(text)
+        self.title = _Bag(stems(title)) if title else None
+        self.whole = _Bag([*stems(text), *stems(title)])
+        self.stems = self.whole.stems
+        self.figures = EvidenceFigures(text, [text[start:end] for start, end in spans])
         self.lower = " ".join(text.lower().split())
 
 
@@ -121,7 +153,7 @@ def rarity(idf: Callable[[str], float]) -> Weight:
 def support_score(claim: str, evidence: EvidenceText, weight: Weight = even_weight) -> SupportScore:
     """How well ``evidence`` supports ``claim``; ``weight`` is the importance of a stem, see :func:`rarity`."""
     bag = stems(without_reference_marks(claim))
-    missing_figures = _missing_figures(claim, evidence)
+    missing_figures = evidence.figures.lacking(claim)
     missing_names = tuple(name for name in names(claim) if not _has_name(name, evidence))
     if not bag:
         return SupportScore(score=0.0, fit=0.0, missing_figures=missing_figures, missing_names=missing_names)
@@ -133,7 +165,7 @@ def support_score(claim: str, evidence: EvidenceText, weight: Weight = even_weig
     )
     return SupportScore(
         score=round(min(1.0, max(0.0, score)), 4),
-        fit=round((place + _covered(weights, evidence.stems)) / 2, 4),
+        fit=round(_fit(weights, place, evidence), 4),
         missing_figures=missing_figures,
         missing_names=missing_names,
     )
@@ -141,7 +173,7 @@ def support_score(claim: str, evidence: EvidenceText, weight: Weight = even_weig
 
 def _best_window(weights: dict[str, float], evidence: EvidenceText) -> tuple[float, _Window | None]:
     """The place that covers most of the claim, the first of equals."""
-    covered = [(_covered(weights, window.stems), window) for window in evidence.windows]
+    covered = [(window.share(weights), window) for window in evidence.windows]
     return max(covered, key=lambda found: found[0], default=(0.0, None))
 
 
@@ -156,41 +188,16 @@ def _told(claim: str, bag: Sequence[str], place: float, window: _Window | None) 
     return score - _SHORT_LOSS * max(0.0, math.log((1 + _FULL_LENGTH) / (1 + len(bag))))
 
 
-def _covered(weights: dict[str, float], found: frozenset[str]) -> float:
-    total = math.fsum(weights.values())
-    return math.fsum(weight for stem, weight in weights.items() if stem in found) / total if total else 0.0
+def _fit(weights: dict[str, float], place: float, evidence: EvidenceText) -> float:
+    """How much the evidence is about the claim: as a whole, at its best place, and by its title where it has one."""
+    body = _WHOLE_FIT * evidence.whole.share(weights) + _PLACE_FIT * place
+    if evidence.title is None:
+        return body / (_WHOLE_FIT + _PLACE_FIT)
+    return body + (1 - _WHOLE_FIT - _PLACE_FIT) * evidence.title.share(weights)
 
 
 def _share(part: Sequence[str], whole: Sequence[str]) -> float:
     return len(part) / max(len(part), len(whole)) if part else 0.0
-
-
-def _missing_figures(claim: str, evidence: EvidenceText) -> tuple[str, ...]:
-    """Figures and numbered names that the evidence lacks.
-
-    Reference marks are held against the numbers of the evidence's entries, where it numbers them.
-    """
-    missing = [figure for figure in figures(claim) if not _has_figure(figure, evidence)]
-    missing += [code for code in codes(claim) if code.lower() not in evidence.lower]
-    if evidence.labels:
-        missing += [f"[{mark}]" for mark in reference_marks(claim) if mark not in evidence.labels]
-    return tuple(missing)
-
-
-def _digits(figure: str) -> str:
-    return re.sub(r"[^\d.]", "", figure)
-
-
-def _has_figure(figure: str, evidence: EvidenceText) -> bool:
-    """In the evidence as such, as a ratio, or without its unit (a table may head a column with %)."""
-    if figure in evidence.figures or (figure.isdigit() and figure in evidence.bare_figures):
-        return True
-    return figure.endswith("%") and _as_ratio(figure) in evidence.figures
-
-
-def _as_ratio(percentage: str) -> str:
-    """The ratio that says the same: "0.5" for "50%"."""
-    return f"{Decimal(_digits(percentage)).scaleb(-2).normalize():f}"
 
 
 def _has_name(name: str, evidence: EvidenceText) -> bool:

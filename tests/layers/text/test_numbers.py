@@ -18,6 +18,7 @@ from layers.text.numbers import codes, figures, names, reference_labels, referen
         ("10km at 37.5°C, 0.50", ("10", "37.5", "0.5")),
         ("3. Boil 2 eggs [4], then 5 more [6, 7-9]", ("2", "5")),
         ("a score of responsive.2 and v1.2.3", ("2",)),
+        ("OCT3/4 in 3/4 of 8 cells", ("3", "4", "8")),
         ("no figures here, someone said", ()),
     ],
 )

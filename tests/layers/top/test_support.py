@@ -57,6 +57,47 @@ def test_any_text_gets_a_score_between_0_and_1(claim, evidence):
     assert 0 <= score.fit <= 1
 
 
+MANY = EvidenceText(
+    "In 2019 the hospital treated 48 patients. Of these, 12 of 48 patients had sepsis. The mean stay was 76.3 hours. "
+    "Half of the nurses took part. The ward has two doctors for patients of type 2. A visit takes 90 minutes. "
+    "The new building opened 6 kilometres away."
+)
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        "The mean stay was 76 hours.",
+        "About 50 patients were treated by the hospital.",
+        "25% of the patients had sepsis.",
+        "50 percent of the nurses took part.",
+        "The hospital treated its patients back in '19.",
+        "A visit takes 1.5 hours.",
+        "There are two sides to the nurses.",
+        "The ward treats patients of Type-2.",
+    ],
+)
+def test_the_same_figure_may_be_written_in_another_way(claim):
+    assert () == MANY.figures.lacking(claim)
+
+
+@pytest.mark.parametrize(
+    ("claim", "missing"),
+    [
+        ("The mean stay was 77 hours.", "77"),
+        ("Exactly 50 patients were treated by the hospital.", "50"),
+        ("26% of the patients had sepsis.", "26%"),
+        ("A visit takes 2.5 hours.", "2.5"),
+        ("The ward has three doctors.", "3"),
+        ("The ward treats patients of type 3.", "3"),
+        ("Nurses with sepsis took part 6 times.", "6x"),
+        ("Six nurses of the ward have sepsis, and 6 nurses took part.", "6"),
+    ],
+)
+def test_another_figure_or_the_figure_of_another_thing_is_missing(claim, missing):
+    assert (missing,) == MANY.figures.lacking(claim)
+
+
 def test_a_share_may_stand_in_the_evidence_as_a_ratio():
     score = support_score(
         "A ratio of 50% is too high, one of 40% is not.", EvidenceText("Above 0.5 it is too high.")

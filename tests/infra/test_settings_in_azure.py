@@ -1,0 +1,31 @@
+"""The app accepts the settings that Azure would give it, in every profile."""
+
+import pytest
+
+from infra.checks.cases import CASES
+from infra.checks.context import Context, load
+from infra.checks.sources import Sources
+from orchestration.settings import load_settings
+
+
+@pytest.fixture(scope="module")
+def context() -> Context:
+    return load(Sources())
+
+
+@pytest.mark.parametrize("case", sorted(CASES))
+def test_the_app_starts_with_the_settings_of_the_profile(case: str, context: Context) -> None:
+    given = {**context.settings(case), "WEBSITE_SITE_NAME": "func", "WEBSITE_INSTANCE_ID": "1"}
+    loaded = load_settings(given)
+    assert ("apikey" if case == "dev" else "entra") == loaded.auth_mode
+    assert loaded.tables_connection is None
+    assert loaded.storage_table_uri
+    assert loaded.storage_table_uri.startswith("https://std")
+    assert loaded.service_bus_namespace
+    assert loaded.service_bus_namespace.endswith(".servicebus.windows.net")
+    assert (case != "dev") == loaded.has_llm
+    assert loaded.max_delivery_count == 5
+
+
+def test_a_custom_domain_is_the_base_of_all_links(context: Context) -> None:
+    assert "https://content.example.com" == load_settings(context.settings("vnet")).api_url
