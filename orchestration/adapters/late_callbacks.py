@@ -34,11 +34,6 @@ class LateCallbackSender:
         """Call once."""
         return await (await self._sender()).post(url, body, headers)
 
-    def circuit(self) -> CircuitState:
-        """Where the circuits of the receivers stand; closed before the first call."""
-        made = self._made
-        return made.result().circuit() if made and made.done() and not made.exception() else "closed"
-
     async def close(self) -> None:
         """Close what was made."""
         if self._made is not None:
