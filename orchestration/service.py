@@ -222,15 +222,15 @@ class OrchestrationService:
             ),
         )
 
-    def _estimated(self, workflow: Workflow, tenant: str) -> float:
-        """What this workflow took this tenant lately, else what is declared."""
-        declared = workflow.estimated_seconds if self._has_llm else _EMBEDDED_ESTIMATE
-        return self._workflows.estimates.known(tenant).workflows.get(workflow.id, declared)
-
     @staticmethod
     def queue_of(request: GenerateRequest, origin: Origin) -> str:
         """The queue of the job that a request makes."""
         return origin.queue or _priority(request).queue
+
+    def _estimated(self, workflow: Workflow, tenant: str) -> float:
+        """What this workflow took this tenant lately, else what is declared."""
+        declared = workflow.estimated_seconds if self._has_llm else _EMBEDDED_ESTIMATE
+        return self._workflows.estimates.known(tenant).workflows.get(workflow.id, declared)
 
     def new_input(self, request: GenerateRequest, workflow: Workflow) -> JobInput:
         """What that job runs on."""

@@ -30,6 +30,7 @@ class ServiceBusQueue:
         self._client: ServiceBusClient | None = None
         self._senders: dict[str, ServiceBusSender] = {}
         self._locks: dict[str, asyncio.Lock] = {}
+        self.circuit = Observed()
         self._opening: set[asyncio.Task[None]] = set()
         self.circuit = Observed()
 
