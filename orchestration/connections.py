@@ -37,7 +37,7 @@ MAX_CONNECTIONS = 16
 MAX_OFFICIAL = 4
 """How many of them may be the official client's, which is left with what is rare."""
 
-MAX_PUBLISHING = 4
+MAX_PUBLISHING = 16
 PUBLISH_TIMEOUT = 3.0
 PUBSUB_RETRIES: dict[str, Any] = {"retry_total": 1, "retry_backoff_factor": 0.1}
 
