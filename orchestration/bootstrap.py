@@ -39,6 +39,7 @@ from orchestration.routes import Route
 from orchestration.service import OrchestrationService
 from orchestration.settings import Settings, load_settings
 from orchestration.step_cache import StepCache
+from orchestration.step_threads import StepThreads, abandoned_threads
 from orchestration.workflow_service import WorkflowService
 from orchestration.workflow_store import WorkflowStore
 
@@ -92,7 +93,7 @@ def wire(
         service=service,
         store=outside.store,
         realtime=realtime,
-        health=HealthService({"storage": lambda: outside.store.read_job("health")}, clock),
+        health=_health(outside),
         management=jobs.management,
         letters=jobs.letters,
         callbacks=callbacks,
@@ -115,6 +116,11 @@ def wire(
         realtime=realtime,
         outside=outside,
     )
+
+
+def _health(outside: Outside) -> HealthService:
+    probes = {"storage": lambda: outside.store.read_job("health")}
+    return HealthService(probes, outside.clock, circuits=outside.breakers.states, threads=abandoned_threads)
 
 
 def _jobs(
@@ -230,7 +236,9 @@ def _failed(task: asyncio.Task[App]) -> bool:
 async def _start() -> App:
     settings = load_settings()
     queue = Priority.NORMAL.queue if _sends_soon.get() else None
-    app = wire(settings, await connect(settings, sends_soon=queue), research_tools(settings))
+    asyncio.get_running_loop().set_default_executor(StepThreads())
+    outside = await connect(settings, sends_soon=queue)
+    app = wire(settings, outside, research_tools(settings, outside.breakers))
     try:
         await app.sweeper.expire_predecessor()
     except StorageUnavailable as error:

@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from layers.contract import LanguageModel, ResearchProvider, Tools
+from orchestration.adapters.breaker import PROMPT, SLOW_TO_FAIL, Breaker, Breakers
 from orchestration.adapters.clock import SystemClock
 from orchestration.adapters.late_callbacks import LateCallbackSender
 from orchestration.callbacks import CallbackSender
@@ -57,6 +58,7 @@ class Outside:
     tokens: TokenVerifier
     clock: Clock
     close: Callable[[], Awaitable[None]]
+    breakers: Breakers
 
 
 async def connect(settings: Settings, *, sends_soon: str | None = None) -> Outside:
@@ -68,14 +70,14 @@ async def connect(settings: Settings, *, sends_soon: str | None = None) -> Outsi
     await asyncio.to_thread(_import, *_BROKER_MODULES, *_identity_modules(settings))
     from orchestration.adapters.servicebus import ServiceBusQueue
 
-    credential = _Credential()
+    credential, breakers = _Credential(), Breakers(SystemClock().monotonic)
     service_bus = _service_bus(settings, credential)
-    queue = ServiceBusQueue(service_bus)
+    queue = ServiceBusQueue(service_bus, breakers.of("service bus", SLOW_TO_FAIL))
     if sends_soon is not None:
         queue.prepare(sends_soon)
     try:
         await asyncio.to_thread(_import, *_OTHER_MODULES)
-        return _outside(settings, credential, service_bus, queue)
+        return _outside(settings, credential, service_bus, queue, breakers)
     except ConfigurationError:
         await queue.close()
         raise
@@ -86,14 +88,15 @@ def _outside(
     credential: _Credential,
     service_bus: Callable[[], ServiceBusClient],
     queue: ServiceBusQueue,
+    breakers: Breakers,
 ) -> Outside:
     from orchestration.adapters.deadletters import ServiceBusDeadLetters
 
     letters = ServiceBusDeadLetters(service_bus)
-    publisher = _web_pubsub(settings, credential)
+    publisher = _web_pubsub(settings, credential, breakers.of("web pubsub", SLOW_TO_FAIL))
     clock = SystemClock()
     # Last of all: these open what would have to be closed if another one refused.
-    store = _tables(settings, credential)
+    store = _tables(settings, credential, breakers.of("table storage", PROMPT))
     sender = LateCallbackSender(partial(_callback_sender, settings, clock))
     tokens, close_tokens = _tokens(settings, clock)
 
@@ -115,6 +118,7 @@ def _outside(
         tokens=tokens,
         clock=clock,
         close=close,
+        breakers=breakers,
     )
 
 
@@ -122,7 +126,7 @@ def _outside(
 async def store_alone(settings: Settings) -> AsyncIterator[JobStore]:
     """The tables and nothing else, for a command. Raises :class:`ConfigurationError`."""
     credential = _Credential()
-    store = _tables(settings, credential)
+    store = _tables(settings, credential, Breaker("table storage", SystemClock().monotonic, policy=PROMPT))
     try:
         yield store
     finally:
@@ -167,7 +171,7 @@ class _Credential:
             await self._value.close()
 
 
-def _tables(settings: Settings, credential: _Credential) -> TableJobStore:
+def _tables(settings: Settings, credential: _Credential, breaker: Breaker) -> TableJobStore:
     import aiohttp
     from azure.core.credentials import AzureNamedKeyCredential
     from azure.core.pipeline.transport import AioHttpTransport
@@ -210,7 +214,7 @@ def _tables(settings: Settings, credential: _Credential) -> TableJobStore:
     bare = BareClient(
         account.endpoint, limit=MAX_CONNECTIONS - MAX_OFFICIAL, timeout=sum(TABLE_TIMEOUTS.values())
     )
-    link = TableLink(client=bare, endpoint=account.endpoint, auth=auth)
+    link = TableLink(client=bare, endpoint=account.endpoint, auth=auth, breaker=breaker)
 
     async def close() -> None:
         await bare.close()
@@ -237,7 +241,7 @@ def _service_bus(settings: Settings, credential: _Credential) -> Callable[[], Se
     )
 
 
-def _web_pubsub(settings: Settings, credential: _Credential) -> WebPubSubPublisher:
+def _web_pubsub(settings: Settings, credential: _Credential, breaker: Breaker) -> WebPubSubPublisher:
     from orchestration.adapters.bare_http import BareClient
     from orchestration.adapters.webpubsub import WebPubSubPublisher
     from orchestration.adapters.webpubsub_link import IDENTITY_SCOPE, Authorize, PubSubLink, key_token
@@ -268,7 +272,7 @@ def _web_pubsub(settings: Settings, credential: _Credential) -> WebPubSubPublish
         return WebPubSubServiceClient(endpoint, hub, chosen, **PUBSUB_RETRIES)
 
     bare = BareClient(endpoint, limit=MAX_PUBLISHING, timeout=PUBLISH_TIMEOUT)
-    link = PubSubLink(client=bare, endpoint=endpoint, hub=hub, authorize=authorize)
+    link = PubSubLink(client=bare, endpoint=endpoint, hub=hub, authorize=authorize, breaker=breaker)
     return WebPubSubPublisher(link, client, bare.close)
 
 
@@ -315,24 +319,25 @@ async def _nothing_to_close() -> None:
     return None
 
 
-def research_tools(settings: Settings) -> Callable[[], Tools]:
+def research_tools(settings: Settings, breakers: Breakers | None = None) -> Callable[[], Tools]:
     """What steps may reach, made once when the first step runs."""
     made: list[Tools] = []
+    guards = breakers or Breakers(SystemClock().monotonic)
 
     def tools() -> Tools:
         if not made:
-            made.append(_make_tools(settings))
+            made.append(_make_tools(settings, guards))
         return made[0]
 
     return tools
 
 
-def _make_tools(settings: Settings) -> Tools:
+def _make_tools(settings: Settings, breakers: Breakers) -> Tools:
     """The library, and what of the open web the settings name; own sources that are pages need no provider."""
     from orchestration.adapters.guarded_http import GuardedClient, Limits
     from orchestration.adapters.library_files import FileLibrary
     from orchestration.adapters.pdf_text import MOST_BYTES
-    from orchestration.adapters.research_web import Crossref, Wikipedia
+    from orchestration.adapters.research_web import Crossref, Guarded, Wikipedia
     from orchestration.adapters.web_pages import WebPages
 
     folder = settings.library_dir
@@ -344,13 +349,15 @@ def _make_tools(settings: Settings) -> Tools:
     }
     return Tools(
         library=FileLibrary(folder) if folder and "library" in settings.providers else None,
-        providers=tuple(makers[name]() for name in settings.providers if name in makers),
+        providers=tuple(
+            Guarded(makers[name](), breakers.of(name)) for name in settings.providers if name in makers
+        ),
         pages=WebPages(reader, agent=PRODUCT, clock=SystemClock()),
-        llm=_language_model(settings) if settings.has_llm else None,
+        llm=_language_model(settings, breakers.of("language model")) if settings.has_llm else None,
     )
 
 
-def _language_model(settings: Settings) -> LanguageModel:
+def _language_model(settings: Settings, breaker: Breaker) -> LanguageModel:
     """The configured model: by key, else on Azure's endpoints by managed identity, else without authorisation."""
     from orchestration.adapters.llm import ChatEndpoint, ChatTarget
     from orchestration.adapters.llm_auth import IDENTITY_SCOPE, identity_headers, key_headers
@@ -370,4 +377,4 @@ def _language_model(settings: Settings) -> LanguageModel:
         price_in=settings.llm_price_input,
         price_out=settings.llm_price_output,
     )
-    return ChatEndpoint(target, headers=headers, clock=SystemClock())
+    return ChatEndpoint(target, headers=headers, clock=SystemClock(), breaker=breaker)

@@ -19,15 +19,27 @@ Probe = Callable[[], Awaitable[object]]
 
 
 class HealthService:
-    """Probes each dependency at most once per five seconds."""
+    """Probes each dependency at most once per five seconds.
 
-    def __init__(self, probes: Mapping[str, Probe], clock: Clock) -> None:
+    ``circuits`` tells the states of the breakers, ``threads`` how many threads work for nobody any more.
+    """
+
+    def __init__(
+        self,
+        probes: Mapping[str, Probe],
+        clock: Clock,
+        *,
+        circuits: Callable[[], Mapping[str, str]] = dict,
+        threads: Callable[[], int] = int,
+    ) -> None:
         self._probes = probes
         self._clock = clock
+        self._circuits = circuits
+        self._threads = threads
         self._cached: tuple[float, Health] | None = None
 
     async def report(self) -> Health:
-        """``{"status": "healthy|degraded|unhealthy", "dependencies": {name: {status, reason?}}}``."""
+        """What works and what does not: a breaker that is open, and abandoned threads, degrade."""
         now = self._clock.monotonic()
         if self._cached and now - self._cached[0] < CACHE_SECONDS:
             return self._cached[1]
@@ -35,8 +47,15 @@ class HealthService:
         dependencies = dict(zip(self._probes, results, strict=True))
         down = {name for name, state in dependencies.items() if state["status"] != "healthy"}
         status: Literal["healthy", "degraded", "unhealthy"]
-        status = "unhealthy" if down & NEEDED else "degraded" if down else "healthy"
-        report: Health = {"status": status, "dependencies": dependencies}
+        circuits, threads = dict(self._circuits()), self._threads()
+        degraded = bool(down) or "open" in circuits.values() or threads > 0
+        status = "unhealthy" if down & NEEDED else "degraded" if degraded else "healthy"
+        report: Health = {
+            "status": status,
+            "dependencies": dependencies,
+            "circuits": circuits,
+            "abandonedThreads": threads,
+        }
         self._cached = (now, report)
         return report
 

@@ -111,3 +111,28 @@ class Breaker:
         self._opened_at = opened_at
         self._calls.clear()
         self._period += 1
+
+
+PROMPT = BreakerPolicy(window=10.0, fewest=20, pause=1.0)
+"""For a dependency that everything waits for: it is asked again every second, and a few failures mean nothing."""
+
+SLOW_TO_FAIL = BreakerPolicy(window=60.0, fewest=3, pause=5.0)
+"""For one whose failures take long: a caller gets the answer that it would get in the end, at once."""
+
+
+class Breakers:
+    """The breakers of a process, by the name of what they guard. Names are few and ours."""
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        self._breakers: dict[str, Breaker] = {}
+
+    def of(self, name: str, policy: BreakerPolicy | None = None) -> Breaker:
+        """The breaker of this name; the first one who asks says its policy."""
+        if name not in self._breakers:
+            self._breakers[name] = Breaker(name, self._monotonic, policy=policy)
+        return self._breakers[name]
+
+    def states(self) -> dict[str, str]:
+        """Where each stands now."""
+        return {name: breaker.state.value for name, breaker in sorted(self._breakers.items())}

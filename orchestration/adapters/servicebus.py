@@ -11,6 +11,7 @@ from azure.servicebus import ServiceBusMessage
 from azure.servicebus.aio import ServiceBusClient, ServiceBusSender
 from azure.servicebus.exceptions import ServiceBusError
 
+from orchestration.adapters.breaker import Breaker, BreakerOpen
 from orchestration.errors import QueueUnavailable
 from orchestration.ports import OutgoingMessage
 
@@ -23,8 +24,9 @@ SEND_TIMEOUT = 10.0
 class ServiceBusQueue:
     """One client, one sender a queue, one send at a time on each (the SDK's links are not concurrent)."""
 
-    def __init__(self, connect: Callable[[], ServiceBusClient]) -> None:
+    def __init__(self, connect: Callable[[], ServiceBusClient], breaker: Breaker) -> None:
         self._connect = connect
+        self._breaker = breaker
         self._client: ServiceBusClient | None = None
         self._senders: dict[str, ServiceBusSender] = {}
         self._locks: dict[str, asyncio.Lock] = {}
@@ -51,7 +53,13 @@ class ServiceBusQueue:
             application_properties=properties,
             scheduled_enqueue_time_utc=message.not_before,
         )
-        await self._send_alone(message.queue, outgoing)
+        try:
+            with self._breaker.call() as outcome:
+                outcome.worked = False
+                await self._send_alone(message.queue, outgoing)
+                outcome.worked = True
+        except BreakerOpen as refused:
+            raise QueueUnavailable(f"{message.queue} takes no message: {refused}") from refused
 
     async def close(self) -> None:
         """Close all senders and the client."""

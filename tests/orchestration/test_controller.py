@@ -367,6 +367,8 @@ async def test_health_tells_the_process_from_its_dependencies() -> None:
     assert body_of(await world.call(Controller.health_overall)) == {
         "status": "healthy",
         "dependencies": {"storage": {"status": "healthy"}},
+        "circuits": {},
+        "abandonedThreads": 0,
     }
     unreliable = Unreliable(world.store)
     unreliable.down = True
