@@ -231,20 +231,15 @@ class DependencyHealth(TypedDict):
     """One dependency."""
 
     status: Literal["healthy", "unhealthy"]
+    circuit: NotRequired[Literal["closed", "half_open", "open"]]
     reason: NotRequired[str]
 
 
 class Health(TypedDict):
-    """The service and what it depends on. ``degraded``: jobs are accepted, and run later.
-
-    ``circuits``: the breakers of this process by what they guard: ``closed``, ``open`` or ``half_open``.
-    ``abandonedThreads``: threads of this process whose step was stopped, and that still work.
-    """
+    """The service and what it depends on. ``degraded``: jobs are accepted, and run later."""
 
     status: Literal["healthy", "degraded", "unhealthy"]
     dependencies: dict[str, DependencyHealth]
-    circuits: dict[str, str]
-    abandonedThreads: int
 
 
 class Liveness(TypedDict):

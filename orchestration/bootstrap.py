@@ -39,7 +39,9 @@ from orchestration.routes import Route
 from orchestration.service import OrchestrationService
 from orchestration.settings import Settings, load_settings
 from orchestration.step_cache import StepCache
-from orchestration.step_threads import StepThreads, abandoned_threads
+from orchestration.step_threads import StepThreads
+from orchestration.telemetry import setup as telemetry
+from orchestration.telemetry.metrics import watch_each
 from orchestration.workflow_service import WorkflowService
 from orchestration.workflow_store import WorkflowStore
 
@@ -77,6 +79,8 @@ def wire(
     clock = outside.clock
     dispatcher = CallbackDispatcher(outside.store, outside.queue)
     realtime = RealtimeUpdatesService(outside.publisher, clock, also=dispatcher.announce)
+    outside.circuits.add("webPubSub", realtime.circuit)
+    watch_each("content.breaker.state", "dependency", outside.circuits.numbers)
     epilogue = Epilogue(store=outside.store, realtime=realtime, callbacks=dispatcher)
     callbacks = _callbacks(settings, outside)
     statistics = StatisticsService(store=outside.store, clock=clock)
@@ -93,7 +97,7 @@ def wire(
         service=service,
         store=outside.store,
         realtime=realtime,
-        health=_health(outside),
+        health=HealthService({"storage": lambda: outside.store.read_job("health")}, clock, outside.circuits),
         management=jobs.management,
         letters=jobs.letters,
         callbacks=callbacks,
@@ -116,11 +120,6 @@ def wire(
         realtime=realtime,
         outside=outside,
     )
-
-
-def _health(outside: Outside) -> HealthService:
-    probes = {"storage": lambda: outside.store.read_job("health")}
-    return HealthService(probes, outside.clock, circuits=outside.breakers.states, threads=abandoned_threads)
 
 
 def _jobs(
@@ -235,10 +234,13 @@ def _failed(task: asyncio.Task[App]) -> bool:
 
 async def _start() -> App:
     settings = load_settings()
+    telemetry.start(include_content=settings.telemetry_include_content)
     queue = Priority.NORMAL.queue if _sends_soon.get() else None
-    asyncio.get_running_loop().set_default_executor(StepThreads())
+    threads = StepThreads()
+    asyncio.get_running_loop().set_default_executor(threads)
     outside = await connect(settings, sends_soon=queue)
-    app = wire(settings, outside, research_tools(settings, outside.breakers))
+    outside.circuits.add("stepThreads", threads.circuit)
+    app = wire(settings, outside, research_tools(settings, outside.circuits))
     try:
         await app.sweeper.expire_predecessor()
     except StorageUnavailable as error:

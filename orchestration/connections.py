@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from layers.contract import LanguageModel, ResearchProvider, Tools
-from orchestration.adapters.breaker import PROMPT, SLOW_TO_FAIL, Breaker, Breakers
+from orchestration.adapters.breaker import PROMPT, SLOW_TO_FAIL, Breaker
 from orchestration.adapters.clock import SystemClock
 from orchestration.adapters.late_callbacks import LateCallbackSender
 from orchestration.callbacks import CallbackSender
+from orchestration.circuits import Circuits
 from orchestration.errors import ConfigurationError
 from orchestration.letters import DeadLetterBox
 from orchestration.ports import Clock, JobStore, MessageQueue, RealtimePublisher, TokenVerifier
@@ -58,7 +59,7 @@ class Outside:
     tokens: TokenVerifier
     clock: Clock
     close: Callable[[], Awaitable[None]]
-    breakers: Breakers
+    circuits: Circuits = field(default_factory=Circuits)
 
 
 async def connect(settings: Settings, *, sends_soon: str | None = None) -> Outside:
@@ -70,17 +71,19 @@ async def connect(settings: Settings, *, sends_soon: str | None = None) -> Outsi
     await asyncio.to_thread(_import, *_BROKER_MODULES, *_identity_modules(settings))
     from orchestration.adapters.servicebus import ServiceBusQueue
 
-    credential, breakers = _Credential(), Breakers(SystemClock().monotonic)
+    credential, breaker = _Credential(), Breaker("Service Bus", SystemClock().monotonic, policy=SLOW_TO_FAIL)
     service_bus = _service_bus(settings, credential)
-    queue = ServiceBusQueue(service_bus, breakers.of("service bus", SLOW_TO_FAIL))
+    queue = ServiceBusQueue(service_bus, breaker)
     if sends_soon is not None:
         queue.prepare(sends_soon)
     try:
         await asyncio.to_thread(_import, *_OTHER_MODULES)
-        return _outside(settings, credential, service_bus, queue, breakers)
+        outside = _outside(settings, credential, service_bus, queue)
     except ConfigurationError:
         await queue.close()
         raise
+    outside.circuits.add("serviceBus", breaker.circuit)
+    return outside
 
 
 def _outside(
@@ -88,15 +91,15 @@ def _outside(
     credential: _Credential,
     service_bus: Callable[[], ServiceBusClient],
     queue: ServiceBusQueue,
-    breakers: Breakers,
 ) -> Outside:
     from orchestration.adapters.deadletters import ServiceBusDeadLetters
 
     letters = ServiceBusDeadLetters(service_bus)
-    publisher = _web_pubsub(settings, credential, breakers.of("web pubsub", SLOW_TO_FAIL))
-    clock = SystemClock()
+    publisher = _web_pubsub(settings, credential)
+    clock, circuits = SystemClock(), Circuits()
     # Last of all: these open what would have to be closed if another one refused.
-    store = _tables(settings, credential, breakers.of("table storage", PROMPT))
+    tables = Breaker("Table Storage", clock.monotonic, policy=PROMPT)
+    store = _tables(settings, credential, tables)
     sender = LateCallbackSender(partial(_callback_sender, settings, clock))
     tokens, close_tokens = _tokens(settings, clock)
 
@@ -109,6 +112,8 @@ def _outside(
         await store.close()
         await credential.close()
 
+    circuits.add("tableStorage", tables.circuit)
+    circuits.add("callbacks", sender.circuit)
     return Outside(
         store=store,
         queue=queue,
@@ -118,15 +123,15 @@ def _outside(
         tokens=tokens,
         clock=clock,
         close=close,
-        breakers=breakers,
+        circuits=circuits,
     )
 
 
 @asynccontextmanager
 async def store_alone(settings: Settings) -> AsyncIterator[JobStore]:
     """The tables and nothing else, for a command. Raises :class:`ConfigurationError`."""
-    credential = _Credential()
-    store = _tables(settings, credential, Breaker("table storage", SystemClock().monotonic, policy=PROMPT))
+    credential, breaker = _Credential(), Breaker("Table Storage", SystemClock().monotonic, policy=PROMPT)
+    store = _tables(settings, credential, breaker)
     try:
         yield store
     finally:
@@ -241,7 +246,7 @@ def _service_bus(settings: Settings, credential: _Credential) -> Callable[[], Se
     )
 
 
-def _web_pubsub(settings: Settings, credential: _Credential, breaker: Breaker) -> WebPubSubPublisher:
+def _web_pubsub(settings: Settings, credential: _Credential) -> WebPubSubPublisher:
     from orchestration.adapters.bare_http import BareClient
     from orchestration.adapters.webpubsub import WebPubSubPublisher
     from orchestration.adapters.webpubsub_link import IDENTITY_SCOPE, Authorize, PubSubLink, key_token
@@ -272,7 +277,7 @@ def _web_pubsub(settings: Settings, credential: _Credential, breaker: Breaker) -
         return WebPubSubServiceClient(endpoint, hub, chosen, **PUBSUB_RETRIES)
 
     bare = BareClient(endpoint, limit=MAX_PUBLISHING, timeout=PUBLISH_TIMEOUT)
-    link = PubSubLink(client=bare, endpoint=endpoint, hub=hub, authorize=authorize, breaker=breaker)
+    link = PubSubLink(client=bare, endpoint=endpoint, hub=hub, authorize=authorize)
     return WebPubSubPublisher(link, client, bare.close)
 
 
@@ -319,25 +324,25 @@ async def _nothing_to_close() -> None:
     return None
 
 
-def research_tools(settings: Settings, breakers: Breakers | None = None) -> Callable[[], Tools]:
+def research_tools(settings: Settings, circuits: Circuits | None = None) -> Callable[[], Tools]:
     """What steps may reach, made once when the first step runs."""
     made: list[Tools] = []
-    guards = breakers or Breakers(SystemClock().monotonic)
 
     def tools() -> Tools:
         if not made:
-            made.append(_make_tools(settings, guards))
+            made.append(_make_tools(settings, circuits or Circuits()))
         return made[0]
 
     return tools
 
 
-def _make_tools(settings: Settings, breakers: Breakers) -> Tools:
+def _make_tools(settings: Settings, circuits: Circuits) -> Tools:
     """The library, and what of the open web the settings name; own sources that are pages need no provider."""
     from orchestration.adapters.guarded_http import GuardedClient, Limits
+    from orchestration.adapters.guarded_provider import GuardedProvider
     from orchestration.adapters.library_files import FileLibrary
     from orchestration.adapters.pdf_text import MOST_BYTES
-    from orchestration.adapters.research_web import Crossref, Guarded, Wikipedia
+    from orchestration.adapters.research_web import Crossref, Wikipedia
     from orchestration.adapters.web_pages import WebPages
 
     folder = settings.library_dir
@@ -347,17 +352,20 @@ def _make_tools(settings: Settings, breakers: Breakers) -> Tools:
         "wikipedia": lambda: Wikipedia(client),
         "crossref": lambda: Crossref(client),
     }
+    guarded: list[ResearchProvider] = []
+    for name in [name for name in settings.providers if name in makers]:
+        breaker = Breaker(name, SystemClock().monotonic)
+        circuits.add(name, breaker.circuit)
+        guarded.append(GuardedProvider(makers[name](), breaker))
     return Tools(
         library=FileLibrary(folder) if folder and "library" in settings.providers else None,
-        providers=tuple(
-            Guarded(makers[name](), breakers.of(name)) for name in settings.providers if name in makers
-        ),
+        providers=tuple(guarded),
         pages=WebPages(reader, agent=PRODUCT, clock=SystemClock()),
-        llm=_language_model(settings, breakers.of("language model")) if settings.has_llm else None,
+        llm=_language_model(settings, circuits) if settings.has_llm else None,
     )
 
 
-def _language_model(settings: Settings, breaker: Breaker) -> LanguageModel:
+def _language_model(settings: Settings, circuits: Circuits) -> LanguageModel:
     """The configured model: by key, else on Azure's endpoints by managed identity, else without authorisation."""
     from orchestration.adapters.llm import ChatEndpoint, ChatTarget
     from orchestration.adapters.llm_auth import IDENTITY_SCOPE, identity_headers, key_headers
@@ -377,4 +385,6 @@ def _language_model(settings: Settings, breaker: Breaker) -> LanguageModel:
         price_in=settings.llm_price_input,
         price_out=settings.llm_price_output,
     )
-    return ChatEndpoint(target, headers=headers, clock=SystemClock(), breaker=breaker)
+    model = ChatEndpoint(target, headers=headers, clock=SystemClock())
+    circuits.add("languageModel", model.breaker.circuit)
+    return model

@@ -13,18 +13,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import Any, TypeVar
 
+from orchestration.circuits import CircuitState
+
 T = TypeVar("T")
 
 MAX_THREADS = min(32, (os.cpu_count() or 1) + 4)
 """As many as Python itself would take."""
 
 _log = logging.getLogger(__name__)
-_abandoned: set[Future[Any]] = set()
-
-
-def abandoned_threads() -> int:
-    """How many threads of this process work for nobody any more."""
-    return len(_abandoned)
 
 
 class StepThreads(ThreadPoolExecutor):
@@ -33,6 +29,18 @@ class StepThreads(ThreadPoolExecutor):
     def __init__(self, workers: int = MAX_THREADS) -> None:
         super().__init__(max_workers=workers, thread_name_prefix="step")
         self._workers = workers
+        self._abandoned: set[Future[Any]] = set()
+
+    @property
+    def abandoned(self) -> int:
+        """How many of its threads work for nobody any more."""
+        return len(self._abandoned)
+
+    def circuit(self) -> CircuitState:
+        """Open when no thread is left for work that somebody waits for, half open when some are lost."""
+        if self.abandoned >= self._workers:
+            return "open"
+        return "half_open" if self.abandoned else "closed"
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
         """Run it in a thread. Whoever waited and gives up cancels the future: that tells who is abandoned."""
@@ -45,8 +53,8 @@ class StepThreads(ThreadPoolExecutor):
         if Future.cancel(future):
             return True
         if future.running():
-            _abandoned.add(future)
-            future.add_done_callback(_abandoned.discard)
-            counted = {"abandoned": len(_abandoned), "threads": self._workers}
+            self._abandoned.add(future)
+            future.add_done_callback(self._abandoned.discard)
+            counted = {"abandoned": self.abandoned, "threads": self._workers}
             _log.warning("a step's thread is abandoned", extra=counted)
         return False

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 
+from orchestration.circuits import CircuitState
+
 
 class BreakerState(StrEnum):
     """``half_open``: the pause is over, one call at a time may try."""
@@ -67,6 +69,10 @@ class Breaker:
         over = self._monotonic() - self._opened_at >= self._policy.pause
         return BreakerState.HALF_OPEN if over else BreakerState.OPEN
 
+    def circuit(self) -> CircuitState:
+        """The same, as it is shown."""
+        return self.state.value
+
     @contextmanager
     def call(self) -> Iterator[Outcome]:
         """Guard one call; say in the outcome whether it worked. Raises :class:`BreakerOpen` instead of admitting it."""
@@ -118,21 +124,3 @@ PROMPT = BreakerPolicy(window=10.0, fewest=20, pause=1.0)
 
 SLOW_TO_FAIL = BreakerPolicy(window=60.0, fewest=3, pause=5.0)
 """For one whose failures take long: a caller gets the answer that it would get in the end, at once."""
-
-
-class Breakers:
-    """The breakers of a process, by the name of what they guard. Names are few and ours."""
-
-    def __init__(self, monotonic: Callable[[], float]) -> None:
-        self._monotonic = monotonic
-        self._breakers: dict[str, Breaker] = {}
-
-    def of(self, name: str, policy: BreakerPolicy | None = None) -> Breaker:
-        """The breaker of this name; the first one who asks says its policy."""
-        if name not in self._breakers:
-            self._breakers[name] = Breaker(name, self._monotonic, policy=policy)
-        return self._breakers[name]
-
-    def states(self) -> dict[str, str]:
-        """Where each stands now."""
-        return {name: breaker.state.value for name, breaker in sorted(self._breakers.items())}

@@ -14,8 +14,7 @@ from datetime import date
 from html import escape
 from urllib.parse import urlencode
 
-from layers.contract import RawDocument, ResearchProvider, StepError
-from orchestration.adapters.breaker import Breaker, BreakerOpen
+from layers.contract import RawDocument, StepError
 from orchestration.adapters.guarded_http import GuardedClient, require_success
 
 _JATS = re.compile(r"<(/?)jats:(\w+)[^>]*>")
@@ -154,32 +153,3 @@ def _object(value: Mapping[str, object], name: str) -> Mapping[str, object]:
 def _objects(value: Mapping[str, object], name: str) -> list[Mapping[str, object]]:
     found = value.get(name)
     return [entry for entry in found if isinstance(entry, dict)] if isinstance(found, list) else []
-
-
-class Guarded:
-    """A provider behind a breaker: one that is down costs a job no wait."""
-
-    def __init__(self, provider: ResearchProvider, breaker: Breaker) -> None:
-        self._provider = provider
-        self._breaker = breaker
-
-    @property
-    def name(self) -> str:
-        """The provider's own."""
-        return self._provider.name
-
-    async def search(self, query: str, *, limit: int, since: date | None) -> Sequence[RawDocument]:
-        """The provider's answer. Raises :class:`StepError`, also instead of asking."""
-        try:
-            with self._breaker.call() as outcome:
-                try:
-                    found = await self._provider.search(query, limit=limit, since=since)
-                except StepError as error:
-                    outcome.worked = None if not error.retryable else False
-                    raise
-                outcome.worked = True
-                return found
-        except BreakerOpen as refused:
-            raise StepError(
-                str(refused), code="source_unreachable", retryable=True, retry_after=refused.retry_after
-            ) from refused

@@ -14,6 +14,7 @@ from azure.servicebus.exceptions import ServiceBusError
 from orchestration.adapters.breaker import Breaker, BreakerOpen
 from orchestration.errors import QueueUnavailable
 from orchestration.ports import OutgoingMessage
+from orchestration.telemetry.work import sending
 
 _log = logging.getLogger(__name__)
 
@@ -46,6 +47,10 @@ class ServiceBusQueue:
         properties: dict[str | bytes, int | float | bytes | bool | str | UUID] = dict(
             message.properties.items()
         )
+        if "traceparent" in message.properties:
+            properties["Diagnostic-Id"] = message.properties[
+                "traceparent"
+            ]  # by this name the host goes on from it
         outgoing = ServiceBusMessage(
             message.body,
             message_id=message.message_id,
@@ -54,9 +59,12 @@ class ServiceBusQueue:
             scheduled_enqueue_time_utc=message.not_before,
         )
         try:
-            with self._breaker.call() as outcome:
-                outcome.worked = False
-                await self._send_alone(message.queue, outgoing)
+            with sending(message), self._breaker.call() as outcome:
+                try:
+                    await self._send_alone(message.queue, outgoing)
+                except QueueUnavailable:
+                    outcome.worked = False
+                    raise
                 outcome.worked = True
         except BreakerOpen as refused:
             raise QueueUnavailable(f"{message.queue} takes no message: {refused}") from refused

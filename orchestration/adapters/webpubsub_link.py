@@ -17,7 +17,6 @@ from dataclasses import dataclass
 import jwt
 
 from orchestration.adapters.bare_http import BareClient, NoAnswer
-from orchestration.adapters.breaker import Breaker, BreakerOpen
 from orchestration.errors import DependencyUnavailable
 from orchestration.retry import PUBLISH_RETRY
 
@@ -41,13 +40,12 @@ def key_token(key: str) -> Authorize:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PubSubLink:
-    """A hub's endpoint (without a trailing slash), how calls are let in, a long-lived client, and its breaker."""
+    """A hub's endpoint (without a trailing slash), how calls are let in, and a long-lived client."""
 
     client: BareClient
     endpoint: str
     hub: str
     authorize: Authorize
-    breaker: Breaker
 
     async def send(self, path: str, message: str) -> None:
         """Hand one JSON message over; ``path`` follows the hub, starts with a slash and is encoded already.
@@ -58,20 +56,13 @@ class PubSubLink:
         failures = 0
         while True:
             try:
-                with self.breaker.call() as outcome:
-                    outcome.worked = False
-                    await self._send_once(path, message)
-                    outcome.worked = True
-            except BreakerOpen as error:
-                raise _unavailable(str(error)) from error
+                return await self._send_once(path, message)
             except NoAnswer as error:
                 failures += 1
                 delay = PUBLISH_RETRY.delay(failures, chance=random.random())  # noqa: S311 - spreads retries
                 if delay is None:
                     raise _unavailable(str(error)) from error
                 await asyncio.sleep(delay)
-            else:
-                return
 
     async def _send_once(self, path: str, message: str) -> None:
         url = f"{self.endpoint}/api/hubs/{self.hub}{path}?api-version={API_VERSION}"

@@ -14,7 +14,6 @@ from pydantic import create_model
 
 from layers.catalog import CATALOG, StepDeclaration, StepFunction
 from layers.contract import Artifact, StepContext, Tools
-from orchestration.adapters.breaker import Breakers
 from orchestration.adapters.memory import MemoryJobStore, MemoryPublisher, MemoryQueue
 from orchestration.adapters.memory_callbacks import MemoryCallbackSender
 from orchestration.adapters.memory_deadletters import MemoryDeadLetters
@@ -225,7 +224,6 @@ class World:
             tokens=self.tokens,
             clock=self.clock,
             close=_nothing,
-            breakers=Breakers(self.clock.monotonic),
         )
         settings = settings_for(**{**self.environment, "WEBSITE_INSTANCE_ID": instance_id})
         return wire(settings, outside, Tools, catalog=self.steps.catalog, artifacts=kind_of)

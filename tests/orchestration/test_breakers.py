@@ -1,26 +1,21 @@
 """A dependency that is down costs no waiting: calls are refused at once, one at a time asks whether it is back."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import date
 from typing import Any
 
 import pytest
 
 from layers.contract import RawDocument, StepError
-from orchestration import controller
 from orchestration.adapters.bare_http import Answer, NoAnswer
-from orchestration.adapters.breaker import PROMPT, SLOW_TO_FAIL, Breaker, Breakers, BreakerState
-from orchestration.adapters.research_web import Guarded
+from orchestration.adapters.breaker import PROMPT, SLOW_TO_FAIL, Breaker, BreakerState
+from orchestration.adapters.guarded_provider import GuardedProvider
 from orchestration.adapters.servicebus import ServiceBusQueue
 from orchestration.adapters.table_auth import SharedKeyAuth, TableAccount
 from orchestration.adapters.table_link import TableLink
-from orchestration.adapters.webpubsub_link import PubSubLink, key_token
-from orchestration.errors import DependencyUnavailable, QueueUnavailable, StorageUnavailable
+from orchestration.errors import QueueUnavailable, StorageUnavailable
 from orchestration.ports import OutgoingMessage
-from orchestration.retry import RetryPolicy
-from tests.orchestration.support import FakeClock, World, body_of
-from tests.webpubsub.support import KEY
+from tests.orchestration.support import FakeClock
 
 ENDPOINT = "http://127.0.0.1:1"
 
@@ -104,25 +99,6 @@ async def test_a_broker_that_is_down_costs_a_submission_no_wait() -> None:
     await queue.close()
 
 
-async def test_publishing_is_refused_while_web_pubsub_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("orchestration.adapters.webpubsub_link.PUBLISH_RETRY", RetryPolicy(max_tries=1))
-    policy = replace(SLOW_TO_FAIL, fewest=2)
-    service, clock = Service(None), FakeClock()
-    breaker = Breaker("web pubsub", clock.monotonic, policy=policy)
-    link = PubSubLink(
-        client=service,  # type: ignore[arg-type]
-        endpoint=ENDPOINT,
-        hub="h",
-        authorize=key_token(KEY),
-        breaker=breaker,
-    )
-    for _ in range(3):
-        with pytest.raises(DependencyUnavailable):
-            await link.send("/groups/g/:send", "{}")
-    assert service.asked == 2
-    assert breaker.state is BreakerState.OPEN
-
-
 class Provider:
     name = "wikipedia"
 
@@ -151,7 +127,7 @@ async def test_a_research_provider_that_is_down_is_left_alone(
     failure: Callable[[], StepError], asked: int
 ) -> None:
     provider, clock = Provider(failure()), FakeClock()
-    guarded = Guarded(provider, Breaker(provider.name, clock.monotonic))
+    guarded = GuardedProvider(provider, Breaker(provider.name, clock.monotonic))
     assert guarded.name == "wikipedia"
     for _ in range(9):
         with pytest.raises(StepError):
@@ -160,20 +136,3 @@ async def test_a_research_provider_that_is_down_is_left_alone(
     provider.failure = None
     clock.advance(30)
     assert await guarded.search("q", limit=1, since=None) == ()
-
-
-async def test_health_shows_every_breaker_and_is_degraded_by_one_that_is_open() -> None:
-    world = World()
-    breakers: Breakers = world.app.outside.breakers
-    breakers.of("service bus")
-    breaker = breakers.of("web pubsub")
-    assert breakers.of("web pubsub") is breaker
-    well = body_of(await world.call(controller.ContentArchitectController.health_overall))
-    assert (well["status"], well["abandonedThreads"]) == ("healthy", 0)
-    assert well["circuits"] == {"service bus": "closed", "web pubsub": "closed"}
-    for _ in range(5):
-        with breaker.call() as outcome:
-            outcome.worked = False
-    world.clock.advance(6)
-    ill = body_of(await world.call(controller.ContentArchitectController.health_overall))
-    assert (ill["status"], ill["circuits"]["web pubsub"]) == ("degraded", "open")

@@ -1,7 +1,6 @@
 """One contract, two publishers: the memory twin and Web PubSub (on the local stand-in)."""
 
 import json
-import time
 import uuid
 from collections.abc import AsyncIterator
 
@@ -10,7 +9,6 @@ import pytest
 from azure.core.exceptions import ServiceRequestError
 
 from orchestration.adapters.bare_http import BareClient
-from orchestration.adapters.breaker import Breaker
 from orchestration.adapters.memory import MemoryPublisher
 from orchestration.adapters.webpubsub import WebPubSubPublisher
 from orchestration.adapters.webpubsub_link import PubSubLink, key_token
@@ -24,13 +22,7 @@ USES_SERVICES = True
 
 def publisher_for(stand_in: StandIn, hub: str, *, key: str = KEY) -> WebPubSubPublisher:
     bare = BareClient(stand_in.endpoint, limit=4, timeout=LIMIT_SECONDS)
-    link = PubSubLink(
-        client=bare,
-        endpoint=stand_in.endpoint,
-        hub=hub,
-        authorize=key_token(key),
-        breaker=Breaker("h", time.monotonic),
-    )
+    link = PubSubLink(client=bare, endpoint=stand_in.endpoint, hub=hub, authorize=key_token(key))
     return WebPubSubPublisher(link, lambda: stand_in.async_service(hub), bare.close)
 
 
@@ -113,13 +105,7 @@ async def test_a_service_that_is_busy_for_a_moment_is_asked_once_more() -> None:
         b"HTTP/1.1 202 Fine\r\nContent-Length: 0\r\n\r\n",
     ]
     async with serving(lambda _: answers.pop(0)) as server:
-        link = PubSubLink(
-            client=server.client,
-            endpoint=server.endpoint,
-            hub="h",
-            authorize=key_token(KEY),
-            breaker=Breaker("h", time.monotonic),
-        )
+        link = PubSubLink(client=server.client, endpoint=server.endpoint, hub="h", authorize=key_token(KEY))
         await link.send("/groups/g/:send", "{}")
     assert answers == []
 
@@ -127,13 +113,7 @@ async def test_a_service_that_is_busy_for_a_moment_is_asked_once_more() -> None:
 async def test_a_service_that_is_not_there_is_unavailable() -> None:
     endpoint = "http://127.0.0.1:1"
     async with BareClient(endpoint, limit=1, timeout=LIMIT_SECONDS) as bare:
-        link = PubSubLink(
-            client=bare,
-            endpoint=endpoint,
-            hub="h",
-            authorize=key_token(KEY),
-            breaker=Breaker("h", time.monotonic),
-        )
+        link = PubSubLink(client=bare, endpoint=endpoint, hub="h", authorize=key_token(KEY))
         with pytest.raises(DependencyUnavailable) as caught:
             await link.send("/groups/g/:send", "{}")
     assert caught.value.code == "realtime_unavailable"
@@ -149,13 +129,7 @@ async def test_a_client_url_that_cannot_be_made_is_unavailable() -> None:
 
     endpoint = "http://127.0.0.1:1"
     bare = BareClient(endpoint, limit=1, timeout=LIMIT_SECONDS)
-    link = PubSubLink(
-        client=bare,
-        endpoint=endpoint,
-        hub="h",
-        authorize=key_token(KEY),
-        breaker=Breaker("h", time.monotonic),
-    )
+    link = PubSubLink(client=bare, endpoint=endpoint, hub="h", authorize=key_token(KEY))
     publisher = WebPubSubPublisher(link, Broken, bare.close)  # type: ignore[arg-type]
     with pytest.raises(DependencyUnavailable) as caught:
         await publisher.client_url(user_id="local", group="g", minutes=1)
