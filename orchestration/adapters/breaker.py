@@ -57,6 +57,7 @@ class Breaker:
         self._monotonic = monotonic
         self._policy = policy or BreakerPolicy()
         self._calls: deque[tuple[float, bool]] = deque()
+        self._failed = 0
         self._opened_at: float | None = None
         self._probing = False
         self._period = 0
@@ -107,15 +108,17 @@ class Breaker:
             return
         now = self._monotonic()
         self._calls.append((now, worked))
+        self._failed += not worked
         while self._calls and self._calls[0][0] < now - self._policy.window:
-            self._calls.popleft()
-        failed = sum(not ok for _, ok in self._calls)
-        if len(self._calls) >= self._policy.fewest and failed >= self._policy.share * len(self._calls):
+            self._failed -= not self._calls.popleft()[1]
+        enough = len(self._calls) >= self._policy.fewest
+        if enough and self._failed >= self._policy.share * len(self._calls):
             self._change(opened_at=now)
 
     def _change(self, *, opened_at: float | None) -> None:
         self._opened_at = opened_at
         self._calls.clear()
+        self._failed = 0
         self._period += 1
 
 
