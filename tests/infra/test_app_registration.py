@@ -45,7 +45,9 @@ def option(call: list[str], name: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[subprocess.CompletedProcess[str], list[list[str]]]:
+def made(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[subprocess.CompletedProcess[str], list[list[str]]]:
     return run(tmp_path_factory.mktemp("az"))
 
 
