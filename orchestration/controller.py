@@ -133,14 +133,16 @@ class ContentArchitectController:
         """``GET job/{id}``, with ETag and long poll."""
         stored = await self._owned(call)
         wait = _seconds(call.query.get("wait"), "/wait", MAX_LONG_POLL)
-        if wait and not stored.job.status.terminal:
+        known = call.headers.get("if-none-match", "")
+        stale = bool(known) and not matches_tag(known, entity_tag(stored.job))
+        if wait and not stored.job.status.terminal and not stale:
             seen = stored.job.sequence
             stored = await self.service.wait_for_end(stored.job.job_id, wait, until=seen) or stored
         job = stored.job
         headers = {"ETag": entity_tag(job)}
         if not job.status.terminal:
-            headers["Retry-After"] = RETRY_AFTER
-        if matches_tag(call.headers.get("if-none-match", ""), entity_tag(job)):
+            headers["Retry-After"] = "0" if wait else RETRY_AFTER  # a long poll is paced by the news
+        if matches_tag(known, entity_tag(job)):
             return HttpReply(status=304, headers=headers)
         return json_reply(200, self._view(job), headers)
 
@@ -255,6 +257,9 @@ def read_json(call: HttpCall) -> Any:
         )
     if len(call.body) > MAX_BODY_WITH_SOURCES_BYTES:
         raise _too_large(MAX_BODY_WITH_SOURCES_BYTES)
+    if call.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
+        detail = "send the body as it is, without a content coding"
+        raise RequestRefused(detail, code="unsupported_media_type", status=415)
     media_type = call.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
     if media_type != "application/json" and not media_type.endswith("+json"):
         raise RequestRefused("send application/json", code="unsupported_media_type", status=415)

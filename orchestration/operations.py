@@ -83,7 +83,9 @@ PATH_PARAMETERS: Mapping[str, Parameter] = {
 }
 
 ETAG = {"ETag": "Changes with whatever the caller can see change."}
-RETRY_AFTER = {"Retry-After": "Seconds until it is worth asking again; absent once the job has ended."}
+RETRY_AFTER = {
+    "Retry-After": "Seconds until it is worth asking again, 0 after a long poll; absent once the job has ended."
+}
 JOB_LOCATION = {
     "Location": "The job.",
     "Operation-Location": "The same, where Azure's clients look for it.",
@@ -93,7 +95,8 @@ IF_NONE_MATCH = {
     "If-None-Match": Parameter(description="ETag of an earlier answer: 304 where nothing has changed.")
 }
 WAIT = Parameter(
-    description="Long poll: wait up to so many seconds (20 at most) for news.",
+    description="Long poll: wait up to so many seconds (20 at most) for news, or with `If-None-Match` for what the "
+    "caller has not seen.",
     schema=whole(0, 999_999_999),
 )
 PAGE = {
@@ -102,7 +105,11 @@ PAGE = {
 }
 NO_BODY: Mapping[int, Answer] = {204: Answer(description="Done.")}
 
-OPEN_REFUSALS: Mapping[int, tuple[str, ...]] = {500: ("internal_error", "configuration_error", "cancelled")}
+OPEN_REFUSALS: Mapping[int, tuple[str, ...]] = {
+    414: ("uri_too_long",),
+    431: ("headers_too_large",),
+    500: ("internal_error", "configuration_error", "cancelled"),
+}
 """What every route may answer."""
 ROLE_REFUSALS: Mapping[int, tuple[str, ...]] = {
     401: ("unauthorized",),
@@ -144,6 +151,7 @@ CODES: Mapping[str, str] = {
     "dependency_unavailable": "Something this service needs does not answer; repeat later.",
     "forbidden": "The credential's role is too small.",
     "gone": "The job was deleted at the same moment; send the request again.",
+    "headers_too_large": "There are too many headers, or they are too long.",
     "identity_unavailable": "The identity provider does not answer; repeat later.",
     "internal_error": "A defect here; name the trace id.",
     "invalid_request": "`errors` names every wrong field and parameter.",
@@ -174,6 +182,7 @@ CODES: Mapping[str, str] = {
     "too_many_workflows": "The tenant has as many workflows as it can.",
     "unauthorized": "No credential, or one that does not let anybody in.",
     "unsupported_media_type": "Send application/json.",
+    "uri_too_long": "The query is too long.",
     "workflow_exists": "A workflow has this id.",
     "workflow_not_found": "There is no such workflow or version.",
     "workflow_predefined": "Predefined workflows cannot be changed.",

@@ -13,7 +13,7 @@ _AT = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 _LINKS = Links(base="https://api.example.com")
 _STEPS = (
     StepRecord(name="analyze_intent", layer="bottom", service="queryIntentAnalyzer"),
-    StepRecord(name="compose_article", layer="top", service="articleComposer"),
+    StepRecord(name="optimize_content", layer="top", service="llmContentOptimizer"),
 )
 
 

@@ -57,7 +57,7 @@ _SUBMIT_ANSWER_HEADERS = {
     "Repeatability-Result": "`accepted` for a request with Repeatability headers.",
     "Preference-Applied": "The wait that was honoured.",
 }
-_FORK_EXAMPLE = {"fromStep": "compose_article", "request": {"toneOfVoice": "friendly"}}
+_FORK_EXAMPLE = {"fromStep": "optimize_content", "request": {"toneOfVoice": "friendly"}}
 
 OPERATIONS_OF_A_JOB: Mapping[str, Operation] = {
     "generate": Operation(

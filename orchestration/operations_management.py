@@ -57,10 +57,15 @@ _FILTERS = {
     "createdBefore": Parameter(description="Created before this time.", schema=TIME),
 }
 _DEFINITION_EXAMPLE = {
-    "name": "Short and checked",
+    "name": "Short and plain",
     "steps": [
-        {"name": "intent", "service": "queryIntentAnalyzer"},
-        {"name": "keywords", "service": "keywordExtractor", "optional": True},
+        {"name": "analyze_intent", "service": "queryIntentAnalyzer"},
+        {"name": "gather_sources", "service": "sourceCollector"},
+        {"name": "chunk_content", "service": "contentChunker"},
+        {"name": "analyze_keywords", "service": "keywordTopicAnalyzer", "optional": True},
+        {"name": "structure_content", "service": "blufContentStructurer"},
+        {"name": "optimize_content", "service": "llmContentOptimizer", "timeoutSeconds": 300},
+        {"name": "assemble_package", "service": "contentAssembler"},
     ],
 }
 _PAGE_HEADERS = {

@@ -350,7 +350,7 @@ async def test_negotiating_gives_a_socket_in_the_jobs_group() -> None:
     body = body_of(await get(world, Controller.negotiate, job_id, "POST"))
     assert body["group"] == f"job:{job_id}"
     assert body["url"] == f"memory://local/job:{job_id}?minutes=60"
-    assert (body["lastSequence"], body["expiresInSeconds"]) == (1, 3600)
+    assert (body["lastSequence"], body["expiresInSeconds"]) == (1, 300)
 
     async def down(**_: object) -> str:
         raise DependencyUnavailable("down", code="realtime_unavailable")
@@ -366,7 +366,10 @@ async def test_health_tells_the_process_from_its_dependencies() -> None:
     world = World()
     assert body_of(await world.call(Controller.health_overall)) == {
         "status": "healthy",
-        "dependencies": {"storage": {"status": "healthy"}},
+        "dependencies": {
+            "storage": {"status": "healthy"},
+            "webPubSub": {"status": "healthy", "circuit": "closed"},
+        },
     }
     unreliable = Unreliable(world.store)
     unreliable.down = True

@@ -196,6 +196,18 @@ async def test_nobody_is_told_to_come_back_for_a_job_that_has_ended() -> None:
     assert (202, "completed") == (again.status, body_of(again)["status"])
 
 
+async def test_a_long_poll_goes_on_at_once_and_waits_for_nothing_that_happened_before() -> None:
+    world = World()
+    job_id = str(body_of(await generate(world))["jobId"])
+    asked = {"route": {"jobId": job_id}, "query": {"wait": "20"}}
+    first = await ask(world, "job", **asked)
+    assert ("0", 20.0) == (first.headers["Retry-After"], world.clock.monotonic())
+    late = await ask(world, "job", headers={"if-none-match": '"seen before that"'}, **asked)
+    assert (200, 20.0) == (late.status, world.clock.monotonic()), "there was news already"
+    unchanged = await ask(world, "job", headers={"if-none-match": first.headers["ETag"]}, **asked)
+    assert (304, 40.0) == (unchanged.status, world.clock.monotonic())
+
+
 # ---------------------------------------------------------------- the result
 
 

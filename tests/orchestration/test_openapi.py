@@ -126,6 +126,20 @@ def test_examples_are_examples_of_their_schema(where: str, schema: Any, example:
     ).validate(example)
 
 
+async def test_the_example_of_a_workflow_is_a_valid_workflow() -> None:
+    example = documented("workflow_validate")["requestBody"]["content"]["application/json"]["example"]
+    call = HttpCall(method="POST", body=json.dumps(example).encode())
+    assert {"valid": True} == {
+        "valid": json.loads((await World().answer(ROUTES["workflow_validate"], call)).body)["valid"]
+    }
+
+
+async def test_the_example_of_a_request_is_accepted() -> None:
+    example = documented("generate")["requestBody"]["content"]["application/json"]["example"]
+    call = HttpCall(method="POST", body=json.dumps(example).encode())
+    assert 202 == (await World().answer(ROUTES["generate"], call)).status
+
+
 def test_the_version_is_the_projects() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert project["version"] == VERSION == contract()["info"]["version"]

@@ -12,6 +12,7 @@ from layers.middle.outline.desk import Desk
 from layers.middle.outline.facets import FACETS, ask
 from layers.middle.outline.key_points import KeyPointReading
 from layers.middle.outline.material import Row
+from layers.middle.outline.spare import SPARE, spare_shares
 from layers.middle.outline.templates import THEMES
 from layers.middle.outline.themes import find_themes
 from layers.middle.outline.wording import HeadingWriter, form_of, query_of
@@ -41,6 +42,7 @@ def plan_sections(desk: Desk, points: KeyPointReading, answer: Collection[str]) 
     facets, missing = _facets(desk, points, free)
     fixed = [*(within(candidate, ids) for candidate in points.candidates), *facets]
     shares, refused = _fill(desk, fixed, find_themes(desk, free), [item.row for item in free])
+    shares = [*shares, *spare_shares(desk, free, shares)]
     ordered = _in_order(desk, shares)
     return Sections(
         plans=_word_and_measure(desk, ordered),
@@ -96,6 +98,8 @@ def _in_order(desk: Desk, shares: Sequence[Share]) -> list[Share]:
             return (slots[key], 0, 0.0, number)
         if key.startswith("point:"):
             return (slots[THEMES], 0, 0.0, number)
+        if key.startswith(SPARE):
+            return (slots[THEMES], 2, share.candidate.place, number)
         return (slots[THEMES], 1, share.candidate.place, number)
 
     return [share for _, share in sorted(enumerate(shares), key=rank)]

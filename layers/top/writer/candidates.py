@@ -17,7 +17,7 @@ from layers.text.numbers import figures
 from layers.text.similarity import jaccard
 from layers.text.words import stems
 from layers.top.writer.antecedents import LOOK_BACK, Surroundings, introductions, reach
-from layers.top.writer.cleaning import collapse, standing_alone, without_marks
+from layers.top.writer.cleaning import collapse, standing_alone, without_marks, without_own_test
 from layers.top.writer.suitability import (
     addresses_a_model,
     is_aside,
@@ -31,6 +31,7 @@ Vector = Mapping[str, float]
 
 _SAME_HEADING: Final = 0.6
 _SHORT_REPLY: Final = 12  # characters of "Not always."
+_NEGATION: Final = re.compile(r"\b(?:no|not|never|neither|nor|none|without|cannot)\b|n['’]t\b", re.IGNORECASE)
 _DEFINITION: Final = re.compile(
     r"^(?P<subject>(?:(?:an?|the)\s)?(?:[\w’'/()-]+\s){1,7}?)(?:is|are|refers?\sto|means?|describes?|involves?|consists?\sof|denotes?)\s"
     r"(?:an?\s|the\s(?:use|process|practice|study|branch|ability|act)|any\s|when\s|software|systems?|technolog|methods?|programs?|attempts?|messages?)",
@@ -60,6 +61,11 @@ class Candidate:
     aside: bool
     procedure: bool
     lead: bool
+
+    @property
+    def denies(self) -> bool:
+        """Whether it has a "not"."""
+        return _NEGATION.search(self.text) is not None
 
     @property
     def source(self) -> str:
@@ -123,7 +129,8 @@ class CandidatePool:
         """The sentence light-cleaned, or None where it may not be quoted."""
         text = without_marks(collapse(quote)) if quote.strip() else ""
         words = len(text.split())
-        return text if text and is_usable(text, words) and is_usable(collapse(quote), words) else None
+        raw = without_own_test(collapse(quote))
+        return text if text and is_usable(text, words) and is_usable(raw, words) else None
 
     def _candidate(
         self,

@@ -30,6 +30,10 @@ _CONNECTIVE: Final = re.compile(
     r"conversely|at the same time|in other words|again|then|and|but|so),\s+",
     re.IGNORECASE,
 )
+_OWN_TEST: Final = re.compile(
+    r"^(?:in|during|throughout|for) our (?:own )?(?:tests?|testing|trials?|measurements?|review|experience|benchmarks?),?\s+",
+    re.IGNORECASE,
+)
 _BARE_CONJUNCTION: Final = re.compile(r"^(?:and|but|so|yet)\s+(?=\w)", re.IGNORECASE)
 
 
@@ -38,9 +42,16 @@ def collapse(text: str) -> str:
     return " ".join(text.split())
 
 
+def without_own_test(text: str) -> str:
+    """The sentence without "In our test": the citation says whose test it was."""
+    bare = _OWN_TEST.sub("", text)
+    return bare[:1].upper() + bare[1:] if bare != text else text
+
+
 def without_marks(text: str) -> str:
     """The sentence without reference marks, bracketed pointers and the label of an abstract, ending in a stop."""
-    cleaned = collapse(_PARENTHESIS.sub("", _REFERENCE_MARK.sub("", _ABSTRACT_LABEL.sub("", text))))
+    bare = without_own_test(_ABSTRACT_LABEL.sub("", text))
+    cleaned = collapse(_PARENTHESIS.sub("", _REFERENCE_MARK.sub("", bare)))
     cleaned = re.sub(r"\s+([.,;:])", r"\1", cleaned)
     if cleaned and cleaned[0].islower() and cleaned.split()[0].isalpha() and cleaned.split()[0].islower():
         cleaned = cleaned[0].upper() + cleaned[1:]

@@ -14,6 +14,7 @@ from layers.text.words import stems
 from layers.top.writer.candidates import Candidate, CandidatePool, Vector, similarity
 
 NEAR_DUPLICATE: Final = 0.62
+_OPPOSED: Final = 0.5
 _SAME_FIGURE: Final = 0.35
 _RELEVANCE_WEIGHT: Final = 0.75
 _NEIGHBOUR: Final = 0.10
@@ -45,10 +46,14 @@ class Question:
 
 @dataclass(slots=True)
 class Ledger:
-    """What the article has said so far. A sentence is used once, and nothing is said twice in other words."""
+    """What the article has said so far. A sentence is used once, and nothing is said twice in other words.
+
+    ``opposed`` are pairs of a sentence that was said and one of another source that differs by a "not".
+    """
 
     pool: CandidatePool
     chosen: list[Candidate] = field(default_factory=list)
+    opposed: list[tuple[Candidate, Candidate]] = field(default_factory=list)
     _places: set[int] = field(default_factory=set)
     _compared: dict[int, tuple[int, float]] = field(default_factory=dict)
 
@@ -60,7 +65,9 @@ class Ledger:
 
     def branch(self) -> Ledger:
         """A copy to try something out."""
-        return Ledger(self.pool, list(self.chosen), set(self._places), dict(self._compared))
+        return Ledger(
+            self.pool, list(self.chosen), list(self.opposed), set(self._places), dict(self._compared)
+        )
 
     def uses(self, candidate: Candidate) -> bool:
         """Whether this very sentence stands in the article."""
@@ -71,6 +78,8 @@ class Ledger:
         compared, highest = self._compared.get(candidate.place, (0, 0.0))
         for said in self.chosen[compared:]:
             alike = similarity(candidate.vector, said.vector)
+            if alike >= _OPPOSED and _differ(said, candidate):
+                self.opposed.append((said, candidate))
             if alike > _SAME_FIGURE and _telling_figures(candidate) & _telling_figures(said):
                 alike = 1.0
             highest = max(highest, alike)
@@ -80,6 +89,15 @@ class Ledger:
     def refuses(self, candidate: Candidate) -> bool:
         """Whether it would repeat a sentence or a fact."""
         return self.uses(candidate) or self.closeness(candidate) > NEAR_DUPLICATE
+
+
+def opposes(one: Candidate, other: Candidate) -> bool:
+    """Whether two sources say nearly the same, one of them with a "not"."""
+    return _differ(one, other) and similarity(one.vector, other.vector) >= _OPPOSED
+
+
+def _differ(one: Candidate, other: Candidate) -> bool:
+    return one.source != other.source and one.denies != other.denies
 
 
 def ask(

@@ -135,6 +135,11 @@ _LEANS: Final = re.compile(
       ,\s(?:for\s(?:example|instance)|however|though|therefore|then|in\sturn|meanwhile|on\sthe\sother\shand|by\scontrast|in\scontrast)[,.]
     | \b(?:too|as\swell|either)[.;,!] | ^now\b | ^(?:\w+\s){1,7}that['’]s\b | ^\w+ly?\s(?:it|them)\b
     | ^(?:add|put|take|do|make|leave|keep|give|cut|turn|pour|fill|mix|cover|use|let|check|wash|set|get|try|call|spray|scrape)\s(?:it|them|this|that|these|those)\b
+    | ^(?:signs|symptoms|causes|reasons|examples|results|effects|side\seffects|benefits|advantages|drawbacks|penalties|exceptions|ingredients|treatments?|prices|fees|pros|cons)
+        \s(?:are|is|were|was|include[sd]?|ranges?|ranged|vary|depends?)\b
+    | \b(?:estimat|found|find|show|conclud|report|suggest|calculat|said|say|argu|claim|stat|warn|expect|believ|not|reveal|confirm)\w*\s(?:that\s)?
+        (?:they|these|he|she|it(?!\s(?:is|was|will\sbe|would\sbe|can\sbe|may\sbe|takes?|took|costs?|pays?|seems?|appears?)\b))\b
+    | \b(?:hit|affected)\s(?:hardest|worst)\b
     | \b(?:does|do|did)\s(?:so|the\s(?:same|opposite))\b | \b(?:this|that)[.,;] | \byours?elf\s(?:this|that)\b | \byours\b | \bmore\sthan\s(?:that|this|these)\b
     | ^(?:if|when|once|after|unless)\sthe\s\w+\s(?:is|are|was|were|has|have|does|do)\b
     | ^(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozens|several|many|most|few|some|all)\s(?:\w+ed|were|are|was|is|did|have|had|said|went|came|got)\b
@@ -236,7 +241,11 @@ def _looks_like_prose(text: str) -> bool:
     if letters < 0.6 * len(text) or not text[0].isprintable():
         return False
     first = tokens[0].strip("\"'“‘(")
-    if not first or first.islower() or not (first[0].isalpha() or first[0].isdigit() or first[0] in "$€£"):
+    if (
+        not first
+        or (first.islower() and "_" not in first)
+        or not (first[0].isalpha() or first[0].isdigit() or first[0] in "$€£")
+    ):
         return False
     if text.rstrip("\"'”’)")[-1:] in "?:;,…" or text.count("?") or _unbalanced(text):
         return False
