@@ -231,6 +231,7 @@ class DependencyHealth(TypedDict):
     """One dependency."""
 
     status: Literal["healthy", "unhealthy"]
+    circuit: NotRequired[Literal["closed", "half_open", "open"]]
     reason: NotRequired[str]
 
 

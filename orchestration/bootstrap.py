@@ -39,6 +39,8 @@ from orchestration.routes import Route
 from orchestration.service import OrchestrationService
 from orchestration.settings import Settings, load_settings
 from orchestration.step_cache import StepCache
+from orchestration.telemetry import setup as telemetry
+from orchestration.telemetry.metrics import watch_each
 from orchestration.workflow_service import WorkflowService
 from orchestration.workflow_store import WorkflowStore
 
@@ -76,6 +78,8 @@ def wire(
     clock = outside.clock
     dispatcher = CallbackDispatcher(outside.store, outside.queue)
     realtime = RealtimeUpdatesService(outside.publisher, clock, also=dispatcher.announce)
+    outside.circuits.add("webPubSub", realtime.circuit)
+    watch_each("content.breaker.state", "dependency", outside.circuits.numbers)
     epilogue = Epilogue(store=outside.store, realtime=realtime, callbacks=dispatcher)
     callbacks = _callbacks(settings, outside)
     statistics = StatisticsService(store=outside.store, clock=clock)
@@ -92,7 +96,7 @@ def wire(
         service=service,
         store=outside.store,
         realtime=realtime,
-        health=HealthService({"storage": lambda: outside.store.read_job("health")}, clock),
+        health=HealthService({"storage": lambda: outside.store.read_job("health")}, clock, outside.circuits),
         management=jobs.management,
         letters=jobs.letters,
         callbacks=callbacks,
@@ -229,8 +233,10 @@ def _failed(task: asyncio.Task[App]) -> bool:
 
 async def _start() -> App:
     settings = load_settings()
+    telemetry.start(include_content=settings.telemetry_include_content)
     queue = Priority.NORMAL.queue if _sends_soon.get() else None
-    app = wire(settings, await connect(settings, sends_soon=queue), research_tools(settings))
+    outside = await connect(settings, sends_soon=queue)
+    app = wire(settings, outside, research_tools(settings, outside.circuits))
     try:
         await app.sweeper.expire_predecessor()
     except StorageUnavailable as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from layers.contract import LanguageModel, ResearchProvider, Tools
 from orchestration.adapters.clock import SystemClock
 from orchestration.adapters.late_callbacks import LateCallbackSender
 from orchestration.callbacks import CallbackSender
+from orchestration.circuits import Circuits
 from orchestration.errors import ConfigurationError
 from orchestration.letters import DeadLetterBox
 from orchestration.ports import Clock, JobStore, MessageQueue, RealtimePublisher, TokenVerifier
@@ -57,6 +58,7 @@ class Outside:
     tokens: TokenVerifier
     clock: Clock
     close: Callable[[], Awaitable[None]]
+    circuits: Circuits = field(default_factory=Circuits)
 
 
 async def connect(settings: Settings, *, sends_soon: str | None = None) -> Outside:
@@ -106,6 +108,9 @@ def _outside(
         await store.close()
         await credential.close()
 
+    circuits = Circuits()
+    circuits.add("serviceBus", queue.circuit.state)
+    circuits.add("callbacks", sender.circuit)
     return Outside(
         store=store,
         queue=queue,
@@ -115,6 +120,7 @@ def _outside(
         tokens=tokens,
         clock=clock,
         close=close,
+        circuits=circuits,
     )
 
 
@@ -315,22 +321,23 @@ async def _nothing_to_close() -> None:
     return None
 
 
-def research_tools(settings: Settings) -> Callable[[], Tools]:
+def research_tools(settings: Settings, circuits: Circuits | None = None) -> Callable[[], Tools]:
     """What steps may reach, made once when the first step runs."""
     made: list[Tools] = []
 
     def tools() -> Tools:
         if not made:
-            made.append(_make_tools(settings))
+            made.append(_make_tools(settings, circuits or Circuits()))
         return made[0]
 
     return tools
 
 
-def _make_tools(settings: Settings) -> Tools:
+def _make_tools(settings: Settings, circuits: Circuits) -> Tools:
     """The library, and what of the open web the settings name; own sources that are pages need no provider."""
     from orchestration.adapters.guarded_http import GuardedClient, Limits
     from orchestration.adapters.library_files import FileLibrary
+    from orchestration.adapters.observed import ObservedProvider
     from orchestration.adapters.pdf_text import MOST_BYTES
     from orchestration.adapters.research_web import Crossref, Wikipedia
     from orchestration.adapters.web_pages import WebPages
@@ -342,15 +349,18 @@ def _make_tools(settings: Settings) -> Tools:
         "wikipedia": lambda: Wikipedia(client),
         "crossref": lambda: Crossref(client),
     }
+    providers = [ObservedProvider(makers[name]()) for name in settings.providers if name in makers]
+    for provider in providers:
+        circuits.add(provider.name, provider.circuit.state)
     return Tools(
         library=FileLibrary(folder) if folder and "library" in settings.providers else None,
-        providers=tuple(makers[name]() for name in settings.providers if name in makers),
+        providers=tuple(providers),
         pages=WebPages(reader, agent=PRODUCT, clock=SystemClock()),
-        llm=_language_model(settings) if settings.has_llm else None,
+        llm=_language_model(settings, circuits) if settings.has_llm else None,
     )
 
 
-def _language_model(settings: Settings) -> LanguageModel:
+def _language_model(settings: Settings, circuits: Circuits) -> LanguageModel:
     """The configured model: by key, else on Azure's endpoints by managed identity, else without authorisation."""
     from orchestration.adapters.llm import ChatEndpoint, ChatTarget
     from orchestration.adapters.llm_auth import IDENTITY_SCOPE, identity_headers, key_headers
@@ -370,4 +380,6 @@ def _language_model(settings: Settings) -> LanguageModel:
         price_in=settings.llm_price_input,
         price_out=settings.llm_price_output,
     )
-    return ChatEndpoint(target, headers=headers, clock=SystemClock())
+    model = ChatEndpoint(target, headers=headers, clock=SystemClock())
+    circuits.add("languageModel", lambda: model.breaker.state.value)
+    return model

@@ -124,7 +124,8 @@ class Job:
     ``workflow_version`` name a custom workflow.
 
     ``run`` rises when a job starts over, ``dispatch`` with every write that makes it runnable again,
-    ``lease_epoch`` with every claim; ``last_commit_id`` tells a lost answer from a lost request.
+    ``lease_epoch`` with every claim; ``last_commit_id`` tells a lost answer from a lost request. ``open_spans``
+    names the spans of the running attempt, for whoever takes it over from a dead worker.
     """
 
     job_id: str
@@ -177,6 +178,7 @@ class Job:
     tokens_in: int = 0
     tokens_out: int = 0
     cost: float = 0.0
+    open_spans: str | None = None
 
     @property
     def message_id(self) -> str:

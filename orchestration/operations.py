@@ -182,9 +182,9 @@ CODES: Mapping[str, str] = {
     "too_many_workflows": "The tenant has as many workflows as it can.",
     "unauthorized": "No credential, or one that does not let anybody in.",
     "unsupported_media_type": "Send application/json.",
+    "uri_too_long": "The query is too long.",
     "workflow_exists": "A workflow has this id.",
     "workflow_not_found": "There is no such workflow or version.",
     "workflow_predefined": "Predefined workflows cannot be changed.",
-    "uri_too_long": "The query is too long.",
 }
 """What each code of a problem means."""

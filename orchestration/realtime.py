@@ -12,10 +12,15 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from opentelemetry.context import Context
+
+from orchestration.circuits import CircuitState
 from orchestration.errors import DependencyUnavailable
 from orchestration.events import EventType, JobUpdate
 from orchestration.jobs import Job, stamp
 from orchestration.ports import Clock, RealtimePublisher
+from orchestration.telemetry.spans import carried
+from orchestration.telemetry.work import publishing
 
 QUEUE_LIMIT = 5000
 PAUSE_AFTER_FAILURE = 5.0
@@ -40,6 +45,7 @@ def job_group(job_id: str) -> str:
 class _Outgoing:
     group: str
     message: str
+    context: Context | None = None
 
 
 class RealtimeUpdatesService:
@@ -61,8 +67,9 @@ class RealtimeUpdatesService:
 
     def publish(self, job: Job, updates: Sequence[JobUpdate]) -> None:
         """Queue the durable events of one commit for the job's watchers. Never waits, never raises."""
+        context = carried()
         for update in updates:
-            self._enqueue(_Outgoing(group=job_group(job.job_id), message=update.to_json()))
+            self._enqueue(_Outgoing(group=job_group(job.job_id), message=update.to_json(), context=context))
         self._also(job, updates)
         if job.status.terminal:
             self._last_progress.pop(job.job_id, None)
@@ -86,6 +93,10 @@ class RealtimeUpdatesService:
             },
         )
         self._enqueue(_Outgoing(group=job_group(job.job_id), message=update.to_json()))
+
+    def circuit(self) -> CircuitState:
+        """``open`` while publishing pauses after a failure."""
+        return "open" if self._clock.monotonic() < self._closed_until else "closed"
 
     async def job_socket(self, job: Job, user_id: str) -> tuple[str, str]:
         """A socket URL that is in the job's group from the start, and that group.
@@ -112,7 +123,8 @@ class RealtimeUpdatesService:
         while self._waiting:
             outgoing = self._waiting.popleft()
             try:
-                await self._publisher.publish(outgoing.group, outgoing.message)
+                with publishing(outgoing.context):
+                    await self._publisher.publish(outgoing.group, outgoing.message)
             except DependencyUnavailable as error:
                 self._closed_until = self._clock.monotonic() + PAUSE_AFTER_FAILURE
                 self.dropped += 1 + len(self._waiting)

@@ -83,6 +83,7 @@ class Settings(BaseModel):
     callback_allowed_hosts: str = Field(
         "", alias="CALLBACK_ALLOWED_HOSTS", pattern=rf"^\s*({_LOOPBACK}\s*(,\s*{_LOOPBACK}\s*)*)?$"
     )
+    telemetry_include_content: bool = Field(default=False, alias="TELEMETRY_INCLUDE_CONTENT")
     instance_id: str = Field(default_factory=socket.gethostname, alias="WEBSITE_INSTANCE_ID")
 
     @property

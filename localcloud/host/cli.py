@@ -14,6 +14,7 @@ from typing import NoReturn
 from localcloud.host.context import InvocationLogFilter
 from localcloud.host.errors import HostError
 from localcloud.host.host import FunctionHost, HostOptions
+from localcloud.host.telemetry import flush_telemetry
 
 _LOG = logging.getLogger("host")
 _FORMAT = "%(asctime)s %(levelname)-7s %(name)s %(invocation)s%(message)s"
@@ -37,12 +38,15 @@ def main(arguments: Sequence[str]) -> int:
     except (HostError, OSError) as error:
         sys.stderr.write(f"{type(error).__name__}: {error}\n")
         return 1
+    flushed = flush_telemetry()
     if begin_anew:
         _begin_anew(arguments, folder, host.port)
     if host.busy_threads:
         _LOG.warning("%d threads still run a synchronous function and are left behind.", host.busy_threads)
+    if host.busy_threads or not flushed:
         logging.shutdown()
-        # A normal exit would join those threads, which may take for ever; the real host kills its worker as well.
+        # A normal exit would wait for those threads, or for an exporter whose endpoint does not answer, maybe for
+        # ever; the real host kills its worker as well.
         os._exit(0)
     return 0
 

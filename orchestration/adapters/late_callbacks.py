@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from orchestration.callbacks import CallbackAnswer
+from orchestration.circuits import CircuitState
 
 if TYPE_CHECKING:
     from orchestration.adapters.callback_http import HttpCallbackSender
@@ -18,6 +19,12 @@ class LateCallbackSender:
     def __init__(self, make: Callable[[], HttpCallbackSender]) -> None:
         self._make = make
         self._made: asyncio.Task[HttpCallbackSender] | None = None
+
+    def circuit(self) -> CircuitState:
+        """As the sender says; one that was not needed yet has seen no failure."""
+        made = self._made
+        ready = made is not None and made.done() and not made.cancelled() and made.exception() is None
+        return made.result().circuit() if made is not None and ready else "closed"
 
     async def check(self, url: str) -> None:
         """Raises :class:`AddressRefused` where the address may not be called."""

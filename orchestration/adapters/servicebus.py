@@ -11,8 +11,10 @@ from azure.servicebus import ServiceBusMessage
 from azure.servicebus.aio import ServiceBusClient, ServiceBusSender
 from azure.servicebus.exceptions import ServiceBusError
 
+from orchestration.circuits import Observed
 from orchestration.errors import QueueUnavailable
 from orchestration.ports import OutgoingMessage
+from orchestration.telemetry.work import sending
 
 _log = logging.getLogger(__name__)
 
@@ -28,7 +30,9 @@ class ServiceBusQueue:
         self._client: ServiceBusClient | None = None
         self._senders: dict[str, ServiceBusSender] = {}
         self._locks: dict[str, asyncio.Lock] = {}
+        self.circuit = Observed()
         self._opening: set[asyncio.Task[None]] = set()
+        self.circuit = Observed()
 
     def prepare(self, queue: str) -> None:
         """Begin to open a queue's sender: that is half a second of waiting, in which the caller has other work.
@@ -44,6 +48,10 @@ class ServiceBusQueue:
         properties: dict[str | bytes, int | float | bytes | bool | str | UUID] = dict(
             message.properties.items()
         )
+        if "traceparent" in message.properties:
+            properties["Diagnostic-Id"] = message.properties[
+                "traceparent"
+            ]  # by this name the host goes on from it
         outgoing = ServiceBusMessage(
             message.body,
             message_id=message.message_id,
@@ -51,7 +59,8 @@ class ServiceBusQueue:
             application_properties=properties,
             scheduled_enqueue_time_utc=message.not_before,
         )
-        await self._send_alone(message.queue, outgoing)
+        with sending(message):
+            await self._send_alone(message.queue, outgoing)
 
     async def close(self) -> None:
         """Close all senders and the client."""
@@ -71,7 +80,9 @@ class ServiceBusQueue:
             async with asyncio.timeout(SEND_TIMEOUT), lock:
                 used = True
                 await self._sender(queue).send_messages(outgoing)
+            self.circuit.worked()
         except (ServiceBusError, TimeoutError, OSError, ValueError) as error:
+            self.circuit.failed()
             if used:  # a sender whose turn never came is in somebody else's use, and may be well
                 await self._forget(queue)
             raise QueueUnavailable(f"{queue} takes no message: {type(error).__name__}") from error

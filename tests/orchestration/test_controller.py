@@ -366,7 +366,10 @@ async def test_health_tells_the_process_from_its_dependencies() -> None:
     world = World()
     assert body_of(await world.call(Controller.health_overall)) == {
         "status": "healthy",
-        "dependencies": {"storage": {"status": "healthy"}},
+        "dependencies": {
+            "storage": {"status": "healthy"},
+            "webPubSub": {"status": "healthy", "circuit": "closed"},
+        },
     }
     unreliable = Unreliable(world.store)
     unreliable.down = True

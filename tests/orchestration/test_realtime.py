@@ -7,9 +7,8 @@ import pytest
 
 from orchestration import realtime as module
 from orchestration.adapters.memory import MemoryPublisher
-from orchestration.errors import ContentArchitectError, DependencyUnavailable
+from orchestration.errors import DependencyUnavailable
 from orchestration.events import EventType, JobUpdate
-from orchestration.health import HealthService
 from orchestration.jobs import JobStatus
 from orchestration.realtime import RealtimeUpdatesService
 from tests.orchestration.support import FakeClock, new_job
@@ -96,45 +95,3 @@ async def test_what_was_remembered_for_a_job_goes_with_it() -> None:
 async def test_draining_before_anything_was_published_is_nothing() -> None:
     realtime, _, _ = service()
     await realtime.drain()
-
-
-# ---------------------------------------------------------------- health
-
-
-async def test_a_dependency_that_is_not_needed_degrades_and_one_that_is_makes_unhealthy() -> None:
-    async def well() -> None:
-        return None
-
-    async def broken() -> None:
-        raise ContentArchitectError("it broke")
-
-    clock = FakeClock()
-    degraded = await HealthService({"storage": well, "realtime": broken}, clock).report()
-    assert degraded["status"] == "degraded"
-    assert degraded["dependencies"]["realtime"] == {"status": "unhealthy", "reason": "it broke"}
-    assert (await HealthService({"storage": broken}, clock).report())["status"] == "unhealthy"
-
-
-async def test_a_dependency_that_does_not_answer_costs_bounded_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("orchestration.health.PROBE_SECONDS", 0.01)
-
-    async def silent() -> None:
-        await asyncio.Event().wait()
-
-    report = await HealthService({"storage": silent}, FakeClock()).report()
-    assert report["dependencies"]["storage"]["reason"] == "no answer in time"
-
-
-async def test_probes_are_asked_at_most_once_in_five_seconds() -> None:
-    asked = []
-
-    async def probe() -> None:
-        asked.append(1)
-
-    clock = FakeClock()
-    health = HealthService({"storage": probe}, clock)
-    await health.report()
-    await health.report()
-    clock.advance(5)
-    await health.report()
-    assert len(asked) == 2
