@@ -29,6 +29,7 @@ from orchestration.identity import Caller, Role
 from orchestration.ids import key_part
 from orchestration.routes import BASE, CATCH_ALL, ROUTES
 from orchestration.settings import Settings, load_settings
+from orchestration.telemetry.logs import SecretsFilter
 from tests.orchestration.support import REQUEST, FakeSteps, body_of, kind_of, message
 from tests.webpubsub.support import StandIn
 
@@ -60,6 +61,7 @@ class Everything(logging.Handler):
 
     def __init__(self) -> None:
         super().__init__(level=0)
+        self.addFilter(SecretsFilter())  # as telemetry.logs.share_handlers does for handlers of the process
         self.lines: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -67,7 +69,7 @@ class Everything(logging.Handler):
             text = self.format(record)
         except (TypeError, ValueError):
             text = f"{record.msg} {record.args}"
-        own = {k: v for k, v in record.__dict__.items() if k not in ("msg", "args", "message")}
+        own = {k: v for k, v in record.__dict__.items() if k not in ("msg", "args", "message", "exc_info")}
         self.lines.append(f"{record.name} {record.levelname} {text} {own!r}")
 
 
@@ -116,9 +118,9 @@ async def rows_of(outside: Outside, tenant: str, job_id: str) -> str:
 
 
 async def stumbling(context: StepContext) -> None:
-    """A step with a defect."""
+    """A step that fails with a secret in its error: of an SDK's exceptions nobody knows what they hold."""
     del context
-    raise RuntimeError("a defect")
+    raise RuntimeError(f"POST https://example.org/?sig={CANARY}-exception failed")
 
 
 async def test_s3_secrets_no_canary_comes_out_anywhere(
