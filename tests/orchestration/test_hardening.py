@@ -311,6 +311,18 @@ def test_s3_misconfiguration_pages_of_other_origins_may_not_call_unless_somebody
         assert "cors" not in (ROOT / name).read_text(encoding="utf-8").lower()
 
 
+async def test_s3_html_output_a_page_may_run_nothing_and_sit_in_no_frame() -> None:
+    world = World(environment=UNLIMITED)
+    key = await issued(world)
+    job = {"jobId": body_of(await ask(world, key, "generate", REQUEST))["jobId"]}
+    await world.work()
+    reply = await ask(world, key, "job_result", route=job, headers={"accept": "text/html"})
+    policy = reply.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert "script-src" not in policy
+
+
 def test_s3_realtime_token_leak_a_token_lives_for_minutes() -> None:
     assert 0 < TOKEN_MINUTES <= 5
 
