@@ -91,7 +91,7 @@ class AttemptRunner:
             return attempt.settles(await self._run(writer, message_id, attempt))
 
     async def _run(self, writer: JobWriter, message_id: str, attempt: Attempting) -> Outcome:
-        async with writer, self._reading(writer.job) as given:
+        async with writer, self._reading(writer.stored.job) as given:
             try:
                 attempt.claimed(await writer.apply(self._claim(attempt.open_spans)), writer.stored)
             except Superseded as error:

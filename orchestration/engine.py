@@ -32,7 +32,7 @@ from orchestration.jobs import Job, JobStatus, StepRecord, StepStatus, limited_w
 from orchestration.ports import Clock, JobStore
 from orchestration.step_cache import Place, StepCache, place_of, worth_keeping
 from orchestration.telemetry.counts import step_ended
-from orchestration.telemetry.work import restoring, stepping
+from orchestration.telemetry.work import restoring, reused, stepping
 from orchestration.workflows import RESULT_ARTIFACT, Step, Workflow, dependencies
 
 Progress = Callable[[str, float, str], None]
@@ -204,6 +204,18 @@ class WorkflowEngineService:
                 raise error
             await run.writer.apply(self._degraded(run, replace(finished, artifact=None, error=error)))
 
+    def _measure(self, job: Job, finished: Finished, error: JobFailed | None) -> None:
+        step = finished.step
+        step_ended(
+            job,
+            step=step.name,
+            layer=self._catalog[step.service].layer.value,
+            outcome="completed" if error is None else "skipped" if step.optional else "failed",
+            code=error.code if error else "",
+            duration_ms=finished.duration_ms,
+            tries=finished.tries,
+        )
+
     async def _store_artifact(self, run: Run, finished: Finished, artifact: Artifact) -> None:
         """Commit it. Raises :class:`CheckpointTooLarge`."""
         data = artifact.model_dump_json(by_alias=True).encode()
@@ -237,19 +249,8 @@ class WorkflowEngineService:
             artifact = self._artifact_type(declaration.provides).model_validate_json(data)
         except ValueError:
             return None  # of another shape than today's: a miss
+        reused(step.name, layer=declaration.layer.value, service=step.service)
         return Finished(step=step, started_at=started, duration_ms=0, tries=0, artifact=artifact, cached=True)
-
-    def _measure(self, job: Job, finished: Finished, error: JobFailed | None) -> None:
-        step = finished.step
-        step_ended(
-            job,
-            step=step.name,
-            layer=self._catalog[step.service].layer.value,
-            outcome="completed" if error is None else "skipped" if step.optional else "failed",
-            code=error.code if error else "",
-            duration_ms=finished.duration_ms,
-            tries=finished.tries,
-        )
 
     async def _try_until_done(self, run: Run, step: Step) -> Finished:
         started, began, tries = stamp(self._clock.now()), self._clock.monotonic(), 0

@@ -59,6 +59,7 @@ class Origin:
     """Where a request comes from. ``key`` makes repeats one job; ``job_id`` is a producer's own choice.
 
     ``queue`` is set when the request itself is a message: the job stays in that queue and no message is sent.
+    ``submitter`` is the digest of the identity of an HTTP caller.
     ``actor`` is who called; a producer has none.
     """
 
@@ -67,6 +68,7 @@ class Origin:
     job_id: str | None = None
     queue: str | None = None
     traceparent: str | None = None
+    submitter: str | None = None
     actor: Actor | None = None
 
     @property
@@ -209,6 +211,7 @@ class OrchestrationService:
             lease_seconds=self._settings.lease_seconds,
             next_attempt_at=stamp(scheduled) if scheduled and scheduled > now else None,
             queued_at=stamp(scheduled) if scheduled and scheduled > now else None,
+            submitter=origin.submitter,
             user_id=request.user_id,
             project_id=request.project_id,
             tags=request.tags,
@@ -219,15 +222,15 @@ class OrchestrationService:
             ),
         )
 
-    def _estimated(self, workflow: Workflow, tenant: str) -> float:
-        """What this workflow took this tenant lately, else what is declared."""
-        declared = workflow.estimated_seconds if self._has_llm else _EMBEDDED_ESTIMATE
-        return self._workflows.estimates.known(tenant).workflows.get(workflow.id, declared)
-
     @staticmethod
     def queue_of(request: GenerateRequest, origin: Origin) -> str:
         """The queue of the job that a request makes."""
         return origin.queue or _priority(request).queue
+
+    def _estimated(self, workflow: Workflow, tenant: str) -> float:
+        """What this workflow took this tenant lately, else what is declared."""
+        declared = workflow.estimated_seconds if self._has_llm else _EMBEDDED_ESTIMATE
+        return self._workflows.estimates.known(tenant).workflows.get(workflow.id, declared)
 
     def new_input(self, request: GenerateRequest, workflow: Workflow) -> JobInput:
         """What that job runs on."""

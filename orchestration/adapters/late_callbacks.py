@@ -20,6 +20,12 @@ class LateCallbackSender:
         self._make = make
         self._made: asyncio.Task[HttpCallbackSender] | None = None
 
+    def circuit(self) -> CircuitState:
+        """As the sender says; one that was not needed yet has seen no failure."""
+        made = self._made
+        ready = made is not None and made.done() and not made.cancelled() and made.exception() is None
+        return made.result().circuit() if made is not None and ready else "closed"
+
     async def check(self, url: str) -> None:
         """Raises :class:`AddressRefused` where the address may not be called."""
         await (await self._sender()).check(url)
@@ -27,11 +33,6 @@ class LateCallbackSender:
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> CallbackAnswer:
         """Call once."""
         return await (await self._sender()).post(url, body, headers)
-
-    def circuit(self) -> CircuitState:
-        """Where the circuits of the receivers stand; closed before the first call."""
-        made = self._made
-        return made.result().circuit() if made and made.done() and not made.exception() else "closed"
 
     async def close(self) -> None:
         """Close what was made."""

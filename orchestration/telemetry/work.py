@@ -44,6 +44,20 @@ def restoring(step: str, *, layer: str, service: str) -> AnySpan:
     return span(f"step {step}", attributes=attributes, holds=True, logged={"content.step": step})
 
 
+def reused(step: str, *, layer: str, service: str) -> None:
+    """A step that was not run since the cache had the result of identical work."""
+    if SWITCH.tracer is None:
+        return
+    attributes: dict[str, Value] = {
+        "content.step": step,
+        "content.layer": layer,
+        "content.service": service,
+        "content.cached": True,
+    }
+    with span(f"step {step}", attributes=attributes):
+        return
+
+
 def committing(rows: Sequence[Row], *, within: str | None = None, what: str = "commit") -> AnySpan:
     """One atomic write to a job's partition; the job row comes on top of ``rows``."""
     if SWITCH.tracer is None:
