@@ -93,13 +93,17 @@ def stands_alone(question: str, subject: Subject) -> bool:
 
 
 def answers(text: str, question: Question, candidate: Candidate) -> bool:
-    """Whether a sentence gives what the wording of the question asks for: a definition, a price, a risk."""
+    """Whether a sentence gives what the wording of the question asks for: a definition, a price, a risk of it."""
     if _DEFINITION.match(text):
         return defines(question, candidate)
     if re.search(r"\bcosts?\b|\bhow much\b", text, re.IGNORECASE):
         named = set(stems(" ".join(candidate.text.split()[:_SUBJECT_WORDS])))
         priced = telling_figure(candidate.text) or _PRICE.search(candidate.text)
         return priced is not None and set(stems(text)) - _ASKS_PRICE <= named
+    framed = next((found["x"] for frame in _FRAMES if (found := frame.match(text))), None)
+    opening = set(stems(" ".join(candidate.text.split()[:_SUBJECT_WORDS])))
+    if framed and not opening & set(stems(framed)):
+        return False
     cues = [told for asked, told in _CUES if asked.search(text)]
     return all(told.search(candidate.text) for told in cues) and not (cues and candidate.defined)
 
