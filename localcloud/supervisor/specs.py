@@ -85,8 +85,9 @@ def _telemetry_settings(endpoints: Endpoints) -> dict[str, str]:
         "OTEL_BSP_SCHEDULE_DELAY": "500",
         "OTEL_BSP_MAX_QUEUE_SIZE": "8192",
         "OTEL_BLRP_SCHEDULE_DELAY": "500",
-        "OTEL_METRIC_EXPORT_INTERVAL": "2000",
+        "OTEL_METRIC_EXPORT_INTERVAL": "5000",
         "APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL": "true",
+        "APPLICATIONINSIGHTS_SDKSTATS_DISABLED": "true",
         "APPLICATIONINSIGHTS_CONTROLPLANE_DISABLED": "true",
     }
 
