@@ -141,6 +141,8 @@ _SHOWN = (
 
 def _title(item: Item) -> str:
     parts = [item.name]
+    if item.data.get("type") == "HTTP":
+        parts.append(str(item.data.get("target", "")))
     status = str(item.data.get("responseCode") or item.data.get("resultCode") or "0")
     if status != "0":
         parts.append(status)

@@ -51,6 +51,7 @@ def run(settings: dict[str, str], folder: Path) -> list[object]:
     arguments = [json.dumps(settings), str(folder), PARENT]
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, *arguments],
+        check=False,
         env=environment,
         capture_output=True,
         text=True,
