@@ -113,14 +113,36 @@ var tableNames = [
 // With Entra a tenant is a directory, so jobs of producers belong where people of this directory see them.
 var homeTenant = empty(entraClientId) ? 'local' : subscription().tenantId
 var developerId = size.developerAccess ? principalId : ''
-var dataReaders = concat(
-  [
-    { id: identity.outputs.principalId, type: 'ServicePrincipal' }
-  ],
-  empty(developerId) ? [] : [
-    { id: developerId, type: principalType }
-  ]
-)
+var appPrincipal = [
+  { id: identity.outputs.principalId, type: 'ServicePrincipal' }
+]
+var developerPrincipal = empty(developerId) ? [] : [
+  { id: developerId, type: principalType }
+]
+var dataReaders = concat(appPrincipal, developerPrincipal)
+
+// Names under which the network finds what is behind private endpoints, and what that is.
+var blobZone = 'privatelink.blob.${environment().suffixes.storage}'
+var tableZone = 'privatelink.table.${environment().suffixes.storage}'
+var serviceBusZone = 'privatelink.servicebus.windows.net'
+var webPubSubZone = 'privatelink.webpubsub.azure.com'
+var openAIZone = 'privatelink.openai.azure.com'
+var privateZones = [
+  blobZone
+  tableZone
+  serviceBusZone
+  webPubSubZone
+]
+var privateServices = [
+  { name: 'host-blob', id: hostStorage.outputs.id, group: 'blob', zone: blobZone }
+  { name: 'host-table', id: hostStorage.outputs.id, group: 'table', zone: tableZone }
+  { name: 'data-table', id: dataStorage.outputs.id, group: 'table', zone: tableZone }
+  { name: 'service-bus', id: serviceBus.outputs.id, group: 'namespace', zone: serviceBusZone }
+  { name: 'web-pubsub', id: webPubSub.outputs.id, group: 'webpubsub', zone: webPubSubZone }
+]
+var privateModels = [
+  { name: 'openai', id: deployOpenAI ? openAI.outputs.id : '', group: 'account', zone: openAIZone }
+]
 
 resource group 'Microsoft.Resources/resourceGroups@2024-11-01' = {
   name: 'rg-${environmentName}'
@@ -164,12 +186,8 @@ module hostStorage 'modules/storage.bicep' = {
       deploymentContainer
     ]
     tables: []
-    blobOwners: [
-      { id: identity.outputs.principalId, type: 'ServicePrincipal' }
-    ]
-    tableContributors: [
-      { id: identity.outputs.principalId, type: 'ServicePrincipal' }
-    ]
+    blobOwners: appPrincipal
+    tableContributors: appPrincipal
     workspaceId: monitoring.outputs.workspaceId
   }
 }
@@ -249,17 +267,7 @@ module network 'modules/network.bicep' = if (size.vnetEnabled) {
     name: '${take(environmentName, 30)}-${token}'
     location: location
     tags: tags
-    zones: concat(
-      [
-        'privatelink.blob.${environment().suffixes.storage}'
-        'privatelink.table.${environment().suffixes.storage}'
-        'privatelink.servicebus.windows.net'
-        'privatelink.webpubsub.azure.com'
-      ],
-      deployOpenAI ? [
-        'privatelink.openai.azure.com'
-      ] : []
-    )
+    zones: concat(privateZones, deployOpenAI ? [ openAIZone ] : [])
   }
 }
 
@@ -270,48 +278,7 @@ module endpoints 'modules/private-endpoints.bicep' = if (size.vnetEnabled) {
     location: location
     tags: tags
     subnetId: size.vnetEnabled ? network.outputs.endpointSubnetId : ''
-    services: concat(
-      [
-        {
-          name: 'host-blob'
-          id: hostStorage.outputs.id
-          group: 'blob'
-          zone: 'privatelink.blob.${environment().suffixes.storage}'
-        }
-        {
-          name: 'host-table'
-          id: hostStorage.outputs.id
-          group: 'table'
-          zone: 'privatelink.table.${environment().suffixes.storage}'
-        }
-        {
-          name: 'data-table'
-          id: dataStorage.outputs.id
-          group: 'table'
-          zone: 'privatelink.table.${environment().suffixes.storage}'
-        }
-        {
-          name: 'service-bus'
-          id: serviceBus.outputs.id
-          group: 'namespace'
-          zone: 'privatelink.servicebus.windows.net'
-        }
-        {
-          name: 'web-pubsub'
-          id: webPubSub.outputs.id
-          group: 'webpubsub'
-          zone: 'privatelink.webpubsub.azure.com'
-        }
-      ],
-      deployOpenAI ? [
-        {
-          name: 'openai'
-          id: deployOpenAI ? openAI.outputs.id : ''
-          group: 'account'
-          zone: 'privatelink.openai.azure.com'
-        }
-      ] : []
-    )
+    services: concat(privateServices, deployOpenAI ? privateModels : [])
   }
 }
 

@@ -257,6 +257,9 @@ def read_json(call: HttpCall) -> Any:
         )
     if len(call.body) > MAX_BODY_WITH_SOURCES_BYTES:
         raise _too_large(MAX_BODY_WITH_SOURCES_BYTES)
+    if call.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
+        detail = "send the body as it is, without a content coding"
+        raise RequestRefused(detail, code="unsupported_media_type", status=415)
     media_type = call.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
     if media_type != "application/json" and not media_type.endswith("+json"):
         raise RequestRefused("send application/json", code="unsupported_media_type", status=415)

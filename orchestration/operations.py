@@ -105,7 +105,11 @@ PAGE = {
 }
 NO_BODY: Mapping[int, Answer] = {204: Answer(description="Done.")}
 
-OPEN_REFUSALS: Mapping[int, tuple[str, ...]] = {500: ("internal_error", "configuration_error", "cancelled")}
+OPEN_REFUSALS: Mapping[int, tuple[str, ...]] = {
+    414: ("uri_too_long",),
+    431: ("headers_too_large",),
+    500: ("internal_error", "configuration_error", "cancelled"),
+}
 """What every route may answer."""
 ROLE_REFUSALS: Mapping[int, tuple[str, ...]] = {
     401: ("unauthorized",),
@@ -147,6 +151,7 @@ CODES: Mapping[str, str] = {
     "dependency_unavailable": "Something this service needs does not answer; repeat later.",
     "forbidden": "The credential's role is too small.",
     "gone": "The job was deleted at the same moment; send the request again.",
+    "headers_too_large": "There are too many headers, or they are too long.",
     "identity_unavailable": "The identity provider does not answer; repeat later.",
     "internal_error": "A defect here; name the trace id.",
     "invalid_request": "`errors` names every wrong field and parameter.",
@@ -177,6 +182,7 @@ CODES: Mapping[str, str] = {
     "too_many_workflows": "The tenant has as many workflows as it can.",
     "unauthorized": "No credential, or one that does not let anybody in.",
     "unsupported_media_type": "Send application/json.",
+    "uri_too_long": "The query is too long.",
     "workflow_exists": "A workflow has this id.",
     "workflow_not_found": "There is no such workflow or version.",
     "workflow_predefined": "Predefined workflows cannot be changed.",

@@ -25,7 +25,7 @@ from orchestration.telemetry.work import publishing
 QUEUE_LIMIT = 5000
 PAUSE_AFTER_FAILURE = 5.0
 PROGRESS_INTERVAL = 0.5
-TOKEN_MINUTES = 60
+TOKEN_MINUTES = 5
 
 Listener = Callable[[Job, Sequence[JobUpdate]], None]
 

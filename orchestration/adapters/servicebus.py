@@ -32,6 +32,7 @@ class ServiceBusQueue:
         self._locks: dict[str, asyncio.Lock] = {}
         self.circuit = Observed()
         self._opening: set[asyncio.Task[None]] = set()
+        self.circuit = Observed()
 
     def prepare(self, queue: str) -> None:
         """Begin to open a queue's sender: that is half a second of waiting, in which the caller has other work.

@@ -21,7 +21,7 @@ pytestmark = [
 def test_the_clients_own_tests_pass() -> None:
     tests = [str(file) for file in sorted((ROOT / "tests" / "clients" / "js").glob("*.test.mjs"))]
     said = subprocess.run(
-        [str(NODE), "--test", *tests], check=False, cwd=ROOT, capture_output=True, text=True, timeout=120
+        [str(NODE), "--test", *tests], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
     )
     assert said.returncode == 0, said.stdout[-4000:]
     assert int(re.search(r"^# pass (\d+)", said.stdout, re.MULTILINE)[1]) >= 20  # type: ignore[index]

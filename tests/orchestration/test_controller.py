@@ -350,7 +350,7 @@ async def test_negotiating_gives_a_socket_in_the_jobs_group() -> None:
     body = body_of(await get(world, Controller.negotiate, job_id, "POST"))
     assert body["group"] == f"job:{job_id}"
     assert body["url"] == f"memory://local/job:{job_id}?minutes=60"
-    assert (body["lastSequence"], body["expiresInSeconds"]) == (1, 3600)
+    assert (body["lastSequence"], body["expiresInSeconds"]) == (1, 300)
 
     async def down(**_: object) -> str:
         raise DependencyUnavailable("down", code="realtime_unavailable")
