@@ -18,7 +18,7 @@ _AZURITE_GRACE = 15.0  # SIGTERM makes it write its tables to disk
 TELEMETRY_FILE = "telemetry.db"
 
 DISABLED_INSTRUMENTATIONS = "azure_sdk,django,fastapi,flask,httpx,httpx2,psycopg2,requests,urllib,urllib3"
-"""All that the distro brings: the app makes its own spans (docs/decisions/0006-telemetry.md)."""
+"""All that the distro brings: the app makes its own spans (docs/decisions/0013-telemetry.md)."""
 
 _DRAIN_GRACE = 20.0  # a runner finishes the steps that are under way
 
