@@ -12,14 +12,12 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from opentelemetry.context import Context
-
 from orchestration.circuits import CircuitState
 from orchestration.errors import DependencyUnavailable
 from orchestration.events import EventType, JobUpdate
 from orchestration.jobs import Job, stamp
 from orchestration.ports import Clock, RealtimePublisher
-from orchestration.telemetry.spans import carried
+from orchestration.telemetry.trace_context import current_traceparent
 from orchestration.telemetry.work import publishing
 
 QUEUE_LIMIT = 5000
@@ -45,7 +43,8 @@ def job_group(job_id: str) -> str:
 class _Outgoing:
     group: str
     message: str
-    context: Context | None = None
+    traceparent: str | None = None
+    shown: bool = False
 
 
 class RealtimeUpdatesService:
@@ -67,9 +66,15 @@ class RealtimeUpdatesService:
 
     def publish(self, job: Job, updates: Sequence[JobUpdate]) -> None:
         """Queue the durable events of one commit for the job's watchers. Never waits, never raises."""
-        context = carried()
+        trace = current_traceparent()
         for update in updates:
-            self._enqueue(_Outgoing(group=job_group(job.job_id), message=update.to_json(), context=context))
+            outgoing = _Outgoing(
+                group=job_group(job.job_id),
+                message=update.to_json(),
+                traceparent=trace,
+                shown=job.status.terminal,
+            )
+            self._enqueue(outgoing)
         self._also(job, updates)
         if job.status.terminal:
             self._last_progress.pop(job.job_id, None)
@@ -123,7 +128,7 @@ class RealtimeUpdatesService:
         while self._waiting:
             outgoing = self._waiting.popleft()
             try:
-                with publishing(outgoing.context):
+                with publishing(outgoing.traceparent, shown=outgoing.shown):
                     await self._publisher.publish(outgoing.group, outgoing.message)
             except DependencyUnavailable as error:
                 self._closed_until = self._clock.monotonic() + PAUSE_AFTER_FAILURE

@@ -204,7 +204,7 @@ def _place(
     if parent is None and here.trace_id == wanted.trace_id:
         # The context may have been attached by the host alone, which records nothing here.
         return (None, links) if current.is_recording() else (below(wanted), links)
-    if here.is_valid and here.span_id != wanted.span_id and current.is_recording():
+    if parent is None and current.is_recording():
         links = [*links, Link(here)]
     return below(wanted), links
 
@@ -212,13 +212,6 @@ def _place(
 def below(parent: SpanContext) -> Context:
     """The running context, with another span as the current one."""
     return trace.set_span_in_context(NonRecordingSpan(parent))
-
-
-def carried() -> Context | None:
-    """The running context, for work that goes on elsewhere; None when nothing is recorded in it."""
-    if SWITCH.tracer is None or not trace.get_current_span().is_recording():
-        return None
-    return context_api.get_current()
 
 
 def annotate(attributes: Attributes) -> None:
