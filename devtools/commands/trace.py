@@ -15,8 +15,8 @@ from localcloud.supervisor.specs import TELEMETRY_FILE
 from localcloud.telemetry.items import Item
 from localcloud.telemetry.store import TelemetryStore
 
-_QUIET = 0.7
-"""Seconds without a new item after which what was sent has arrived: exporters send twice a second."""
+_QUIET = 1.2
+"""Seconds without a new item after which what was sent has arrived: exporters send every second."""
 
 _PATIENCE = 5.0
 

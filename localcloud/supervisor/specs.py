@@ -73,7 +73,7 @@ def _app_settings(options: StackOptions, keys: StackKeys, endpoints: Endpoints) 
 
 
 def _telemetry_settings(endpoints: Endpoints) -> dict[str, str]:
-    """As in Azure, but sooner on its way, and with no call to anywhere else."""
+    """As in Azure, but for metrics that come sooner, and with no call to anywhere else."""
     return {
         "APPLICATIONINSIGHTS_CONNECTION_STRING": endpoints.telemetry,
         "PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY": "true",
@@ -82,9 +82,9 @@ def _telemetry_settings(endpoints: Endpoints) -> dict[str, str]:
         "OTEL_TRACES_SAMPLER": "microsoft.fixed_percentage",
         "OTEL_TRACES_SAMPLER_ARG": "1.0",
         "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": DISABLED_INSTRUMENTATIONS,
-        "OTEL_BSP_SCHEDULE_DELAY": "500",
+        "OTEL_BSP_SCHEDULE_DELAY": "1000",
         "OTEL_BSP_MAX_QUEUE_SIZE": "8192",
-        "OTEL_BLRP_SCHEDULE_DELAY": "500",
+        "OTEL_BLRP_SCHEDULE_DELAY": "1000",
         "OTEL_METRIC_EXPORT_INTERVAL": "5000",
         "APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL": "true",
         "APPLICATIONINSIGHTS_SDKSTATS_DISABLED": "true",

@@ -86,6 +86,15 @@ def test_a_span_whose_parent_is_not_there_is_shown_apart() -> None:
     assert "! log: loose" in text
 
 
+def test_what_hangs_on_one_lost_span_is_one_tree() -> None:
+    found = timeline("t", [item("process content-jobs", "2", "1", 1), item("cancel", "3", "1", 2)])
+    (root,) = found.roots
+    assert (root.item.name, [child.item.name for child in root.children]) == (
+        "(a span that has not arrived)",
+        ["process content-jobs", "cancel"],
+    )
+
+
 def test_a_job_without_a_span_says_so() -> None:
     assert "no span" in render(timeline("t", []), job=JOB)[0]
 

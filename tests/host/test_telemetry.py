@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -12,13 +13,16 @@ import pytest
 from localcloud.host.context import TraceContext
 from localcloud.host.settings import AppSettings
 from localcloud.host.telemetry import attach_trace, configure_telemetry, flush_telemetry
+from localcloud.telemetry.faults import Behaviour, Fault
+from localcloud.telemetry.server import TelemetryServer, running
+from localcloud.telemetry.store import TelemetryStore
 
 ROOT = Path(__file__).parents[2]
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 CONNECTION = "InstrumentationKey=00000000-0000-0000-0000-000000000001;IngestionEndpoint=http://127.0.0.1:9"
 
 PROGRAM = """
-import json, logging, sys
+import json, logging, os, sys
 from pathlib import Path
 from localcloud.host.context import TraceContext
 from localcloud.host.settings import AppSettings
@@ -35,7 +39,9 @@ with tracer.start_as_current_span("one") as span:
     context = span.get_span_context()
 handlers = len(logging.getLogger("orchestration").handlers)
 flushed = flush_telemetry(2.0)
-print(json.dumps([said, f"{current.trace_id:032x}", context.trace_flags.sampled, handlers, flushed]))
+print(json.dumps([said, f"{current.trace_id:032x}", context.trace_flags.sampled, handlers, flushed]), flush=True)
+if not flushed:
+    os._exit(0)
 """
 
 
@@ -80,6 +86,22 @@ def test_with_the_setting_it_is_configured_once_and_a_dead_endpoint_does_not_hol
     )
     assert said == [[True, True], "0af7651916cd43dd8448eb211c80319c", True, 1, True]
     assert (tmp_path / "kept").exists(), "what could not be sent is kept for the next time"
+
+
+async def test_an_endpoint_that_does_not_answer_holds_up_the_end_no_longer_than_allowed(
+    tmp_path: Path,
+) -> None:
+    server = TelemetryServer(
+        store=TelemetryStore(tmp_path / "t.db"), behaviour=Behaviour(fault=Fault.SLOW, seconds=20)
+    )
+    async with running(server):
+        connection = CONNECTION.replace(":9", f":{server.port}")
+        settings = {
+            "PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY": "true",
+            "APPLICATIONINSIGHTS_CONNECTION_STRING": connection,
+        }
+        said = await asyncio.to_thread(run, settings, tmp_path / "kept")
+    assert said[-1] is False
 
 
 @pytest.mark.parametrize("connection", ["", "nonsense"])
