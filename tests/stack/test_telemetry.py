@@ -105,6 +105,7 @@ def test_a_job_that_is_cancelled_retried_and_loses_its_workers_is_still_one_trac
         found = settled(stack, job_id)
 
     assert found.orphans == (), [node.item for node in found.orphans]
+    assert found.roots[0].item.name == "POST /content-architect/generate"
     counted = names(found)
     assert counted["cancel"] == counted["retry"] == 1
     assert counted["attempt"] == counted["process content-jobs"] == 2
