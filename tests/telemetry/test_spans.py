@@ -62,6 +62,16 @@ def test_children_of_a_parent_that_never_ends_are_not_left_hanging() -> None:
             step.__exit__(None, None, None)
 
 
+def test_what_is_below_an_attempt_leaves_before_it_though_its_delivery_holds() -> None:
+    with recording() as recorder:
+        with span("process", entry=True, holds=True):
+            with span("send"):
+                pass
+            with span("attempt", frees=True), span("step", holds=True), span("call"):
+                pass
+    assert [s.name for s in recorder.spans] == ["step", "call", "process", "send", "attempt"]
+
+
 async def test_a_held_child_that_ends_after_its_parent_leaves_at_once() -> None:
     with recording() as recorder:
         late = asyncio.Event()
