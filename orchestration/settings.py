@@ -177,18 +177,18 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     return settings
 
 
+def _fields_of(connection: str, name: str) -> tuple[str, ...]:
+    """The values of this name in a connection string (``Name=value;...``); names are in any case."""
+    pairs = (part.partition("=") for part in connection.split(";"))
+    return tuple(value.strip() for key, _, value in pairs if key.strip().lower() == name and value.strip())
+
+
 def _check_references(present: Mapping[str, str]) -> None:
     """A Key Vault reference that the platform could not resolve stays as its text, which anybody may know."""
     names = {str(field.alias) for field in Settings.model_fields.values()}
     left = sorted(name for name in names & present.keys() if present[name].startswith(_REFERENCE))
     if left:
         raise ConfigurationError(f"the Key Vault reference of {', '.join(left)} was not resolved")
-
-
-def _fields_of(connection: str, name: str) -> tuple[str, ...]:
-    """The values of this name in a connection string (``Name=value;...``); names are in any case."""
-    pairs = (part.partition("=") for part in connection.split(";"))
-    return tuple(value.strip() for key, _, value in pairs if key.strip().lower() == name and value.strip())
 
 
 def load_storage_settings(environment: Mapping[str, str] | None = None) -> Settings:
