@@ -28,6 +28,7 @@ from orchestration.errors import ContentArchitectError, DependencyUnavailable, S
 from orchestration.estimates import Estimates
 from orchestration.health import HealthService
 from orchestration.http import HttpCall, HttpReply, complete
+from orchestration.interest import UserInterest
 from orchestration.job_services import JobServices, wire_jobs
 from orchestration.job_statistics import StatisticsService
 from orchestration.jobs import Priority
@@ -38,6 +39,7 @@ from orchestration.recovery import RecoverySweeper
 from orchestration.routes import Route
 from orchestration.service import OrchestrationService
 from orchestration.settings import Settings, load_settings
+from orchestration.socket_services import SocketServices, wire_sockets
 from orchestration.step_cache import StepCache
 from orchestration.step_threads import StepThreads
 from orchestration.telemetry import setup as telemetry
@@ -61,6 +63,7 @@ class App:
     callbacks: CallbackService
     dispatcher: CallbackDispatcher
     realtime: RealtimeUpdatesService
+    sockets: SocketServices
     outside: Outside
 
 
@@ -78,7 +81,7 @@ def wire(
     """
     clock = outside.clock
     dispatcher = CallbackDispatcher(outside.store, outside.queue)
-    realtime = RealtimeUpdatesService(outside.publisher, clock, also=dispatcher.announce)
+    realtime = _realtime(outside, dispatcher)
     outside.circuits.add("webPubSub", realtime.circuit)
     watch_each("content.breaker.state", "dependency", outside.circuits.numbers)
     epilogue = Epilogue(store=outside.store, realtime=realtime, callbacks=dispatcher)
@@ -102,6 +105,7 @@ def wire(
         letters=jobs.letters,
         callbacks=callbacks,
         workflows=workflows,
+        sockets=_sockets(settings, outside, service),
         keys=door.keys,
         audit_log=jobs.audit_log,
         limits=door.limits,
@@ -118,7 +122,26 @@ def wire(
         callbacks=callbacks,
         dispatcher=dispatcher,
         realtime=realtime,
+        sockets=controller.sockets,
         outside=outside,
+    )
+
+
+def _realtime(outside: Outside, dispatcher: CallbackDispatcher) -> RealtimeUpdatesService:
+    interest = UserInterest(store=outside.store, clock=outside.clock)
+    return RealtimeUpdatesService(
+        outside.publisher, outside.clock, also=dispatcher.announce, interested=interest.has
+    )
+
+
+def _sockets(settings: Settings, outside: Outside, service: OrchestrationService) -> SocketServices:
+    return wire_sockets(
+        store=outside.store,
+        publisher=outside.publisher,
+        tokens=outside.tokens,
+        service=service,
+        clock=outside.clock,
+        settings=settings,
     )
 
 

@@ -105,7 +105,13 @@ class JobManagementService:
         return job
 
     async def fork(
-        self, actor: Actor, job_id: str, fork: ForkRequest, *, traceparent: str | None = None
+        self,
+        actor: Actor,
+        job_id: str,
+        fork: ForkRequest,
+        *,
+        submitter: str | None = None,
+        traceparent: str | None = None,
     ) -> Job:
         """A new job that takes over the finished steps before ``fork.from_step``.
 
@@ -121,7 +127,7 @@ class JobManagementService:
             checkpoints = await asyncio.gather(*(self._checkpoint(source, step) for step in plan.reused))
         except RowConflict as error:
             raise RequestRefused("the job's rows are gone", code="job_rows_gone", status=409) from error
-        origin = Origin(tenant=actor.tenant, traceparent=traceparent)
+        origin = Origin(tenant=actor.tenant, traceparent=traceparent, submitter=submitter)
         with enqueueing(self.service.queue_of(plan.request, origin), traceparent):
             new = self.service.new_job(plan.request, plan.workflow, origin)
             job_input = plan.input or self.service.new_input(plan.request, plan.workflow)

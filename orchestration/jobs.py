@@ -123,6 +123,8 @@ class Job:
     ``callback_events`` are those that its caller asked for; none means the last one. ``workflow_id`` and
     ``workflow_version`` name a custom workflow.
 
+    ``submitter`` is the digest of the identity that submitted it; a producer's message has none.
+
     ``run`` rises when a job starts over, ``dispatch`` with every write that makes it runnable again,
     ``lease_epoch`` with every claim; ``last_commit_id`` tells a lost answer from a lost request. ``open_spans``
     names the spans of the running attempt, for whoever takes it over from a dead worker.
@@ -164,6 +166,7 @@ class Job:
     dead_lettered: bool = False
     result_rows: int = 0
     input_rows: int = 1
+    submitter: str | None = None
     user_id: str | None = None
     project_id: str | None = None
     tags: tuple[str, ...] = ()

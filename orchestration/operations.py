@@ -140,6 +140,7 @@ REFUSAL_HEADERS: Mapping[int, Mapping[str, str]] = {
 """Headers that go with a refusal, by status."""
 
 CODES: Mapping[str, str] = {
+    "bad_event": "No event, or not as it should be.",
     "bad_idempotency_key": "A key is malformed, or two names for it differ.",
     "bad_json": "The body is not JSON as it should be, or nested too deep.",
     "bad_repeatability": "The two Repeatability headers do not fit.",
@@ -181,6 +182,7 @@ CODES: Mapping[str, str] = {
     "too_many_versions": "The workflow has as many versions as it can.",
     "too_many_workflows": "The tenant has as many workflows as it can.",
     "unauthorized": "No credential, or one that does not let anybody in.",
+    "unknown_event": "There is no such event.",
     "unsupported_media_type": "Send application/json.",
     "uri_too_long": "The query is too long.",
     "workflow_exists": "A workflow has this id.",

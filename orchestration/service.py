@@ -59,6 +59,7 @@ class Origin:
     """Where a request comes from. ``key`` makes repeats one job; ``job_id`` is a producer's own choice.
 
     ``queue`` is set when the request itself is a message: the job stays in that queue and no message is sent.
+    ``submitter`` is the digest of the identity of an HTTP caller.
     ``actor`` is who called; a producer has none.
     """
 
@@ -67,6 +68,7 @@ class Origin:
     job_id: str | None = None
     queue: str | None = None
     traceparent: str | None = None
+    submitter: str | None = None
     actor: Actor | None = None
 
     @property
@@ -209,6 +211,7 @@ class OrchestrationService:
             lease_seconds=self._settings.lease_seconds,
             next_attempt_at=stamp(scheduled) if scheduled and scheduled > now else None,
             queued_at=stamp(scheduled) if scheduled and scheduled > now else None,
+            submitter=origin.submitter,
             user_id=request.user_id,
             project_id=request.project_id,
             tags=request.tags,

@@ -22,6 +22,10 @@ TENANT = re.compile(r"^[A-Za-z0-9_-]{1,64}$")
 
 _THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 
+_REFERENCE = "@Microsoft.KeyVault("
+SHORTEST_TOKEN = 24
+"""Characters of ``INTERNAL_API_TOKEN`` in Azure: it opens every tenant, so nobody may guess it."""
+
 _AZURE_MARKER = "WEBSITE_SITE_NAME"
 """Set by the platform for every app; a local host sets names of instance and host only."""
 
@@ -47,6 +51,8 @@ class Settings(BaseModel):
     web_pubsub_hub: str = Field(
         "contentjobs", alias="WEB_PUBSUB_HUB", pattern=r"^[A-Za-z][A-Za-z0-9_]{0,127}$"
     )
+    upstream_audience: str | None = Field(None, alias="WEB_PUBSUB_UPSTREAM_AUDIENCE")
+    upstream_principal: str | None = Field(None, alias="WEB_PUBSUB_UPSTREAM_PRINCIPAL")
     api_url: str = Field("http://127.0.0.1:7071", alias="CONTENT_ARCHITECT_API_URL")
     trusted_proxy_hops: int = Field(0, alias="TRUSTED_PROXY_HOPS", ge=0, le=5)
     internal_api_token: SecretStr | None = Field(None, alias="INTERNAL_API_TOKEN")
@@ -107,6 +113,20 @@ class Settings(BaseModel):
         return frozenset(name.strip() for name in self.callback_allowed_hosts.split(",") if name.strip())
 
     @property
+    def web_pubsub_keys(self) -> tuple[str, ...]:
+        """The access key of the connection string; none with a managed identity."""
+        given = self.web_pubsub_connection
+        return _fields_of(given.get_secret_value(), "accesskey") if given else ()
+
+    @property
+    def web_pubsub_hosts(self) -> tuple[str, ...]:
+        """The host of our own Web PubSub, in lower case and without a port; none without a setting."""
+        given = self.web_pubsub_connection
+        endpoints = _fields_of(given.get_secret_value(), "endpoint") if given else ()
+        urls = (*endpoints, self.web_pubsub_endpoint) if self.web_pubsub_endpoint else endpoints
+        return tuple(host for url in urls if (host := urlsplit(url).hostname))
+
+    @property
     def tables_connection(self) -> str | None:
         """The connection string for tables: our own, else the host's where it is one."""
         own = self.storage_connection or self.host_storage
@@ -136,6 +156,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         present["AUTH_MODE"] = "entra"
     if _AZURE_MARKER in present:
         present.setdefault("TRUSTED_PROXY_HOPS", "1")  # the platform's own front end
+    _check_references(present)
     try:
         settings = Settings.model_validate(present)
     except ValidationError as error:
@@ -147,9 +168,27 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         raise ConfigurationError("AUTH_MODE=off is for one machine; in Azure use entra or apikey")
     if settings.callback_hosts and _AZURE_MARKER in present:
         raise ConfigurationError("CALLBACK_ALLOWED_HOSTS is for one machine; in Azure leave it out")
+    if (settings.upstream_audience is None) != (settings.upstream_principal is None):
+        raise ConfigurationError(
+            "WEB_PUBSUB_UPSTREAM_AUDIENCE and WEB_PUBSUB_UPSTREAM_PRINCIPAL go together: set both or neither"
+        )
     _check_identity(settings, in_azure=_AZURE_MARKER in present)
     _check_llm(settings)
     return settings
+
+
+def _fields_of(connection: str, name: str) -> tuple[str, ...]:
+    """The values of this name in a connection string (``Name=value;...``); names are in any case."""
+    pairs = (part.partition("=") for part in connection.split(";"))
+    return tuple(value.strip() for key, _, value in pairs if key.strip().lower() == name and value.strip())
+
+
+def _check_references(present: Mapping[str, str]) -> None:
+    """A Key Vault reference that the platform could not resolve stays as its text, which anybody may know."""
+    names = {str(field.alias) for field in Settings.model_fields.values()}
+    left = sorted(name for name in names & present.keys() if present[name].startswith(_REFERENCE))
+    if left:
+        raise ConfigurationError(f"the Key Vault reference of {', '.join(left)} was not resolved")
 
 
 def load_storage_settings(environment: Mapping[str, str] | None = None) -> Settings:
@@ -166,6 +205,11 @@ def _check_identity(settings: Settings, *, in_azure: bool) -> None:
     """A mode of authentication has what it needs, and nothing else decides who somebody is."""
     if settings.auth_mode == "entra" and not (settings.entra_tenants and settings.entra_audience):
         raise ConfigurationError("AUTH_MODE=entra needs ENTRA_TENANT_ID and ENTRA_AUDIENCE")
+    token = settings.internal_api_token
+    if in_azure and token and len(token.get_secret_value()) < SHORTEST_TOKEN:
+        raise ConfigurationError(
+            f"INTERNAL_API_TOKEN should have at least {SHORTEST_TOKEN} random characters"
+        )
     parts = urlsplit(settings.entra_authority)
     if parts.scheme == "http" and (in_azure or parts.hostname not in _THIS_MACHINE):
         raise ConfigurationError("ENTRA_AUTHORITY must be https: its keys decide who is let in")

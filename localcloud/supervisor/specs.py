@@ -50,7 +50,7 @@ def stack_parts(
         _azurite(options, ports, caller),
         _broker(options, ports, {**caller, "LOCALCLOUD_SERVICEBUS_KEY": keys.service_bus}),
         _telemetry(options, ports, caller),
-        _web_pubsub(ports, {**caller, "LOCALCLOUD_WEBPUBSUB_KEY": keys.web_pubsub}),
+        _web_pubsub(ports, endpoints, {**caller, "LOCALCLOUD_WEBPUBSUB_KEY": keys.web_pubsub}),
         *runners,
     )
 
@@ -142,13 +142,14 @@ def _telemetry(options: StackOptions, ports: Mapping[str, int], environment: Map
     )
 
 
-def _web_pubsub(ports: Mapping[str, int], environment: Mapping[str, str]) -> PartSpec:
+def _web_pubsub(ports: Mapping[str, int], endpoints: Endpoints, environment: Mapping[str, str]) -> PartSpec:
     port = ports[port_names.WEB_PUBSUB]
     return PartSpec(
         name="webpubsub",
         command=python_module(
             "localcloud.webpubsub",
             *("--port", str(port)),
+            *("--upstream", f"{endpoints.api}/content-architect/realtime/upstream", "--upstream-hub", HUB),
         ),
         is_ready=partial(said_ready, port=port),
         environment=environment,

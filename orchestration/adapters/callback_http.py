@@ -11,8 +11,8 @@ from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
 from layers.contract import StepError
-from orchestration.adapters.breaker import Breaker, BreakerOpen, BreakerState
 from orchestration.adapters.guarded_http import GuardedClient, Limits
+from orchestration.breaker import Breaker, BreakerOpen, BreakerState
 from orchestration.callbacks import CallbackAnswer
 from orchestration.circuits import CircuitState
 from orchestration.errors import AddressRefused

@@ -18,7 +18,6 @@ from typing import Any, Final
 import httpx
 
 from layers.contract import ChatFailed, ChatReply, ChatRequest
-from orchestration.adapters.breaker import Breaker, BreakerOpen
 from orchestration.adapters.llm_wire import (
     MAX_RETRY_AFTER,
     Usage,
@@ -33,6 +32,7 @@ from orchestration.adapters.llm_wire import (
     retry_after,
     usage_of,
 )
+from orchestration.breaker import Breaker, BreakerOpen
 from orchestration.ports import Clock
 from orchestration.retry import RetryPolicy
 from orchestration.telemetry.work import Chat

@@ -9,9 +9,9 @@ import pytest
 
 from layers.contract import ChatFailed, ChatRequest
 from localcloud.offline.llm import Script, running
-from orchestration.adapters.breaker import BreakerState
 from orchestration.adapters.llm import ChatEndpoint, ChatTarget
 from orchestration.adapters.llm_auth import identity_headers, key_headers
+from orchestration.breaker import BreakerState
 from orchestration.errors import ConfigurationError
 from orchestration.settings import load_settings
 from tests.layers.top.llm_desk import FastClock, scripted

@@ -217,7 +217,7 @@ async def test_a_job_runs_through_the_real_adapters(
     cancelled = await app.service.cancel("local", job_id)
     assert cancelled.status is JobStatus.CANCELLED
     await app.realtime.drain()
-    assert app.realtime.dropped == 0
+    assert app.realtime.figures().dropped == 0
     await app.outside.close()
 
 

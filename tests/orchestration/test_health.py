@@ -122,4 +122,6 @@ async def test_a_pause_of_publishing_shows_and_jobs_are_still_accepted() -> None
         await world.app.realtime.drain()
     report = await world.app.api.controller.health.report()
     assert report["status"] == "degraded"
-    assert report["dependencies"]["webPubSub"]["circuit"] == "open"
+    assert report["dependencies"]["webPubSub"]["circuit"] in ("open", "half_open"), (
+        "time goes on while it waits"
+    )

@@ -20,6 +20,7 @@ import pytest
 
 from layers.contract import StepContext, StepError
 from orchestration.apikeys import KeyRequest
+from orchestration.groups import Watcher
 from orchestration.http import HttpCall, HttpReply
 from orchestration.identity import Caller, Role
 from orchestration.ids import derived_job_id
@@ -29,6 +30,7 @@ from orchestration.ports import OutgoingMessage
 from orchestration.routes import ROUTES
 from tests.orchestration.support import MAX_DELIVERIES, REQUEST, START, World, body_of, delivery_of
 from tests.orchestration.test_custom_workflows import definition
+from tests.orchestration.upstream_events import ENDPOINT, WITH_KEY, event
 
 TENANTS = ("acme", "zeta")
 NOBODY = "nobody"
@@ -36,7 +38,8 @@ SECONDS = timedelta(seconds=7)
 """Between two operations."""
 
 FAILING = "This one fails"
-ENVIRONMENT = {"AUTH_MODE": "apikey", "RATE_LIMIT_PER_MINUTE": "400", "MAX_ACTIVE_JOBS": "6"}
+ENVIRONMENT = {"AUTH_MODE": "apikey", "RATE_LIMIT_PER_MINUTE": "400", "MAX_ACTIVE_JOBS": "6", **WITH_KEY}
+HOST = ENDPOINT.partition("//")[2]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,6 +158,19 @@ def _redrive(pick: Pick) -> Parts:
     }
 
 
+def _event(pick: Pick) -> Parts:
+    """Web PubSub tells about a socket of this tenant, which asks for somebody's job."""
+    kind, name = pick.one_of(
+        ("sys", "connect"),
+        ("user", "SubscribeToJob"),
+        ("user", "UnsubscribeFromJob"),
+        ("sys", "disconnected"),
+    )
+    watcher = Watcher(tenant=pick.tenant, user="a" * 32)
+    told = event(kind, name, watcher=watcher, connection=f"{pick.tenant}-{pick.operation.number}")
+    return {"headers": told.headers, "body": pick.job}
+
+
 PROBES: dict[str, Callable[[Pick], Parts]] = {
     "generate": _generate,
     "job": _at_job({}, {"query": {"wait": "1"}}, {"headers": {"if-none-match": "*"}}),
@@ -187,6 +203,10 @@ PROBES: dict[str, Callable[[Pick], Parts]] = {
     "apikey_create": lambda pick: {"body": {"name": f"n{pick.operation.number}", "role": "viewer"}},
     "apikey_revoke": lambda pick: {"route": pick.api_key},
     "audit": _listing({"action": "submit"}, {"action": "auth_failure"}),
+    "realtime_negotiate": lambda _: {},
+    "realtime_connections": lambda _: {},
+    "realtime_handshake": lambda _: {"headers": {"webhook-request-origin": HOST}},
+    "realtime_upstream": _event,
     "health": lambda _: {},
     "health_live": lambda _: {},
     "health_ready": lambda _: {},
@@ -221,6 +241,9 @@ class Installation:
     def __init__(self) -> None:
         self.world = World(environment=ENVIRONMENT)
         self.world.steps.behaviours["llmContentOptimizer"] = _fail_some
+        self.world.publisher.members = {
+            f"{tenant}-{number}": set() for tenant in TENANTS for number in range(4)
+        }
         self.credentials: dict[str, str] = {}
 
     async def open(self) -> None:
