@@ -227,6 +227,30 @@ async def job_negotiate(req: func.HttpRequest) -> func.HttpResponse:
     return await _answer(req, ROUTES["job_negotiate"])
 
 
+@app.route(route=f"{BASE}/realtime/negotiate", methods=["POST"])
+async def realtime_negotiate(req: func.HttpRequest) -> func.HttpResponse:
+    """Open a socket on the caller's own jobs."""
+    return await _answer(req, ROUTES["realtime_negotiate"])
+
+
+@app.route(route=f"{BASE}/realtime/connections", methods=["GET"])
+async def realtime_connections(req: func.HttpRequest) -> func.HttpResponse:
+    """List open sockets."""
+    return await _answer(req, ROUTES["realtime_connections"])
+
+
+@app.route(route=f"{BASE}/realtime/upstream", methods=["OPTIONS"])
+async def realtime_handshake(req: func.HttpRequest) -> func.HttpResponse:
+    """Allow Web PubSub to send its events."""
+    return await _answer(req, ROUTES["realtime_handshake"])
+
+
+@app.route(route=f"{BASE}/realtime/upstream", methods=["POST"])
+async def realtime_upstream(req: func.HttpRequest) -> func.HttpResponse:
+    """Take an event of Web PubSub."""
+    return await _answer(req, ROUTES["realtime_upstream"])
+
+
 @app.route(route=f"{BASE}/health", methods=["GET"])
 async def health(req: func.HttpRequest) -> func.HttpResponse:
     """Say how the service and its dependencies are."""
@@ -318,3 +342,10 @@ async def clean_up(timer: func.TimerRequest) -> None:
     del timer  # the service knows which jobs are due
     await on_timer(lambda current: current.jobs.retention.clean())
     await on_timer(lambda current: current.jobs.audit_log.clean())
+
+
+@app.timer_trigger(arg_name="timer", schedule="20 */5 * * * *")
+async def clean_up_connections(timer: func.TimerRequest) -> None:
+    """Forget sockets whose end nobody told."""
+    del timer  # rows carry when they were last seen
+    await on_timer(lambda current: current.sockets.registry.clean())

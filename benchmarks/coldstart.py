@@ -9,7 +9,8 @@ from __future__ import annotations
 import socket
 import tempfile
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.cold_process import ColdHost, timed_program, with_bytecode
@@ -93,72 +94,72 @@ def _imports(environment: Mapping[str, str]) -> None:
             goal=MEMORY_GOAL_MB if is_import else None,
             bare=round(middle(name, "mb") / middle("pass", "mb"), 1),
         )
-    without = {key: value for key, value in environment.items() if key != "PYTHONPYCACHEPREFIX"}
-    uncompiled = [
-        timed_program(
-            PROGRAMS["function_app"],
-            without | {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPYCACHEPREFIX": "/nowhere"},
-        )
-        for _ in range(RUNS)
-    ]
+    nowhere = {**environment, "PYTHONPYCACHEPREFIX": "/nowhere", "PYTHONDONTWRITEBYTECODE": "1"}
+    compiling = [timed_program(PROGRAMS["function_app"], nowhere) for _ in range(RUNS)]
     report(
         "coldstart.function_app.without_bytecode",
-        median([one["ms"] for one in uncompiled]),
+        median([one["ms"] for one in compiling]),
         "ms",
         floor=middle("function_app", "ms"),
+        cpu_ms=round(median([one["cpu_ms"] for one in compiling])),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """How one process began. Times are seconds by case, the last one the end."""
+
+    times: Mapping[str, float]
+    cpu_s: float
+    memory_mb: float
 
 
 def _triggers(environment: Mapping[str, str], folder: Path) -> None:
     """One process a trigger and round; the job that the first one accepts is the message of the second."""
     floor: list[float] = []
-    found: dict[str, list[dict[str, float]]] = {"http": [], "servicebus": [], "timer": []}
-    for number in range(RUNS + 1):
-        bare = timed_program(PROGRAMS["azure_functions"], environment)["total_ms"] / 1000
-        measured = {
-            "http": _measured(environment, folder, ["generate"], _first_202),
-            "servicebus": _measured(environment, folder, ["ContentJobProcessor"], _first_message),
-            "timer": _measured(environment, folder, ["sweep"], _first_timer),
+    starts: dict[str, list[Start]] = {"http": [], "servicebus": [], "timer": []}
+    for _ in range(RUNS + 1):
+        floor.append(timed_program(PROGRAMS["azure_functions"], environment)["total_ms"] / 1000)
+        starts["http"].append(_start(environment, folder, "generate", _first_202))
+        starts["servicebus"].append(_start(environment, folder, "ContentJobProcessor", _first_message))
+        starts["timer"].append(_start(environment, folder, "sweep", _first_tick))
+    for trigger, rounds in starts.items():
+        _report_starts(trigger, rounds[1:], median(floor[1:]))  # the first round compiles
+
+
+def _report_starts(trigger: str, starts: Sequence[Start], floor: float) -> None:
+    *others, end = starts[0].times
+    for case in (*others, end):
+        usage = {
+            "cpu_s": round(median([start.cpu_s for start in starts]), 2),
+            "memory_mb": round(median([start.memory_mb for start in starts])),
         }
-        if number:  # the first round compiles
-            floor.append(bare)
-            for trigger, values in measured.items():
-                found[trigger].append(values)
-    for trigger, rounds in found.items():
-        for case in rounds[0]:
-            if case in ("cpu_s", "memory_mb"):
-                continue
-            last = case == list(rounds[0])[-3]
-            extra = (
-                {key: round(median([one[key] for one in rounds]), 2) for key in ("cpu_s", "memory_mb")}
-                if last
-                else {}
-            )
-            report(
-                f"coldstart.{trigger}.{case}",
-                median([one[case] for one in rounds]),
-                "s",
-                floor=median(floor),
-                goal=FIRST_202_GOAL_S if case == "first_202" else None,
-                **extra,
-            )
+        report(
+            f"coldstart.{trigger}.{case}",
+            median([start.times[case] for start in starts]),
+            "s",
+            floor=floor,
+            goal=FIRST_202_GOAL_S if case == "first_202" else None,
+            **(usage if case == end else {}),
+        )
 
 
-def _measured(
+def _start(
     environment: Mapping[str, str],
     folder: Path,
-    functions: list[str],
-    measure: Callable[[ColdHost], dict[str, float]],
-) -> dict[str, float]:
+    function: str,
+    measure: Callable[[ColdHost], Mapping[str, float]],
+) -> Start:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
     data = folder / uuid.uuid4().hex  # no timer of an earlier process counts as past due
-    with ColdHost(environment, data, functions, port) as host:
-        return measure(host) | {"cpu_s": host.cpu_s(), "memory_mb": host.memory_mb()}
+    with ColdHost(environment, data, [function], port) as host:
+        times = measure(host)
+        return Start(times=times, cpu_s=host.cpu_s(), memory_mb=host.memory_mb())
 
 
-def _first_202(host: ColdHost) -> dict[str, float]:
+def _first_202(host: ColdHost) -> Mapping[str, float]:
     request = {"topic": f"Cold starts {uuid.uuid4().hex}", "contentType": "blog_post", "audience": "b2b"}
     sent, answered, status = host.post("/content-architect/generate", request)
     assert status == 202, status
@@ -173,13 +174,13 @@ def _first_202(host: ColdHost) -> dict[str, float]:
     }
 
 
-def _first_message(host: ColdHost) -> dict[str, float]:
+def _first_message(host: ColdHost) -> Mapping[str, float]:
     begun = host.logged("Executing 'Functions.ContentJobProcessor'")
     done = host.logged("Executed 'Functions.ContentJobProcessor' (Succeeded")
     return {"first_delivery": begun, "first_job_done": done}
 
 
-def _first_timer(host: ColdHost) -> dict[str, float]:
+def _first_tick(host: ColdHost) -> Mapping[str, float]:
     begun = host.logged("Executing 'Functions.sweep'")
     return {"first_tick": begun, "first_tick_done": host.logged("Executed 'Functions.sweep' (Succeeded")}
 

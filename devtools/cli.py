@@ -18,6 +18,7 @@ from devtools.commands import (
     openapi,
     status,
     test,
+    trace,
     up,
 )
 from devtools.stack import StackStartError
@@ -28,6 +29,7 @@ _COMMANDS = (
     down,
     status,
     logs,
+    trace,
     check,
     test,
     openapi,

@@ -31,8 +31,16 @@ param principalId string = ''
 @description('What kind of principal principalId is.')
 param principalType string = 'User'
 
-@description('Client id of the Entra app registration that callers ask tokens for; empty: API keys only, and no upstream events of Web PubSub.')
+@description('Client id of the Entra app registration that tokens are for, those of callers and of Web PubSub; empty: there is none.')
 param entraClientId string = ''
+
+@allowed([
+  ''
+  'apikey'
+  'entra'
+])
+@description('Credential that callers come with; empty: Entra tokens where there is an app registration, else API keys.')
+param authMode string = ''
 
 @description('Public base of all links, without a path, for a custom domain; empty: the name of the app at azurewebsites.net.')
 param publicUrl string = ''
@@ -51,11 +59,17 @@ param alertEmail string = ''
 @description('Whether to make an Azure OpenAI account with one deployment.')
 param deployOpenAI bool = false
 
-@description('Base URL of another OpenAI-compatible endpoint that needs no key; used where deployOpenAI is false; empty: the embedded writer.')
+@description('Base URL of another OpenAI-compatible endpoint, used where deployOpenAI is false; empty: the embedded writer.')
 param llmEndpoint string = ''
 
 @description('Model, or deployment, to ask at llmEndpoint.')
 param llmModel string = ''
+
+@description('Secret in a Key Vault of yours that holds the key of llmEndpoint; empty: no key. The app needs the role Key Vault Secrets User there.')
+param llmKeySecretUri string = ''
+
+@description('Secret in a Key Vault of yours that holds the token of the operator over all tenants; empty: there is none.')
+param internalTokenSecretUri string = ''
 
 @description('Where sources are looked for, comma-separated: library, wikipedia, crossref.')
 param researchProviders string = 'library'
@@ -106,15 +120,38 @@ var tableNames = [
 
 // With Entra a tenant is a directory, so jobs of producers belong where people of this directory see them.
 var homeTenant = empty(entraClientId) ? 'local' : subscription().tenantId
+var defaultAuthMode = empty(entraClientId) ? 'apikey' : 'entra'
 var developerId = size.developerAccess ? principalId : ''
-var dataReaders = concat(
-  [
-    { id: identity.outputs.principalId, type: 'ServicePrincipal' }
-  ],
-  empty(developerId) ? [] : [
-    { id: developerId, type: principalType }
-  ]
-)
+var appPrincipal = [
+  { id: identity.outputs.principalId, type: 'ServicePrincipal' }
+]
+var developerPrincipal = empty(developerId) ? [] : [
+  { id: developerId, type: principalType }
+]
+var dataReaders = concat(appPrincipal, developerPrincipal)
+
+// Names under which the network finds what is behind private endpoints, and what that is.
+var blobZone = 'privatelink.blob.${environment().suffixes.storage}'
+var tableZone = 'privatelink.table.${environment().suffixes.storage}'
+var serviceBusZone = 'privatelink.servicebus.windows.net'
+var webPubSubZone = 'privatelink.webpubsub.azure.com'
+var openAIZone = 'privatelink.openai.azure.com'
+var privateZones = [
+  blobZone
+  tableZone
+  serviceBusZone
+  webPubSubZone
+]
+var privateServices = [
+  { name: 'host-blob', id: hostStorage.outputs.id, group: 'blob', zone: blobZone }
+  { name: 'host-table', id: hostStorage.outputs.id, group: 'table', zone: tableZone }
+  { name: 'data-table', id: dataStorage.outputs.id, group: 'table', zone: tableZone }
+  { name: 'service-bus', id: serviceBus.outputs.id, group: 'namespace', zone: serviceBusZone }
+  { name: 'web-pubsub', id: webPubSub.outputs.id, group: 'webpubsub', zone: webPubSubZone }
+]
+var privateModels = [
+  { name: 'openai', id: deployOpenAI ? openAI.outputs.id : '', group: 'account', zone: openAIZone }
+]
 
 resource group 'Microsoft.Resources/resourceGroups@2024-11-01' = {
   name: 'rg-${environmentName}'
@@ -158,12 +195,8 @@ module hostStorage 'modules/storage.bicep' = {
       deploymentContainer
     ]
     tables: []
-    blobOwners: [
-      { id: identity.outputs.principalId, type: 'ServicePrincipal' }
-    ]
-    tableContributors: [
-      { id: identity.outputs.principalId, type: 'ServicePrincipal' }
-    ]
+    blobOwners: appPrincipal
+    tableContributors: appPrincipal
     workspaceId: monitoring.outputs.workspaceId
   }
 }
@@ -243,17 +276,7 @@ module network 'modules/network.bicep' = if (size.vnetEnabled) {
     name: '${take(environmentName, 30)}-${token}'
     location: location
     tags: tags
-    zones: concat(
-      [
-        'privatelink.blob.${environment().suffixes.storage}'
-        'privatelink.table.${environment().suffixes.storage}'
-        'privatelink.servicebus.windows.net'
-        'privatelink.webpubsub.azure.com'
-      ],
-      deployOpenAI ? [
-        'privatelink.openai.azure.com'
-      ] : []
-    )
+    zones: concat(privateZones, deployOpenAI ? [ openAIZone ] : [])
   }
 }
 
@@ -264,48 +287,7 @@ module endpoints 'modules/private-endpoints.bicep' = if (size.vnetEnabled) {
     location: location
     tags: tags
     subnetId: size.vnetEnabled ? network.outputs.endpointSubnetId : ''
-    services: concat(
-      [
-        {
-          name: 'host-blob'
-          id: hostStorage.outputs.id
-          group: 'blob'
-          zone: 'privatelink.blob.${environment().suffixes.storage}'
-        }
-        {
-          name: 'host-table'
-          id: hostStorage.outputs.id
-          group: 'table'
-          zone: 'privatelink.table.${environment().suffixes.storage}'
-        }
-        {
-          name: 'data-table'
-          id: dataStorage.outputs.id
-          group: 'table'
-          zone: 'privatelink.table.${environment().suffixes.storage}'
-        }
-        {
-          name: 'service-bus'
-          id: serviceBus.outputs.id
-          group: 'namespace'
-          zone: 'privatelink.servicebus.windows.net'
-        }
-        {
-          name: 'web-pubsub'
-          id: webPubSub.outputs.id
-          group: 'webpubsub'
-          zone: 'privatelink.webpubsub.azure.com'
-        }
-      ],
-      deployOpenAI ? [
-        {
-          name: 'openai'
-          id: deployOpenAI ? openAI.outputs.id : ''
-          group: 'account'
-          zone: 'privatelink.openai.azure.com'
-        }
-      ] : []
-    )
+    services: concat(privateServices, deployOpenAI ? privateModels : [])
   }
 }
 
@@ -337,13 +319,15 @@ module app 'modules/function-app.bicep' = {
     settings: {
       APPLICATIONINSIGHTS_CONNECTION_STRING: monitoring.outputs.connectionString
       AUDIT_RETENTION_DAYS: string(size.auditRetentionDays)
-      AUTH_MODE: empty(entraClientId) ? 'apikey' : 'entra'
+      AUTH_MODE: empty(authMode) ? defaultAuthMode : authMode
       AZURE_SERVICE_BUS_CONNECTION_STRING__fullyQualifiedNamespace: serviceBus.outputs.fullyQualifiedNamespace
       CONTENT_ARCHITECT_API_URL: apiUrl
       CONTENT_STORAGE__tableServiceUri: dataStorage.outputs.tableEndpoint
       ENTRA_AUDIENCE: entraClientId
       ENTRA_AUTHORITY: environment().authentication.loginEndpoint
       ENTRA_TENANT_ID: subscription().tenantId
+      INTERNAL_API_TOKEN: empty(internalTokenSecretUri) ? '' : '@Microsoft.KeyVault(SecretUri=${internalTokenSecretUri})'
+      LLM_API_KEY: deployOpenAI || empty(llmKeySecretUri) ? '' : '@Microsoft.KeyVault(SecretUri=${llmKeySecretUri})'
       LLM_ENDPOINT: deployOpenAI ? openAI.outputs.endpoint : llmEndpoint
       LLM_MODEL: deployOpenAI ? openAI.outputs.deployment : llmModel
       LLM_PRICE_INPUT: string(size.llmPriceInput)
@@ -377,6 +361,7 @@ module alerts 'modules/alerts.bicep' = {
     serviceBusId: serviceBus.outputs.id
     webPubSubId: webPubSub.outputs.id
     dataStorageId: dataStorage.outputs.id
+    frequency: size.alertFrequency
     backlog: size.backlogAlert
     dailyLlmDollars: size.dailyLlmDollars
   }

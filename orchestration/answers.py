@@ -214,16 +214,6 @@ class EventList(TypedDict):
     nextLink: NotRequired[Link]
 
 
-class Socket(TypedDict):
-    """A Web PubSub address whose token receives one job's events, and nothing else."""
-
-    url: Annotated[str, Field(description="wss address with a short-lived token; treat it as a secret.")]
-    group: str
-    lastSequence: Annotated[int, Field(description="Events up to here are in the log already.")]
-    expiresInSeconds: int
-    events: Link
-
-
 # ---------------------------------------------------------------- health
 
 
@@ -231,6 +221,7 @@ class DependencyHealth(TypedDict):
     """One dependency."""
 
     status: Literal["healthy", "unhealthy"]
+    circuit: NotRequired[Literal["closed", "half_open", "open"]]
     reason: NotRequired[str]
 
 

@@ -12,9 +12,12 @@ from dataclasses import dataclass, replace
 from orchestration.access import AccessService
 from orchestration.controller import ContentArchitectController, refusal
 from orchestration.errors import ContentArchitectError
-from orchestration.http import HttpCall, HttpReply, complete
+from orchestration.http import HttpCall, HttpReply, check_size, complete
+from orchestration.ids import canonical_job_id
 from orchestration.rate_limits import RateLimits
-from orchestration.routes import Route, as_get
+from orchestration.routes import BASE, Route, as_get
+from orchestration.telemetry.entries import admitted, served, serving
+from orchestration.telemetry.trace_context import current_trace_id
 
 _log = logging.getLogger(__name__)
 
@@ -29,12 +32,20 @@ class Api:
 
     async def answer(self, route: Route, call: HttpCall) -> HttpReply:
         """Answer one call of a route. A cancelled call answers too, or the host would wait for it."""
-        return complete(await self._answer(*as_get(route, call)), call.trace_id)
+        path, trace = f"/{BASE}/{route.path}", call.traceparent
+        base, job_id = self.controller.settings.api_url, canonical_job_id(call.route.get("jobId", ""))
+        with serving(call.method, path, name=route.name, base=base, traceparent=trace) as span:
+            call = replace(call, trace_id=current_trace_id() or call.trace_id)
+            reply = complete(await self._answer(*as_get(route, call)), call.trace_id)
+            served(span, reply.status, job_id=job_id, route=route.name)
+            return reply
 
     async def _answer(self, route: Route, call: HttpCall) -> HttpReply:
         limits: dict[str, str] = {}
         try:
+            check_size(call)
             caller = await self.access.admit(call, route.role)
+            admitted(caller.tenant)
             if caller.limited:
                 limits |= await self.rates.spend(caller.tenant)
             route.check(call)

@@ -49,6 +49,7 @@ from orchestration.ports import Clock, JobStore, MessageQueue
 from orchestration.realtime import RealtimeUpdatesService
 from orchestration.retry import ATTEMPT_RETRY
 from orchestration.settings import Settings
+from orchestration.telemetry.entries import Attempting
 from orchestration.views import Links
 from orchestration.workflows import Workflow
 
@@ -86,9 +87,13 @@ class AttemptRunner:
             new_id=new_commit_id,
             heartbeat_seconds=self.settings.lease_seconds / 3,
         )
-        async with writer, self._reading(stored.job) as given:
+        with Attempting(stored.job) as attempt:
+            return attempt.settles(await self._run(writer, message_id, attempt))
+
+    async def _run(self, writer: JobWriter, message_id: str, attempt: Attempting) -> Outcome:
+        async with writer, self._reading(writer.stored.job) as given:
             try:
-                await writer.apply(self._claim())
+                attempt.claimed(await writer.apply(self._claim(attempt.open_spans)), writer.stored)
             except Superseded as error:
                 raise RowConflict(str(error)) from error
             try:
@@ -182,7 +187,7 @@ class AttemptRunner:
             created_at=job.created_at,
         )
 
-    def _claim(self) -> Change:
+    def _claim(self, open_spans: str | None) -> Change:
         """Take the job. A takeover of a running one is the same attempt; a queued one starts the next."""
         now = self.clock.now()
 
@@ -198,6 +203,7 @@ class AttemptRunner:
                 claims_without_progress=job.claims_without_progress + 1,
                 next_attempt_at=None,
                 started_at=job.started_at or stamp(now),
+                open_spans=open_spans,
             )
 
         return Change(mutate=mutate, events=lambda job: [status_changed(job)])

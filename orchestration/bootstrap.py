@@ -25,9 +25,12 @@ from orchestration.controller import ContentArchitectController, refusal
 from orchestration.engine import WorkflowEngineService
 from orchestration.epilogue import Epilogue
 from orchestration.errors import ContentArchitectError, DependencyUnavailable, StorageUnavailable
+from orchestration.estimates import Estimates
 from orchestration.health import HealthService
 from orchestration.http import HttpCall, HttpReply, complete
+from orchestration.interest import UserInterest
 from orchestration.job_services import JobServices, wire_jobs
+from orchestration.job_statistics import StatisticsService
 from orchestration.jobs import Priority
 from orchestration.process_identity import is_alive, owner_name
 from orchestration.processor import ContentJobProcessor
@@ -36,7 +39,11 @@ from orchestration.recovery import RecoverySweeper
 from orchestration.routes import Route
 from orchestration.service import OrchestrationService
 from orchestration.settings import Settings, load_settings
+from orchestration.socket_services import SocketServices, wire_sockets
 from orchestration.step_cache import StepCache
+from orchestration.step_threads import StepThreads
+from orchestration.telemetry import setup as telemetry
+from orchestration.telemetry.metrics import watch_each
 from orchestration.workflow_service import WorkflowService
 from orchestration.workflow_store import WorkflowStore
 
@@ -56,6 +63,7 @@ class App:
     callbacks: CallbackService
     dispatcher: CallbackDispatcher
     realtime: RealtimeUpdatesService
+    sockets: SocketServices
     outside: Outside
 
 
@@ -73,15 +81,18 @@ def wire(
     """
     clock = outside.clock
     dispatcher = CallbackDispatcher(outside.store, outside.queue)
-    realtime = RealtimeUpdatesService(outside.publisher, clock, also=dispatcher.announce)
+    realtime = _realtime(outside, dispatcher)
+    outside.circuits.add("webPubSub", realtime.circuit)
+    watch_each("content.breaker.state", "dependency", outside.circuits.numbers)
     epilogue = Epilogue(store=outside.store, realtime=realtime, callbacks=dispatcher)
     callbacks = _callbacks(settings, outside)
-    workflows = _workflows(outside, catalog)
+    statistics = StatisticsService(store=outside.store, clock=clock)
+    workflows = _workflows(outside, catalog, Estimates(statistics=statistics, clock=clock))
     service = _service(settings, outside, epilogue, workflows)
     cache = StepCache(store=outside.store, clock=clock) if settings.step_cache else None
     engine = WorkflowEngineService(outside.store, clock, catalog=catalog, artifacts=artifacts, cache=cache)
     runner = _runner(settings, outside, tools, engine=engine, epilogue=epilogue)
-    jobs = _jobs(settings, outside, epilogue, service=service, callbacks=callbacks)
+    jobs = _jobs(settings, outside, epilogue, service=service, callbacks=callbacks, statistics=statistics)
     door = wire_access(
         store=outside.store, tokens=outside.tokens, audit=jobs.audit, clock=clock, settings=settings
     )
@@ -89,11 +100,12 @@ def wire(
         service=service,
         store=outside.store,
         realtime=realtime,
-        health=HealthService({"storage": lambda: outside.store.read_job("health")}, clock),
+        health=HealthService({"storage": lambda: outside.store.read_job("health")}, clock, outside.circuits),
         management=jobs.management,
         letters=jobs.letters,
         callbacks=callbacks,
         workflows=workflows,
+        sockets=_sockets(settings, outside, service),
         keys=door.keys,
         audit_log=jobs.audit_log,
         limits=door.limits,
@@ -110,7 +122,26 @@ def wire(
         callbacks=callbacks,
         dispatcher=dispatcher,
         realtime=realtime,
+        sockets=controller.sockets,
         outside=outside,
+    )
+
+
+def _realtime(outside: Outside, dispatcher: CallbackDispatcher) -> RealtimeUpdatesService:
+    interest = UserInterest(store=outside.store, clock=outside.clock)
+    return RealtimeUpdatesService(
+        outside.publisher, outside.clock, also=dispatcher.announce, interested=interest.has
+    )
+
+
+def _sockets(settings: Settings, outside: Outside, service: OrchestrationService) -> SocketServices:
+    return wire_sockets(
+        store=outside.store,
+        publisher=outside.publisher,
+        tokens=outside.tokens,
+        service=service,
+        clock=outside.clock,
+        settings=settings,
     )
 
 
@@ -121,8 +152,10 @@ def _jobs(
     *,
     service: OrchestrationService,
     callbacks: CallbackService,
+    statistics: StatisticsService,
 ) -> JobServices:
     return wire_jobs(
+        statistics=statistics,
         store=outside.store,
         box=outside.letters,
         service=service,
@@ -193,12 +226,15 @@ def _callbacks(settings: Settings, outside: Outside) -> CallbackService:
     )
 
 
-def _workflows(outside: Outside, catalog: Mapping[str, StepDeclaration]) -> WorkflowService:
+def _workflows(
+    outside: Outside, catalog: Mapping[str, StepDeclaration], estimates: Estimates
+) -> WorkflowService:
     return WorkflowService(
         store=WorkflowStore(store=outside.store),
         audit=AuditTrail(store=outside.store, clock=outside.clock),
         clock=outside.clock,
         catalog=catalog,
+        estimates=estimates,
     )
 
 
@@ -221,8 +257,13 @@ def _failed(task: asyncio.Task[App]) -> bool:
 
 async def _start() -> App:
     settings = load_settings()
+    telemetry.start(include_content=settings.telemetry_include_content)
     queue = Priority.NORMAL.queue if _sends_soon.get() else None
-    app = wire(settings, await connect(settings, sends_soon=queue), research_tools(settings))
+    threads = StepThreads()
+    asyncio.get_running_loop().set_default_executor(threads)
+    outside = await connect(settings, sends_soon=queue)
+    outside.circuits.add("stepThreads", threads.circuit)
+    app = wire(settings, outside, research_tools(settings, outside.circuits))
     try:
         await app.sweeper.expire_predecessor()
     except StorageUnavailable as error:

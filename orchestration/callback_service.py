@@ -44,6 +44,8 @@ from orchestration.outcomes import Completed, DeadLetter, Outcome, RetryLater
 from orchestration.ports import Clock, JobStore, MessageQueue, OutgoingMessage, RowTable, TaggedRow
 from orchestration.redelivery import copy_later, send_patiently
 from orchestration.schemas import parse_json
+from orchestration.telemetry.counts import callback_tried
+from orchestration.telemetry.entries import Consumption
 from orchestration.webhooks import signed_headers
 
 MAX_ROWS = 5000
@@ -68,12 +70,16 @@ class CallbackService:
 
         Raises :class:`QueueUnavailable` when neither rows nor messages could be written.
         """
+        with Consumption(delivery) as consumption:
+            return consumption.settles(await self._process(delivery, consumption))
+
+    async def _process(self, delivery: Delivery, consumption: Consumption) -> Outcome:
         try:
             await self.store.prepare()
             wanted = _read(delivery)
             if wanted is None:
                 return await self._refuse(delivery)
-            return await self._deliver(delivery, *wanted)
+            return await self._deliver(delivery, *wanted, consumption)
         except StorageUnavailable as error:
             _log.warning("storage is down", extra={"queue": delivery.queue, "reason": str(error)})
             return await copy_later(self.queue, self.clock, delivery)
@@ -136,12 +142,15 @@ class CallbackService:
     def _rows(self) -> RowTable:
         return self.store.table("jobs")
 
-    async def _deliver(self, delivery: Delivery, job_id: str, sequence: int) -> Outcome:
+    async def _deliver(
+        self, delivery: Delivery, job_id: str, sequence: int, consumption: Consumption
+    ) -> Outcome:
         tagged = await self._rows.read_tagged(job_id, callback_key(sequence))
         stored = await self.store.read_job(job_id)
         if tagged is None or stored is None:
             return Completed("no such callback")
         callback, job = Callback.from_row(tagged.row), stored.job
+        consumption.of(job)
         if not callback.pending:
             return Completed(f"the callback is {callback.status}")
         if callback.outdated(job) or job.callback_url is None:
@@ -153,6 +162,7 @@ class CallbackService:
             return await self._send_on(delivery, callback.message(job), fresh=True)
         answer = await self._post(job.tenant, job.callback_url, webhook_id(job_id, sequence), callback.body)
         if answer.deferred is not None:
+            callback_tried("deferred", callback.attempts)
             return await self._defer(delivery, callback.message(job), answer.deferred)
         return await self._settle(job, await self._record(job, tagged, answer))
 
@@ -191,6 +201,7 @@ class CallbackService:
     async def _settle(self, job: Job, callback: Callback) -> Outcome:
         """Schedule the next try, where there is one."""
         extra = {"job_id": job.job_id, "sequence": callback.sequence, "attempts": callback.attempts}
+        callback_tried("retried" if callback.pending else callback.status.value, callback.attempts)
         if callback.pending:
             await send_patiently(self.queue, self.clock, callback.message(job))
             _log.info("callback tried", extra=extra)

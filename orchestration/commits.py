@@ -22,6 +22,7 @@ from orchestration.events import Event, JobUpdate
 from orchestration.jobs import Job, JobStatus, StoredJob, stamp
 from orchestration.ports import Clock, Commit, JobStore
 from orchestration.retry import STORAGE_RETRY, RetryPolicy
+from orchestration.telemetry.work import committing
 
 MAX_BATCH_BYTES = 3_500_000
 MAX_BATCH_ROWS = 90
@@ -162,7 +163,8 @@ class JobWriter:
     async def _commit(self, entries: Sequence[_Entry]) -> None:
         changes = [entry.change for entry in entries]
         job, rows, updates = fold(self.job, changes, now=stamp(self.clock.now()), commit_id=self.new_id())
-        await self._write(Commit(job=job, etag=self._etag, rows=rows))
+        with committing(rows):
+            await self._write(Commit(job=job, etag=self._etag, rows=rows))
         for entry in entries:
             if not entry.landed.done():
                 entry.landed.set_result(self.job)
@@ -251,12 +253,13 @@ async def commit_once(
     a lost answer is told from that by the commit id.
     """
     job, rows, updates = fold(stored.job, [change], now=stamp(clock.now()), commit_id=commit_id)
-    try:
-        await store.commit(Commit(job=job, etag=stored.etag, rows=rows))
-    except RowConflict:
-        again = await store.read_job(job.job_id)
-        if again is None or again.job.last_commit_id != commit_id:
-            raise
+    with committing(rows, within=job.traceparent):
+        try:
+            await store.commit(Commit(job=job, etag=stored.etag, rows=rows))
+        except RowConflict:
+            again = await store.read_job(job.job_id)
+            if again is None or again.job.last_commit_id != commit_id:
+                raise
     return job, updates
 
 

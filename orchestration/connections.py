@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from layers.contract import LanguageModel, ResearchProvider, Tools
+from orchestration.adapters.breaker import PROMPT, SLOW_TO_FAIL, Breaker
 from orchestration.adapters.clock import SystemClock
+from orchestration.adapters.late_callbacks import LateCallbackSender
 from orchestration.callbacks import CallbackSender
+from orchestration.circuits import Circuits
 from orchestration.errors import ConfigurationError
 from orchestration.letters import DeadLetterBox
 from orchestration.ports import Clock, JobStore, MessageQueue, RealtimePublisher, TokenVerifier
@@ -34,7 +38,7 @@ MAX_CONNECTIONS = 16
 MAX_OFFICIAL = 4
 """How many of them may be the official client's, which is left with what is rare."""
 
-MAX_PUBLISHING = 4
+MAX_PUBLISHING = 16
 PUBLISH_TIMEOUT = 3.0
 PUBSUB_RETRIES: dict[str, Any] = {"retry_total": 1, "retry_backoff_factor": 0.1}
 
@@ -55,6 +59,7 @@ class Outside:
     tokens: TokenVerifier
     clock: Clock
     close: Callable[[], Awaitable[None]]
+    circuits: Circuits = field(default_factory=Circuits)
 
 
 async def connect(settings: Settings, *, sends_soon: str | None = None) -> Outside:
@@ -66,17 +71,19 @@ async def connect(settings: Settings, *, sends_soon: str | None = None) -> Outsi
     await asyncio.to_thread(_import, *_BROKER_MODULES, *_identity_modules(settings))
     from orchestration.adapters.servicebus import ServiceBusQueue
 
-    credential = _Credential()
+    credential, breaker = _Credential(), Breaker("Service Bus", SystemClock().monotonic, policy=SLOW_TO_FAIL)
     service_bus = _service_bus(settings, credential)
-    queue = ServiceBusQueue(service_bus)
+    queue = ServiceBusQueue(service_bus, breaker)
     if sends_soon is not None:
         queue.prepare(sends_soon)
     try:
         await asyncio.to_thread(_import, *_OTHER_MODULES)
-        return _outside(settings, credential, service_bus, queue)
+        outside = _outside(settings, credential, service_bus, queue)
     except ConfigurationError:
         await queue.close()
         raise
+    outside.circuits.add("serviceBus", breaker.circuit)
+    return outside
 
 
 def _outside(
@@ -89,10 +96,11 @@ def _outside(
 
     letters = ServiceBusDeadLetters(service_bus)
     publisher = _web_pubsub(settings, credential)
-    clock = SystemClock()
+    clock, circuits = SystemClock(), Circuits()
     # Last of all: these open what would have to be closed if another one refused.
-    store = _tables(settings, credential)
-    sender = _callback_sender(settings, clock)
+    tables = Breaker("Table Storage", clock.monotonic, policy=PROMPT)
+    store = _tables(settings, credential, tables)
+    sender = LateCallbackSender(partial(_callback_sender, settings, clock))
     tokens, close_tokens = _tokens(settings, clock)
 
     async def close() -> None:
@@ -104,6 +112,8 @@ def _outside(
         await store.close()
         await credential.close()
 
+    circuits.add("tableStorage", tables.circuit)
+    circuits.add("callbacks", sender.circuit)
     return Outside(
         store=store,
         queue=queue,
@@ -113,14 +123,15 @@ def _outside(
         tokens=tokens,
         clock=clock,
         close=close,
+        circuits=circuits,
     )
 
 
 @asynccontextmanager
 async def store_alone(settings: Settings) -> AsyncIterator[JobStore]:
     """The tables and nothing else, for a command. Raises :class:`ConfigurationError`."""
-    credential = _Credential()
-    store = _tables(settings, credential)
+    credential, breaker = _Credential(), Breaker("Table Storage", SystemClock().monotonic, policy=PROMPT)
+    store = _tables(settings, credential, breaker)
     try:
         yield store
     finally:
@@ -129,7 +140,7 @@ async def store_alone(settings: Settings) -> AsyncIterator[JobStore]:
 
 
 _BROKER_MODULES = ("servicebus", "deadletters")
-_OTHER_MODULES = ("table_batch", "tables", "webpubsub", "callback_http")
+_OTHER_MODULES = ("table_batch", "tables", "webpubsub")
 
 
 def _import(*modules: str) -> None:
@@ -165,7 +176,7 @@ class _Credential:
             await self._value.close()
 
 
-def _tables(settings: Settings, credential: _Credential) -> TableJobStore:
+def _tables(settings: Settings, credential: _Credential, breaker: Breaker) -> TableJobStore:
     import aiohttp
     from azure.core.credentials import AzureNamedKeyCredential
     from azure.core.pipeline.transport import AioHttpTransport
@@ -208,7 +219,7 @@ def _tables(settings: Settings, credential: _Credential) -> TableJobStore:
     bare = BareClient(
         account.endpoint, limit=MAX_CONNECTIONS - MAX_OFFICIAL, timeout=sum(TABLE_TIMEOUTS.values())
     )
-    link = TableLink(client=bare, endpoint=account.endpoint, auth=auth)
+    link = TableLink(client=bare, endpoint=account.endpoint, auth=auth, breaker=breaker)
 
     async def close() -> None:
         await bare.close()
@@ -313,21 +324,22 @@ async def _nothing_to_close() -> None:
     return None
 
 
-def research_tools(settings: Settings) -> Callable[[], Tools]:
+def research_tools(settings: Settings, circuits: Circuits | None = None) -> Callable[[], Tools]:
     """What steps may reach, made once when the first step runs."""
     made: list[Tools] = []
 
     def tools() -> Tools:
         if not made:
-            made.append(_make_tools(settings))
+            made.append(_make_tools(settings, circuits or Circuits()))
         return made[0]
 
     return tools
 
 
-def _make_tools(settings: Settings) -> Tools:
+def _make_tools(settings: Settings, circuits: Circuits) -> Tools:
     """The library, and what of the open web the settings name; own sources that are pages need no provider."""
     from orchestration.adapters.guarded_http import GuardedClient, Limits
+    from orchestration.adapters.guarded_provider import GuardedProvider
     from orchestration.adapters.library_files import FileLibrary
     from orchestration.adapters.pdf_text import MOST_BYTES
     from orchestration.adapters.research_web import Crossref, Wikipedia
@@ -340,15 +352,20 @@ def _make_tools(settings: Settings) -> Tools:
         "wikipedia": lambda: Wikipedia(client),
         "crossref": lambda: Crossref(client),
     }
+    guarded: list[ResearchProvider] = []
+    for name in [name for name in settings.providers if name in makers]:
+        breaker = Breaker(name, SystemClock().monotonic)
+        circuits.add(name, breaker.circuit)
+        guarded.append(GuardedProvider(makers[name](), breaker))
     return Tools(
         library=FileLibrary(folder) if folder and "library" in settings.providers else None,
-        providers=tuple(makers[name]() for name in settings.providers if name in makers),
+        providers=tuple(guarded),
         pages=WebPages(reader, agent=PRODUCT, clock=SystemClock()),
-        llm=_language_model(settings) if settings.has_llm else None,
+        llm=_language_model(settings, circuits) if settings.has_llm else None,
     )
 
 
-def _language_model(settings: Settings) -> LanguageModel:
+def _language_model(settings: Settings, circuits: Circuits) -> LanguageModel:
     """The configured model: by key, else on Azure's endpoints by managed identity, else without authorisation."""
     from orchestration.adapters.llm import ChatEndpoint, ChatTarget
     from orchestration.adapters.llm_auth import IDENTITY_SCOPE, identity_headers, key_headers
@@ -368,4 +385,6 @@ def _language_model(settings: Settings) -> LanguageModel:
         price_in=settings.llm_price_input,
         price_out=settings.llm_price_output,
     )
-    return ChatEndpoint(target, headers=headers, clock=SystemClock())
+    model = ChatEndpoint(target, headers=headers, clock=SystemClock())
+    circuits.add("languageModel", model.breaker.circuit)
+    return model

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, cast
 
-from orchestration.answers import EventList, JobUpdateView, JobView, Liveness, Socket
+from orchestration.answers import EventList, JobUpdateView, JobView, Liveness
 from orchestration.apikeys import ApiKeyService
 from orchestration.audit import Action, Actor
 from orchestration.audit_log import AuditLog
@@ -23,6 +23,7 @@ from orchestration.errors import (
     RequestRefused,
     StorageUnavailable,
 )
+from orchestration.groups import user_of
 from orchestration.health import HealthService
 from orchestration.http import HttpCall, HttpReply, accepted_type, json_reply, matches_tag
 from orchestration.ids import canonical_job_id
@@ -30,7 +31,7 @@ from orchestration.job_limits import JobLimits
 from orchestration.job_management import JobManagementService
 from orchestration.jobs import Job, JobStatus, StoredJob
 from orchestration.ports import Clock, JobStore
-from orchestration.realtime import TOKEN_MINUTES, RealtimeUpdatesService
+from orchestration.realtime import RealtimeUpdatesService
 from orchestration.request_headers import preferred_wait, read_operation_key
 from orchestration.results import render_result, result_body
 from orchestration.schemas import (
@@ -42,6 +43,7 @@ from orchestration.schemas import (
 )
 from orchestration.service import OrchestrationService, Origin
 from orchestration.settings import Settings
+from orchestration.socket_services import SocketServices
 from orchestration.views import Links, entity_tag, job_view, problem
 from orchestration.workflow_service import WorkflowService
 
@@ -71,6 +73,7 @@ class ContentArchitectController:
     letters: DeadLetterService
     callbacks: CallbackService
     workflows: WorkflowService
+    sockets: SocketServices
     keys: ApiKeyService
     audit_log: AuditLog
     limits: JobLimits
@@ -85,7 +88,11 @@ class ContentArchitectController:
         kept = timedelta(days=self.settings.retention_days)
         named = read_operation_key(call.headers, now=self.clock.now(), kept=kept)
         origin = Origin(
-            tenant=call.caller.tenant, key=named.key, traceparent=call.traceparent, actor=actor_of(call)
+            tenant=call.caller.tenant,
+            key=named.key,
+            traceparent=call.traceparent,
+            submitter=user_of(call.caller),
+            actor=actor_of(call),
         )
         await self.make_room(call, known=origin.known_id)
         submission = await self.service.submit(request, origin)
@@ -183,20 +190,6 @@ class ContentArchitectController:
         await self.management.audit.record(actor, Action.CANCEL, job.job_id)
         return self.accepted(job, {})
 
-    async def negotiate(self, call: HttpCall) -> HttpReply:
-        """``POST job/{id}/negotiate``: a socket URL that receives this job's updates and nothing else."""
-        tenant = call.caller.tenant
-        job = (await self._owned(call)).job
-        url, group = await self.realtime.job_socket(job, tenant)
-        body: Socket = {
-            "url": url,
-            "group": group,
-            "lastSequence": job.sequence,
-            "expiresInSeconds": TOKEN_MINUTES * 60,
-            "events": self._links.job(job.job_id, "/events"),
-        }
-        return json_reply(200, body)
-
     async def health_overall(self, call: HttpCall) -> HttpReply:
         """``GET health`` and ``health/ready``: dependencies, with 503 when one that is needed is down."""
         del call  # health takes nothing from its caller
@@ -257,6 +250,9 @@ def read_json(call: HttpCall) -> Any:
         )
     if len(call.body) > MAX_BODY_WITH_SOURCES_BYTES:
         raise _too_large(MAX_BODY_WITH_SOURCES_BYTES)
+    if call.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
+        detail = "send the body as it is, without a content coding"
+        raise RequestRefused(detail, code="unsupported_media_type", status=415)
     media_type = call.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
     if media_type != "application/json" and not media_type.endswith("+json"):
         raise RequestRefused("send application/json", code="unsupported_media_type", status=415)

@@ -12,6 +12,7 @@ from orchestration.answers import JobList
 from orchestration.answers_management import LetterList, LetterView
 from orchestration.controller import ContentArchitectController, actor_of, job_id_of, read_json
 from orchestration.errors import FieldError, InvalidRequest
+from orchestration.groups import user_of
 from orchestration.http import HttpCall, HttpReply, json_reply
 from orchestration.job_statistics import parse_period
 from orchestration.jobs import stamp
@@ -63,7 +64,10 @@ async def fork_job(controller: ContentArchitectController, call: HttpCall) -> Ht
     actor, job_id = actor_of(call), job_id_of(call)
     fork = parse_fork(read_json(call))
     await controller.make_room(call)
-    job = await controller.management.fork(actor, job_id, fork, traceparent=call.traceparent)
+    submitter = user_of(call.caller)
+    job = await controller.management.fork(
+        actor, job_id, fork, submitter=submitter, traceparent=call.traceparent
+    )
     return controller.accepted(job, {})
 
 

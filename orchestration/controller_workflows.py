@@ -23,6 +23,7 @@ from orchestration.answers_management import (
 )
 from orchestration.controller import ContentArchitectController, actor_of, read_json, whole_number
 from orchestration.errors import FieldError, InvalidRequest, RequestRefused
+from orchestration.estimates import NOTHING_KNOWN, History
 from orchestration.http import HttpCall, HttpReply, json_reply
 from orchestration.schemas import field_errors
 from orchestration.workflow_definitions import WorkflowDefinition, parse_definition
@@ -55,19 +56,20 @@ async def get_workflow(controller: ContentArchitectController, call: HttpCall) -
     tenant, workflow_id = call.caller.tenant, _id(call)
     given = call.query.get("version")
     version = whole_number(given, "/version") if given is not None else None
+    history = await controller.workflows.estimates.learnt(tenant)
     if (workflow := PREDEFINED.get(workflow_id)) is not None:
         if version not in (None, workflow.version):
             detail = f"{workflow_id} has no version {version}"
             raise RequestRefused(detail, code="workflow_not_found", status=404)
-        seconds = workflow.estimated_seconds
         body: WorkflowView = {
             **_predefined_item(controller, workflow),
             "version": workflow.version,
             "steps": [_step_view(step) for step in workflow.steps],
-            "plan": {**_plan_view(workflow, controller.workflows.catalog), "estimatedSeconds": seconds},
+            "plan": _plan_view(workflow, controller.workflows.catalog, history, workflow.estimated_seconds),
         }
         return json_reply(200, body)
-    return json_reply(200, _view(controller, await controller.workflows.get(tenant, workflow_id, version)))
+    found = await controller.workflows.get(tenant, workflow_id, version)
+    return json_reply(200, _view(controller, found, history))
 
 
 async def create_workflow(controller: ContentArchitectController, call: HttpCall) -> HttpReply:
@@ -154,7 +156,9 @@ def _item(controller: ContentArchitectController, head: WorkflowHead) -> Workflo
     }
 
 
-def _view(controller: ContentArchitectController, found: WorkflowVersion) -> WorkflowView:
+def _view(
+    controller: ContentArchitectController, found: WorkflowVersion, history: History = NOTHING_KNOWN
+) -> WorkflowView:
     catalog = controller.workflows.catalog
     definition: WorkflowDefinition = found.definition
     workflow = definition.to_workflow(found.head.id, found.version, catalog)
@@ -164,7 +168,7 @@ def _view(controller: ContentArchitectController, found: WorkflowVersion) -> Wor
         "description": definition.description,
         "version": found.version,
         "steps": [_step_view(step) for step in workflow.steps],
-        "plan": _plan_view(workflow, catalog),
+        "plan": _plan_view(workflow, catalog, history),
     }
 
 
@@ -185,11 +189,19 @@ def _step_view(step: Step) -> WorkflowStepView:
     }
 
 
-def _plan_view(workflow: Workflow, catalog: Mapping[str, StepDeclaration]) -> WorkflowPlan:
-    planned = plan(workflow, catalog)
+def _plan_view(
+    workflow: Workflow,
+    catalog: Mapping[str, StepDeclaration],
+    history: History = NOTHING_KNOWN,
+    declared: float | None = None,
+) -> WorkflowPlan:
+    """How it will run; how long it takes as this tenant's runs of it did, else as declared, else as its path does."""
+    planned = plan(workflow, catalog, took=history.steps)
+    lately = history.workflows.get(workflow.id)
+    seconds = declared if declared is not None else planned.estimated_seconds
     return {
         "order": list(planned.order),
         "waves": [list(wave) for wave in planned.waves],
         "criticalPath": list(planned.critical_path),
-        "estimatedSeconds": planned.estimated_seconds,
+        "estimatedSeconds": seconds if lately is None else lately,
     }

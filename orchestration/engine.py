@@ -31,6 +31,8 @@ from orchestration.events import Event, ended, step_completed
 from orchestration.jobs import Job, JobStatus, StepRecord, StepStatus, limited_warnings, stamp
 from orchestration.ports import Clock, JobStore
 from orchestration.step_cache import Place, StepCache, place_of, worth_keeping
+from orchestration.telemetry.counts import step_ended
+from orchestration.telemetry.work import restoring, reused, stepping
 from orchestration.workflows import RESULT_ARTIFACT, Step, Workflow, dependencies
 
 Progress = Callable[[str, float, str], None]
@@ -133,9 +135,10 @@ class WorkflowEngineService:
     async def _read(self, run: Run, step: Step, record: StepRecord) -> Artifact:
         kind = self._artifact_type(self._catalog[step.service].provides)
         try:
-            data = await self._store.read_rows(run.writer.job.job_id, self._key(run, step), record.rows)
-            run.digests[kind.__name__] = hashlib.sha256(data).hexdigest()
-            return kind.model_validate_json(data)
+            with restoring(step.name, layer=record.layer, service=step.service):
+                data = await self._store.read_rows(run.writer.job.job_id, self._key(run, step), record.rows)
+                run.digests[kind.__name__] = hashlib.sha256(data).hexdigest()
+                return kind.model_validate_json(data)
         except (RowConflict, ValueError, zlib.error) as error:
             message = f"the checkpoint of {step.name} cannot be read: {type(error).__name__}"
             raise JobFailed(message, code="checkpoint_unreadable", step=step.name) from error
@@ -195,10 +198,23 @@ class WorkflowEngineService:
                 await self._store_artifact(run, finished, finished.artifact)
             except CheckpointTooLarge as too_large:
                 error = JobFailed(str(too_large), code=too_large.code, step=step.name)
+        self._measure(run.writer.job, finished, error)
         if error is not None:
             if not step.optional:
                 raise error
             await run.writer.apply(self._degraded(run, replace(finished, artifact=None, error=error)))
+
+    def _measure(self, job: Job, finished: Finished, error: JobFailed | None) -> None:
+        step = finished.step
+        step_ended(
+            job,
+            step=step.name,
+            layer=self._catalog[step.service].layer.value,
+            outcome="completed" if error is None else "skipped" if step.optional else "failed",
+            code=error.code if error else "",
+            duration_ms=finished.duration_ms,
+            tries=finished.tries,
+        )
 
     async def _store_artifact(self, run: Run, finished: Finished, artifact: Artifact) -> None:
         """Commit it. Raises :class:`CheckpointTooLarge`."""
@@ -233,6 +249,7 @@ class WorkflowEngineService:
             artifact = self._artifact_type(declaration.provides).model_validate_json(data)
         except ValueError:
             return None  # of another shape than today's: a miss
+        reused(step.name, layer=declaration.layer.value, service=step.service)
         return Finished(step=step, started_at=started, duration_ms=0, tries=0, artifact=artifact, cached=True)
 
     async def _try_until_done(self, run: Run, step: Step) -> Finished:
@@ -241,7 +258,7 @@ class WorkflowEngineService:
         outcome = partial(Finished, step=step, started_at=started)
         while True:
             tries += 1
-            result = await self._try(run, step)
+            result = await self._try(run, step, tries)
             duration = round((self._clock.monotonic() - began) * 1000)
             if isinstance(result, Artifact):
                 return outcome(duration_ms=duration, tries=tries, artifact=result)
@@ -257,7 +274,7 @@ class WorkflowEngineService:
             loaded = await asyncio.to_thread(lambda: [self._catalog[name].load() for name in missing])
             self._functions.update(zip(missing, loaded, strict=True))
 
-    async def _try(self, run: Run, step: Step) -> Artifact | JobFailed:
+    async def _try(self, run: Run, step: Step, number: int) -> Artifact | JobFailed:
         ends = min(run.ends, self._clock.monotonic() + step.timeout)
         context = StepContext(
             brief=run.brief,
@@ -267,6 +284,15 @@ class WorkflowEngineService:
             seconds_left=lambda: ends - self._clock.monotonic(),
         )
         function = self._functions[step.service]
+        layer = self._catalog[step.service].layer.value
+        with stepping(step.name, layer=layer, service=step.service, number=number) as span:
+            result = await self._called(function, context, step)
+            if isinstance(result, JobFailed):
+                span.fail(result.code, shown=True)
+            return result
+
+    @staticmethod
+    async def _called(function: StepFunction, context: StepContext, step: Step) -> Artifact | JobFailed:
         try:
             async with asyncio.timeout(step.timeout):
                 return await function(context)

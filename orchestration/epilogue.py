@@ -22,6 +22,7 @@ from orchestration.job_statistics import EndedJobs
 from orchestration.jobs import ActiveJob, Job, JobStatus
 from orchestration.ports import JobStore
 from orchestration.realtime import RealtimeUpdatesService
+from orchestration.telemetry.counts import ended
 
 _log = logging.getLogger(__name__)
 
@@ -40,6 +41,7 @@ class Epilogue:
         Storage or a queue that is down now changes nothing about the outcome: the active row stays, the sweeper
         repairs.
         """
+        ended(job)
         await self._unless_down(job, self._complete if job.status is JobStatus.COMPLETED else self._finish)
 
     async def finish(self, job: Job) -> None:

@@ -9,6 +9,7 @@ ContentArchitectError
 |   |-- StorageUnavailable
 |   |-- IdentityUnavailable
 |   `-- QueueUnavailable
+|-- EventRefused              an event that a client sent over its socket; told in the reply
 |-- AddressRefused            an address that a caller named may not be called
 |-- RowConflict               someone else wrote the row first (ETag)
 |-- RowExists                 an insert met an existing row
@@ -119,6 +120,12 @@ class QueueUnavailable(DependencyUnavailable):
     """Service Bus does not take the message now."""
 
     code = "queue_unavailable"
+
+
+class EventRefused(ContentArchitectError):
+    """What a client asked for over its socket cannot be done; the reply says why."""
+
+    code = "bad_event"
 
 
 class AddressRefused(ContentArchitectError):

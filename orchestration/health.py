@@ -1,4 +1,9 @@
-"""Health: is the process there, are its dependencies. Answers are cached for a moment and bounded in time."""
+"""Health: is the process there, are its dependencies. Answers come from memory or within two seconds.
+
+``unhealthy`` (503) means that nothing can be accepted: storage does not answer. ``degraded`` (200) means that jobs are
+accepted and something will come late, be tried again or be made without a source: a circuit is open. Storage alone
+is probed, with one read; the others are judged by the calls that jobs make (:mod:`orchestration.circuits`).
+"""
 
 from __future__ import annotations
 
@@ -7,6 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Literal
 
 from orchestration.answers import DependencyHealth, Health
+from orchestration.circuits import Circuits
 from orchestration.errors import ContentArchitectError
 from orchestration.ports import Clock
 
@@ -19,26 +25,43 @@ Probe = Callable[[], Awaitable[object]]
 
 
 class HealthService:
-    """Probes each dependency at most once per five seconds."""
+    """Probes each dependency at most once per five seconds, however many ask."""
 
-    def __init__(self, probes: Mapping[str, Probe], clock: Clock) -> None:
+    def __init__(self, probes: Mapping[str, Probe], clock: Clock, circuits: Circuits | None = None) -> None:
         self._probes = probes
         self._clock = clock
-        self._cached: tuple[float, Health] | None = None
+        self._circuits = circuits or Circuits()
+        self._cached: tuple[float, dict[str, DependencyHealth]] | None = None
+        self._probing: asyncio.Task[dict[str, DependencyHealth]] | None = None
 
     async def report(self) -> Health:
-        """``{"status": "healthy|degraded|unhealthy", "dependencies": {name: {status, reason?}}}``."""
-        now = self._clock.monotonic()
-        if self._cached and now - self._cached[0] < CACHE_SECONDS:
-            return self._cached[1]
-        results = await asyncio.gather(*(self._probe(probe) for probe in self._probes.values()))
-        dependencies = dict(zip(self._probes, results, strict=True))
+        """``{"status": "healthy|degraded|unhealthy", "dependencies": {name: {status, circuit?, reason?}}}``."""
+        dependencies = {**await self._probed(), **self._circuit_states()}
         down = {name for name, state in dependencies.items() if state["status"] != "healthy"}
         status: Literal["healthy", "degraded", "unhealthy"]
         status = "unhealthy" if down & NEEDED else "degraded" if down else "healthy"
-        report: Health = {"status": status, "dependencies": dependencies}
-        self._cached = (now, report)
-        return report
+        return {"status": status, "dependencies": dependencies}
+
+    def _circuit_states(self) -> dict[str, DependencyHealth]:
+        """A circuit that is half open is about to be tried: it has not been found well yet."""
+        return {
+            name: {"status": "healthy" if state == "closed" else "unhealthy", "circuit": state}
+            for name, state in self._circuits.states().items()
+        }
+
+    async def _probed(self) -> dict[str, DependencyHealth]:
+        """The last results while they are fresh; else those of one round of probes for all who ask meanwhile."""
+        if self._cached and self._clock.monotonic() - self._cached[0] < CACHE_SECONDS:
+            return self._cached[1]
+        if self._probing is None or self._probing.done():
+            self._probing = asyncio.create_task(self._probe_all())
+        return await asyncio.shield(self._probing)
+
+    async def _probe_all(self) -> dict[str, DependencyHealth]:
+        results = await asyncio.gather(*(self._probe(probe) for probe in self._probes.values()))
+        dependencies = dict(zip(self._probes, results, strict=True))
+        self._cached = (self._clock.monotonic(), dependencies)
+        return dependencies
 
     async def _probe(self, probe: Probe) -> DependencyHealth:
         try:

@@ -9,8 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from orchestration.errors import RequestRefused
 from orchestration.identity import NOBODY, Caller
 
+MAX_HEADERS = 100
+MAX_HEADER_CHARACTERS = 32 * 1024
+MAX_QUERY_CHARACTERS = 8 * 1024
 _TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
@@ -51,6 +55,20 @@ class HttpCall:
     def traceparent(self) -> str | None:
         """The caller's traceparent if it is well formed."""
         return valid_traceparent(self.headers.get("traceparent", ""))
+
+
+def check_size(call: HttpCall) -> None:
+    """Refuse what no honest client sends before anything is read of it.
+
+    Raises :class:`RequestRefused` 431 for too many or too long headers, 414 for too long a query.
+    """
+    length = sum(len(name) + len(value) for name, value in call.headers.items())
+    if len(call.headers) > MAX_HEADERS or length > MAX_HEADER_CHARACTERS:
+        detail = f"at most {MAX_HEADERS} headers with {MAX_HEADER_CHARACTERS} characters together"
+        raise RequestRefused(detail, code="headers_too_large", status=431)
+    if sum(len(name) + len(value) for name, value in call.query.items()) > MAX_QUERY_CHARACTERS:
+        detail = f"the query has at most {MAX_QUERY_CHARACTERS} characters"
+        raise RequestRefused(detail, code="uri_too_long", status=414)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,6 +30,7 @@ from orchestration.realtime import RealtimeUpdatesService
 from orchestration.reruns import ForkRequest, plan_fork, retried
 from orchestration.service import OrchestrationService, Origin
 from orchestration.settings import Settings
+from orchestration.telemetry.entries import acting, enqueueing
 
 _log = logging.getLogger(__name__)
 
@@ -71,18 +72,19 @@ class JobManagementService:
         """The retry itself; ``action`` says what the audit row calls it."""
         while True:
             stored = await self.service.owned(actor.tenant, job_id)
-            try:
-                job = await self._requeue(stored, from_scratch=from_scratch)
-            except RowConflict:
-                continue  # retried or deleted meanwhile: look again
-            await self._derive(
-                self.store.put_active(self.service.active_row(job)),
-                self.index.requeue(job),
-                EndedJobs(store=self.store).forget(stored.job),
-                self.audit.record(actor, action, job_id),
-                self.callbacks.cancel_undelivered(job),
-            )
-            await self.service.send(job)
+            with acting(action.value, stored.job):
+                try:
+                    job = await self._requeue(stored, from_scratch=from_scratch)
+                except RowConflict:
+                    continue  # retried or deleted meanwhile: look again
+                await self._derive(
+                    self.store.put_active(self.service.active_row(job)),
+                    self.index.requeue(job),
+                    EndedJobs(store=self.store).forget(stored.job),
+                    self.audit.record(actor, action, job_id),
+                    self.callbacks.cancel_undelivered(job),
+                )
+                await self.service.send(job)
             return job
 
     async def _requeue(self, stored: StoredJob, *, from_scratch: bool) -> Job:
@@ -103,7 +105,13 @@ class JobManagementService:
         return job
 
     async def fork(
-        self, actor: Actor, job_id: str, fork: ForkRequest, *, traceparent: str | None = None
+        self,
+        actor: Actor,
+        job_id: str,
+        fork: ForkRequest,
+        *,
+        submitter: str | None = None,
+        traceparent: str | None = None,
     ) -> Job:
         """A new job that takes over the finished steps before ``fork.from_step``.
 
@@ -119,17 +127,17 @@ class JobManagementService:
             checkpoints = await asyncio.gather(*(self._checkpoint(source, step) for step in plan.reused))
         except RowConflict as error:
             raise RequestRefused("the job's rows are gone", code="job_rows_gone", status=409) from error
-        new = self.service.new_job(
-            plan.request, plan.workflow, Origin(tenant=actor.tenant, traceparent=traceparent)
-        )
-        job_input = plan.input or self.service.new_input(plan.request, plan.workflow)
-        job = await self.service.accept(replace(new, forked_from=source.job_id), job_input)
-        job = await self._take_over(job, checkpoints)
-        await asyncio.gather(
-            self.index.add(job),
-            self.audit.record(actor, Action.FORK, job.job_id, f"forked from {source.job_id}"),
-            self.service.send(job),
-        )
+        origin = Origin(tenant=actor.tenant, traceparent=traceparent, submitter=submitter)
+        with enqueueing(self.service.queue_of(plan.request, origin), traceparent):
+            new = self.service.new_job(plan.request, plan.workflow, origin)
+            job_input = plan.input or self.service.new_input(plan.request, plan.workflow)
+            job = await self.service.accept(replace(new, forked_from=source.job_id), job_input)
+            job = await self._take_over(job, checkpoints)
+            await asyncio.gather(
+                self.index.add(job),
+                self.audit.record(actor, Action.FORK, job.job_id, f"forked from {source.job_id}"),
+                self.service.send(job),
+            )
         return job
 
     async def _checkpoint(self, source: Job, step: StepRecord) -> Change:

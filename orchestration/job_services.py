@@ -41,13 +41,13 @@ def wire_jobs(
     realtime: RealtimeUpdatesService,
     epilogue: Epilogue,
     callbacks: CallbackService,
+    statistics: StatisticsService,
     clock: Clock,
     settings: Settings,
 ) -> JobServices:
     """Build the services on given adapters."""
     index = JobIndex(store=store)
     audit = AuditTrail(store=store, clock=clock)
-    statistics = StatisticsService(store=store, clock=clock)
     management = JobManagementService(
         store=store,
         service=service,

@@ -1,7 +1,7 @@
 """Keeps statistics rows: one per ended job, and per tenant one for each closed hour.
 
-The epilogue writes a job's row; a timer recomputes each hour whole once it is closed, and again when a row came late.
-So there is no counter that two writers add to, and everything may run twice. Rows of one hour share a partition over
+The epilogue writes a job's row, keyed by tenant, time and job; a timer recomputes each hour whole once it is closed, and
+again when a row came late. So there is no counter that two writers add to, and everything may run twice. Rows of one hour share a partition over
 all tenants: closing an hour is one query, and retention finds the oldest jobs by partition.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import zlib
+from collections import OrderedDict
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,6 +21,7 @@ from orchestration.errors import FieldError, InvalidRequest
 from orchestration.ids import key_part
 from orchestration.jobs import Job, moment, stamp
 from orchestration.listing import parse_time
+from orchestration.open_hours import OpenHours, rows_from
 from orchestration.ports import Clock, JobStore, RowTable
 from orchestration.statistics import EndedJob, Totals, statistics_view, total
 
@@ -30,7 +32,8 @@ DEFAULT_DAYS = 7
 MAX_DAYS = 92
 MAX_OPEN_HOURS = 24
 MAX_CLOSED_AT_ONCE = 48
-_PAGE = 1000
+REREAD_SECONDS = 30.0
+MAX_PERIODS_KEPT = 16
 _HOUR = timedelta(hours=1)
 _PROGRESS = "statistics"
 _LATE = "statistics-late"
@@ -84,7 +87,8 @@ def _end_hour(job: Job) -> str:
 
 
 def _place(job: Job) -> tuple[str, str]:
-    return f"{ENDED}{_end_hour(job)}", f"{key_part(job.tenant)}|{job.job_id}"
+    ended_at = job.completed_at or job.updated_at
+    return f"{ENDED}{_end_hour(job)}", f"{key_part(job.tenant)}|{ended_at}|{job.job_id}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,11 +131,25 @@ def parse_period(query: Mapping[str, str], now: datetime) -> Period:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Closed:
+    """The rows of a period's closed hours, and before which hour all were closed when they were read."""
+
+    read_at: float
+    before: str
+    rows: Sequence[Row]
+
+
+@dataclass(kw_only=True)
 class StatisticsService:
     """Closes hours and answers questions about them."""
 
     store: JobStore
     clock: Clock
+
+    def __post_init__(self) -> None:
+        """Nothing is counted or read yet."""
+        self._open = OpenHours(self._table, self.clock)
+        self._read: OrderedDict[tuple[str, Period], _Closed] = OrderedDict()
 
     async def report(self, tenant: str, period: Period) -> dict[str, Any]:
         """The figures of a period: closed hours from their rows, open ones counted now.
@@ -140,14 +158,14 @@ class StatisticsService:
         """
         part, now = key_part(tenant), self.clock.now()
         this_hour = hour_of(now)
-        closed, rows, current = await asyncio.gather(
-            self._closed(), self._closed_rows(part, period), self._counted(part, [this_hour], period)
+        closed, current = await asyncio.gather(
+            self._closed_part(part, period), self._counted(part, [this_hour], period)
         )
-        open_from = max(closed, hour_of(now - MAX_OPEN_HOURS * _HOUR), period.first)
+        open_from = max(closed.before, hour_of(now - MAX_OPEN_HOURS * _HOUR), period.first)
         behind = _hours(open_from, this_hour) if open_from < this_hour else []
         counted = current | await self._counted(part, behind, period)
         days: dict[str, list[Totals]] = {}
-        for day, blobs in _by_day(rows, counted).items():
+        for day, blobs in _by_day(closed.rows, counted).items():
             days[day] = [_added_up(tuple(blobs))]
         for hour, totals in counted.items():
             days.setdefault(hour[:10], []).append(totals)
@@ -158,6 +176,13 @@ class StatisticsService:
             "asOf": stamp(now),
             **statistics_view(total(by_day.values()), by_day),
         }
+
+    async def closed_totals(self, tenant: str, *, days: int) -> Totals:
+        """What the closed hours of the last days hold of a tenant. Raises :class:`StorageUnavailable`."""
+        now = self.clock.now()
+        period = Period(first=hour_of(now - timedelta(days=days)), end=hour_of(now + _HOUR))
+        rows = await self._closed_rows(key_part(tenant), period)
+        return total(_added_up(tuple(blobs)) for blobs in _by_day(rows, ()).values())
 
     async def close_hours(self) -> int:
         """Recompute the hours that ended since the last time, the last closed one again, and late ones.
@@ -172,7 +197,9 @@ class StatisticsService:
             await self._close(hour)
         closed = hour_of(_start(hours[-1]) + _HOUR) if hours else since
         await self._state.put(_PROGRESS, [Row(key=_CLOSED, values={"hour": closed})])
-        return len(hours) + await self._close_late(closed)
+        late = await self._close_late(closed)
+        self._read.clear()
+        return len(hours) + late
 
     async def _close_late(self, closed: str) -> int:
         marks = await self._state.between(_LATE, after="", before=closed, limit=MAX_CLOSED_AT_ONCE)
@@ -182,28 +209,39 @@ class StatisticsService:
         return len(marks)
 
     async def _close(self, hour: str) -> None:
-        for tenant, totals in (await self._count(hour, "")).items():
+        for tenant, totals in (await self._count(hour)).items():
             row = Row(key=hour, values={"totals": zlib.compress(totals.to_bytes(), 1)})
             await self._table.put(f"hours|{tenant}", [row])
 
-    async def _count(self, hour: str, prefix: str) -> dict[str, Totals]:
-        """Totals by tenant of one hour's rows whose keys begin with ``prefix``."""
+    async def _count(self, hour: str) -> dict[str, Totals]:
+        """Totals by tenant of all rows of one hour."""
         counted: dict[str, Totals] = {}
-        after = prefix
-        while True:
-            rows = await self._table.between(f"{ENDED}{hour}", after=after, before=f"{prefix}~", limit=_PAGE)
-            for row in rows:
-                tenant = row.key.partition("|")[0]
-                counted.setdefault(tenant, Totals()).count(EndedJob.from_values(row.values))
-            if len(rows) < _PAGE:
-                return counted
-            after = rows[-1].key
+        for row in await rows_from(self._table, f"{ENDED}{hour}", "", ""):
+            tenant = row.key.partition("|")[0]
+            counted.setdefault(tenant, Totals()).count(EndedJob.from_values(row.values))
+        return counted
 
     async def _counted(self, tenant_part: str, hours: Sequence[str], period: Period) -> dict[str, Totals]:
         """Totals of open hours, as far as they lie in the period."""
         asked = [hour for hour in hours if period.first <= hour < period.end]
-        found = await asyncio.gather(*(self._count(hour, f"{tenant_part}|") for hour in asked))
-        return {hour: total(parts.values()) for hour, parts in zip(asked, found, strict=True)}
+        found = await asyncio.gather(*(self._open.totals(f"{ENDED}{hour}", tenant_part) for hour in asked))
+        return dict(zip(asked, found, strict=True))
+
+    async def _closed_part(self, tenant_part: str, period: Period) -> _Closed:
+        """The closed hours, read anew after half a minute: they hardly change, and reading them costs most.
+
+        How far hours are closed is remembered with the rows of that moment: an hour that is closed meanwhile is counted
+        from its own rows until then.
+        """
+        place, now = (tenant_part, period), self.clock.monotonic()
+        known = self._read.get(place)
+        if known is None or now - known.read_at >= REREAD_SECONDS:
+            before, rows = await asyncio.gather(self._closed(), self._closed_rows(tenant_part, period))
+            known = self._read[place] = _Closed(read_at=now, before=before, rows=rows)
+        self._read.move_to_end(place)
+        while len(self._read) > MAX_PERIODS_KEPT:
+            self._read.popitem(last=False)
+        return known
 
     async def _closed_rows(self, tenant_part: str, period: Period) -> Sequence[Row]:
         before_first = hour_of(_start(period.first) - _HOUR)

@@ -123,8 +123,11 @@ class Job:
     ``callback_events`` are those that its caller asked for; none means the last one. ``workflow_id`` and
     ``workflow_version`` name a custom workflow.
 
+    ``submitter`` is the digest of the identity that submitted it; a producer's message has none.
+
     ``run`` rises when a job starts over, ``dispatch`` with every write that makes it runnable again,
-    ``lease_epoch`` with every claim; ``last_commit_id`` tells a lost answer from a lost request.
+    ``lease_epoch`` with every claim; ``last_commit_id`` tells a lost answer from a lost request. ``open_spans``
+    names the spans of the running attempt, for whoever takes it over from a dead worker.
     """
 
     job_id: str
@@ -163,6 +166,7 @@ class Job:
     dead_lettered: bool = False
     result_rows: int = 0
     input_rows: int = 1
+    submitter: str | None = None
     user_id: str | None = None
     project_id: str | None = None
     tags: tuple[str, ...] = ()
@@ -177,6 +181,7 @@ class Job:
     tokens_in: int = 0
     tokens_out: int = 0
     cost: float = 0.0
+    open_spans: str | None = None
 
     @property
     def message_id(self) -> str:

@@ -32,10 +32,15 @@ from orchestration.operations_examples import wrong_request
 from orchestration.operations_fields import FIELDS
 from orchestration.operations_jobs import OPERATIONS_OF_A_JOB
 from orchestration.operations_management import OTHER_OPERATIONS
+from orchestration.operations_realtime import OPERATIONS_OF_REALTIME
 from orchestration.routes import BASE, ROUTES, Route
 
 VERSION = "0.1.0"
-OPERATIONS: Mapping[str, Operation] = {**OPERATIONS_OF_A_JOB, **OTHER_OPERATIONS}
+OPERATIONS: Mapping[str, Operation] = {
+    **OPERATIONS_OF_A_JOB,
+    **OTHER_OPERATIONS,
+    **OPERATIONS_OF_REALTIME,
+}
 """By route name; a test holds it to the table of routes."""
 
 _PACKAGE = "ResultPackage"

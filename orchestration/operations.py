@@ -105,7 +105,11 @@ PAGE = {
 }
 NO_BODY: Mapping[int, Answer] = {204: Answer(description="Done.")}
 
-OPEN_REFUSALS: Mapping[int, tuple[str, ...]] = {500: ("internal_error", "configuration_error", "cancelled")}
+OPEN_REFUSALS: Mapping[int, tuple[str, ...]] = {
+    414: ("uri_too_long",),
+    431: ("headers_too_large",),
+    500: ("internal_error", "configuration_error", "cancelled"),
+}
 """What every route may answer."""
 ROLE_REFUSALS: Mapping[int, tuple[str, ...]] = {
     401: ("unauthorized",),
@@ -136,6 +140,7 @@ REFUSAL_HEADERS: Mapping[int, Mapping[str, str]] = {
 """Headers that go with a refusal, by status."""
 
 CODES: Mapping[str, str] = {
+    "bad_event": "No event, or not as it should be.",
     "bad_idempotency_key": "A key is malformed, or two names for it differ.",
     "bad_json": "The body is not JSON as it should be, or nested too deep.",
     "bad_repeatability": "The two Repeatability headers do not fit.",
@@ -147,6 +152,7 @@ CODES: Mapping[str, str] = {
     "dependency_unavailable": "Something this service needs does not answer; repeat later.",
     "forbidden": "The credential's role is too small.",
     "gone": "The job was deleted at the same moment; send the request again.",
+    "headers_too_large": "There are too many headers, or they are too long.",
     "identity_unavailable": "The identity provider does not answer; repeat later.",
     "internal_error": "A defect here; name the trace id.",
     "invalid_request": "`errors` names every wrong field and parameter.",
@@ -176,7 +182,9 @@ CODES: Mapping[str, str] = {
     "too_many_versions": "The workflow has as many versions as it can.",
     "too_many_workflows": "The tenant has as many workflows as it can.",
     "unauthorized": "No credential, or one that does not let anybody in.",
+    "unknown_event": "There is no such event.",
     "unsupported_media_type": "Send application/json.",
+    "uri_too_long": "The query is too long.",
     "workflow_exists": "A workflow has this id.",
     "workflow_not_found": "There is no such workflow or version.",
     "workflow_predefined": "Predefined workflows cannot be changed.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from orchestration.answers import EventList, JobView, Socket
+from orchestration.answers import EventList, JobView
 from orchestration.operations import (
     ETAG,
     IF_NONE_MATCH,
@@ -182,13 +182,5 @@ OPERATIONS_OF_A_JOB: Mapping[str, Operation] = {
         summary="Remove a job that has ended",
         answers=NO_BODY,
         refusals={**JOB_REFUSALS, 409: ("job_not_ended",)},
-    ),
-    "job_negotiate": Operation(
-        tag="Realtime",
-        summary="Open a socket on a job",
-        description="A Web PubSub address whose token is in the job's group from the start and can send nothing. "
-        "Read the event log once after connecting, and merge by `sequence`.",
-        answers={200: Answer(description="Where to connect.", shape=Socket)},
-        refusals={**JOB_REFUSALS, 503: ("realtime_unavailable",)},
     ),
 }

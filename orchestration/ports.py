@@ -156,10 +156,9 @@ class JobStore(Protocol):
         ...
 
     def table(self, name: str) -> RowTable:
-        """A table as rows.
+        """A table as rows, by name: ``jobs`` itself, or one of those for derived and other small rows.
 
-        ``jobindex``, ``stats``, ``state``, ``audit``, ``secrets``, ``workflows``, ``apikeys``, ``limits``,
-        ``stepcache``, or ``jobs`` itself. Rows of ``jobs`` lie in the partition of their job; the job row is for the methods above alone.
+        Rows of ``jobs`` lie in the partition of their job; the job row is for the methods above alone.
         """
         ...
 
@@ -188,14 +187,26 @@ class MessageQueue(Protocol):
 
 
 class RealtimePublisher(Protocol):
-    """Publishes to groups of watchers."""
+    """Web PubSub as far as this app uses it. All methods raise :class:`DependencyUnavailable`."""
 
     async def publish(self, group: str, message: str) -> None:
-        """Send one JSON message to a group. Raises :class:`DependencyUnavailable`."""
+        """Send one JSON message to a group."""
         ...
 
     async def client_url(self, *, user_id: str, group: str, minutes: int) -> str:
         """A socket URL with a receive-only token that is in the group from the start."""
+        ...
+
+    async def join(self, connection_id: str, group: str) -> bool:
+        """Put a connection into a group; once is as good as twice. False when there is no such connection."""
+        ...
+
+    async def leave(self, connection_id: str, group: str) -> None:
+        """Take a connection out of a group; it need not be in."""
+        ...
+
+    async def exists(self, connection_id: str) -> bool:
+        """Whether the connection is open, or may still be recovered by its client."""
         ...
 
 

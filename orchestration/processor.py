@@ -27,6 +27,10 @@ from orchestration.redelivery import copy_later
 from orchestration.schemas import ProducerMessage, parse_request
 from orchestration.service import OrchestrationService, Origin
 from orchestration.settings import TENANT
+from orchestration.telemetry.entries import Consumption
+from orchestration.telemetry.lost import close_lost
+from orchestration.telemetry.metrics import record
+from orchestration.telemetry.switch import recording
 from orchestration.views import Links
 
 _LOOKS = 5
@@ -44,14 +48,18 @@ class ContentJobProcessor:
 
     async def process(self, delivery: Delivery) -> Outcome:
         """Do what a delivery asks for and say what becomes of the message."""
+        with Consumption(delivery) as consumption:
+            return consumption.settles(await self._process(delivery, consumption))
+
+    async def _process(self, delivery: Delivery, consumption: Consumption) -> Outcome:
         message = read_message(delivery)
         try:
             await self.runner.store.prepare()
             if isinstance(message, Malformed):
                 return await self._refuse(delivery, message.reason)
             if isinstance(message, ProducerMessage):
-                return await self._process_producer(delivery, message)
-            return await self._process_job(delivery, message.job_id)
+                return await self._process_producer(delivery, message, consumption)
+            return await self._process_job(delivery, message.job_id, consumption)
         except StorageUnavailable as error:
             _log.warning("storage is down", extra={"queue": delivery.queue, "reason": str(error)})
             return await self._copy_later(delivery)
@@ -65,19 +73,30 @@ class ContentJobProcessor:
             {"action": "refuse", "reason": reason[:1000], "at": now, "bytes": len(delivery.body)},
         )
         if written:
+            record("content.deadletter", 1, {"queue": delivery.queue, "error.type": "malformed"})
             _log.warning("message refused", extra={"queue": delivery.queue, "reason": reason[:1000]})
         return DeadLetter(reason)
 
-    async def _process_producer(self, delivery: Delivery, message: ProducerMessage) -> Outcome:
+    async def _process_producer(
+        self, delivery: Delivery, message: ProducerMessage, consumption: Consumption
+    ) -> Outcome:
         try:
             request = parse_request(
                 message.merged_request(), now=self.runner.clock.now(), can_write=self.languages
             )
-            submission = await self.service.submit(request, self._origin(delivery, message))
+            origin = await self._continued(self._origin(delivery, message), delivery)
+            submission = await self.service.submit(request, origin)
         except InvalidRequest as error:
             fields = "; ".join(f"{e.pointer or '/'} {e.detail}" for e in error.errors)
             return await self._refuse(delivery, fields)
-        return await self._process_job(delivery, submission.job.job_id)
+        return await self._process_job(delivery, submission.job.job_id, consumption)
+
+    async def _continued(self, origin: Origin, delivery: Delivery) -> Origin:
+        """A message that is handed over again goes on in the trace of the job that it made the first time."""
+        if not recording() or (delivery.delivery_count == 1 and delivery.identity == delivery.message_id):
+            return origin
+        stored = await self.runner.store.read_job(origin.known_id or "")
+        return replace(origin, traceparent=stored.job.traceparent) if stored else origin
 
     def _origin(self, delivery: Delivery, message: ProducerMessage) -> Origin:
         named = delivery.properties.get("tenantId")
@@ -93,7 +112,7 @@ class ContentJobProcessor:
             traceparent=valid_traceparent(str(delivery.properties.get("traceparent", ""))),
         )
 
-    async def _process_job(self, delivery: Delivery, job_id: str) -> Outcome:
+    async def _process_job(self, delivery: Delivery, job_id: str, consumption: Consumption) -> Outcome:
         wake = Wake(
             message_id=delivery.identity,
             delivery_count=delivery.delivery_count,
@@ -103,6 +122,7 @@ class ContentJobProcessor:
             stored = await self.runner.store.read_job(job_id)
             if stored is None:
                 return await self._no_job(delivery, job_id)
+            consumption.of(stored.job)
             try:
                 return await self._follow(decide(stored, wake, self.runner.clock.now()), stored, wake)
             except RowConflict:
@@ -155,6 +175,7 @@ class ContentJobProcessor:
         latch = wake.message_id if error else None
         change = end_change(status, error, latch=latch, result_url=url, clock=self.runner.clock)
         job = await self._commit(stored, change)
+        close_lost(stored.job, stored.modified)
         await self.runner.epilogue.run(job)
         return DeadLetter(error.message) if error else Completed("cancelled")
 

@@ -1,28 +1,45 @@
-"""Live updates: publishing off the job's path, in order, best effort.
+"""Live updates: publishing off the job's path, in order, best effort; and sockets for those who watch.
 
 The event log is the truth; a watcher that missed a message reads ``events?after=``. So a slow or absent Web
-PubSub never delays or fails a job: messages wait in a bounded queue, and what cannot be sent is dropped.
+PubSub never delays or fails a job: messages wait in a bounded queue, at most 16 are on their way, and those of one job
+one after the other.
+
+While Web PubSub does not work (the breaker is open) each job keeps its newest durable event alone, and one message
+at a time probes. Once it works again, that event tells every watcher that it missed some.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
+from opentelemetry.context import Context
+
+from orchestration.breaker import Breaker, BreakerOpen, BreakerPolicy, BreakerState
+from orchestration.circuits import CircuitState
 from orchestration.errors import DependencyUnavailable
 from orchestration.events import EventType, JobUpdate
+from orchestration.groups import Watcher, job_group, user_group
 from orchestration.jobs import Job, stamp
+from orchestration.outgoing import Outgoing, OutgoingQueue
 from orchestration.ports import Clock, RealtimePublisher
+from orchestration.telemetry.spans import carried
+from orchestration.telemetry.work import publishing
 
-QUEUE_LIMIT = 5000
-PAUSE_AFTER_FAILURE = 5.0
+MESSAGE_LIMIT = 5000
+JOB_LIMIT = 2000
+MOST_AT_ONCE = 16
+SEND_SECONDS = 5.0
+KEEP_SECONDS = 600.0
 PROGRESS_INTERVAL = 0.5
-TOKEN_MINUTES = 60
+TOKEN_MINUTES = 5
+POLICY = BreakerPolicy(window=30.0, fewest=3, share=0.5, pause=5.0)
 
 Listener = Callable[[Job, Sequence[JobUpdate]], None]
+Interest = Callable[[str], Awaitable[bool]]
 
 _log = logging.getLogger(__name__)
 
@@ -31,38 +48,62 @@ def _nobody(job: Job, updates: Sequence[JobUpdate]) -> None:
     del job, updates  # nobody else listens
 
 
-def job_group(job_id: str) -> str:
-    """The group of a job's watchers."""
-    return f"job:{job_id}"
+async def _everybody(user: str) -> bool:
+    del user  # without a better knowledge everybody may be watching
+    return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Outgoing:
+class Socket:
+    """A URL to connect to, the group that its token is in, and until when the token admits."""
+
+    url: str
     group: str
-    message: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishingFigures:
+    """How publishing goes in this process. ``dropped`` messages are in the event log all the same."""
+
+    state: str
+    published: int
+    failed: int
+    dropped: int
+    waiting: int
 
 
 class RealtimeUpdatesService:
     """Publishes job updates and hands out sockets.
 
-    One task per process sends what waits, in order. After a failure it pauses and drops instead of piling up.
-    ``also`` is told of the same durable events; it must not wait or raise.
+    An update goes to the group of its job and to that of whoever submitted it. No connection is in both
+    (:mod:`orchestration.subscriptions`), so each gets it once. ``also`` is told of the same durable events; it must not
+    wait or raise. ``interested`` says whether a submitter may be watching.
     """
 
-    def __init__(self, publisher: RealtimePublisher, clock: Clock, *, also: Listener = _nobody) -> None:
+    def __init__(
+        self,
+        publisher: RealtimePublisher,
+        clock: Clock,
+        *,
+        also: Listener = _nobody,
+        interested: Interest = _everybody,
+    ) -> None:
         self._publisher = publisher
         self._clock = clock
         self._also = also
-        self._waiting: deque[_Outgoing] = deque()
-        self._task: asyncio.Task[None] | None = None
-        self._closed_until = 0.0
+        self._interested = interested
+        self._queue = OutgoingQueue(messages=MESSAGE_LIMIT, jobs=JOB_LIMIT)
+        self._breaker = Breaker("Web PubSub", clock.monotonic, policy=POLICY)
+        self._workers: set[asyncio.Task[None]] = set()
         self._last_progress: dict[str, float] = {}
-        self.dropped = 0
+        self._published = self._failed = 0
 
     def publish(self, job: Job, updates: Sequence[JobUpdate]) -> None:
         """Queue the durable events of one commit for the job's watchers. Never waits, never raises."""
+        context = carried()
         for update in updates:
-            self._enqueue(_Outgoing(group=job_group(job.job_id), message=update.to_json()))
+            self._enqueue(job, update, context)
         self._also(job, updates)
         if job.status.terminal:
             self._last_progress.pop(job.job_id, None)
@@ -70,7 +111,8 @@ class RealtimeUpdatesService:
     def progress(self, job: Job, step: str, fraction: float, note: str) -> None:
         """Queue ephemeral progress inside a step, at most one message per half second and job: each costs a call."""
         now = self._clock.monotonic()
-        if now - self._last_progress.get(job.job_id, -1.0) < PROGRESS_INTERVAL:
+        degraded = self._breaker.state is not BreakerState.CLOSED
+        if degraded or now - self._last_progress.get(job.job_id, -1.0) < PROGRESS_INTERVAL:
             return
         self._last_progress[job.job_id] = now
         update = JobUpdate(
@@ -85,36 +127,101 @@ class RealtimeUpdatesService:
                 "percentage": job.percentage,
             },
         )
-        self._enqueue(_Outgoing(group=job_group(job.job_id), message=update.to_json()))
+        self._enqueue(job, update, None)
 
-    async def job_socket(self, job: Job, user_id: str) -> tuple[str, str]:
-        """A socket URL that is in the job's group from the start, and that group.
+    def circuit(self) -> CircuitState:
+        """Where the breaker stands: publishing is degraded while it is not closed."""
+        return self._breaker.state.value
+
+    async def job_socket(self, job: Job, watcher: Watcher) -> Socket:
+        """A socket on one job, that is in the job's group from the start.
 
         Raises :class:`DependencyUnavailable`.
         """
-        group = job_group(job.job_id)
-        return await self._publisher.client_url(user_id=user_id, group=group, minutes=TOKEN_MINUTES), group
+        return await self._socket(watcher, job_group(job.job_id))
+
+    async def user_socket(self, watcher: Watcher) -> Socket:
+        """A socket on all jobs that this user submits; others are subscribed to over it.
+
+        Raises :class:`DependencyUnavailable`.
+        """
+        return await self._socket(watcher, watcher.group)
+
+    def figures(self) -> PublishingFigures:
+        """What was published since the process began."""
+        return PublishingFigures(
+            state=self._breaker.state.value,
+            published=self._published,
+            failed=self._failed,
+            dropped=self._queue.dropped,
+            waiting=len(self._queue),
+        )
 
     async def drain(self) -> None:
         """Wait until everything queued so far was sent or dropped."""
-        if self._task is not None:
-            await self._task
+        while self._workers:
+            await asyncio.wait(self._workers)
 
-    def _enqueue(self, outgoing: _Outgoing) -> None:
-        if len(self._waiting) >= QUEUE_LIMIT or self._clock.monotonic() < self._closed_until:
-            self.dropped += 1
-            return
-        self._waiting.append(outgoing)
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._send_all())
+    async def _socket(self, watcher: Watcher, group: str) -> Socket:
+        expires_at = self._clock.now() + timedelta(minutes=TOKEN_MINUTES)
+        url = await self._publisher.client_url(user_id=watcher.user_id, group=group, minutes=TOKEN_MINUTES)
+        return Socket(url=url, group=group, expires_at=expires_at)
 
-    async def _send_all(self) -> None:
-        while self._waiting:
-            outgoing = self._waiting.popleft()
+    def _enqueue(self, job: Job, update: JobUpdate, context: Context | None) -> None:
+        outgoing = Outgoing(
+            job_id=job.job_id,
+            submitter=job.submitter,
+            text=update.to_json(),
+            durable=update.sequence is not None,
+            expires_at=self._clock.monotonic() + KEEP_SECONDS,
+            context=context,
+        )
+        self._queue.thinning = self._breaker.state is not BreakerState.CLOSED
+        self._queue.push(outgoing)
+        if len(self._workers) < MOST_AT_ONCE and self._queue.ready:
+            worker = asyncio.create_task(self._work())
+            self._workers.add(worker)
+            worker.add_done_callback(self._workers.discard)
+
+    async def _work(self) -> None:
+        while (outgoing := self._queue.take(self._clock.monotonic())) is not None:
+            sent = False
             try:
-                await self._publisher.publish(outgoing.group, outgoing.message)
-            except DependencyUnavailable as error:
-                self._closed_until = self._clock.monotonic() + PAUSE_AFTER_FAILURE
-                self.dropped += 1 + len(self._waiting)
-                self._waiting.clear()
-                _log.warning("realtime publishing pauses", extra={"reason": str(error)})
+                sent = await self._try(outgoing)
+            finally:
+                if sent:
+                    self._queue.done(outgoing.job_id)
+                else:
+                    self._queue.put_back(outgoing)
+
+    async def _try(self, outgoing: Outgoing) -> bool:
+        """Send if the breaker lets it; else wait until it may."""
+        try:
+            with self._breaker.call() as outcome:
+                outcome.worked = await self._send(outgoing)
+        except BreakerOpen as refused:
+            await self._clock.sleep(refused.retry_after)
+            return False
+        self._published += outcome.worked
+        self._failed += not outcome.worked
+        return outcome.worked
+
+    async def _send(self, outgoing: Outgoing) -> bool:
+        """Whether every group got it. One that got it before a failure gets it again: watchers know the sequence."""
+        try:
+            await self._call(job_group(outgoing.job_id), outgoing)
+            if outgoing.submitter and await self._interested(outgoing.submitter):
+                await self._call(user_group(outgoing.submitter), outgoing)
+        except DependencyUnavailable as error:
+            _log.warning("an update was not published", extra={"reason": str(error)})
+            return False
+        return True
+
+    async def _call(self, group: str, outgoing: Outgoing) -> None:
+        """One call, that ends in time. Raises :class:`DependencyUnavailable`."""
+        with publishing(outgoing.context):
+            try:
+                async with asyncio.timeout(SEND_SECONDS):
+                    await self._publisher.publish(group, outgoing.text)
+            except TimeoutError as error:
+                raise DependencyUnavailable("no answer in time", code="realtime_unavailable") from error

@@ -52,7 +52,7 @@ class RetentionService:
         return deleted
 
     async def _clean(self, partition: str, key: str) -> bool:
-        stored = await self.store.read_job(key.partition("|")[2])
+        stored = await self.store.read_job(key.rpartition("|")[2])
         job = stored.job if stored else None
         if stored is None or job is None or f"{ENDED}{(job.completed_at or '')[:13]}" != partition:
             await self.store.table(STATS).delete(partition, key)  # of a deleted job, or of an earlier run

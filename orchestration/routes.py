@@ -16,6 +16,7 @@ from orchestration import (
     controller_contract,
     controller_jobs,
     controller_keys,
+    controller_realtime,
     controller_workflows,
 )
 from orchestration.controller import ContentArchitectController as Face
@@ -131,7 +132,7 @@ _TABLE: tuple[tuple[str, str, str, Role | None, Handler], ...] = (
     ("job_retry", "POST", f"{_JOB}/retry", _SUBMITTER, controller_jobs.retry_job),
     ("job_fork", "POST", f"{_JOB}/fork", _SUBMITTER, controller_jobs.fork_job),
     ("job_delete", "DELETE", _JOB, _SUBMITTER, controller_jobs.delete_job),
-    ("job_negotiate", "POST", f"{_JOB}/negotiate", _VIEWER, Face.negotiate),
+    ("job_negotiate", "POST", f"{_JOB}/negotiate", _VIEWER, controller_realtime.negotiate_job),
     ("job_deliveries", "GET", f"{_JOB}/deliveries", _SUBMITTER, controller_callbacks.list_deliveries),
     (
         "job_redeliver",
@@ -159,6 +160,11 @@ _TABLE: tuple[tuple[str, str, str, Role | None, Handler], ...] = (
     ("dead_letters_redrive", "POST", "deadletters/redrive", _OPERATOR, controller_jobs.redrive),
     ("webhooks_rotate", "POST", "webhooks/secret/rotate", _ADMIN, controller_callbacks.rotate_secret),
     ("webhooks_test", "POST", "webhooks/test", _ADMIN, controller_callbacks.test_call),
+    ("realtime_negotiate", "POST", "realtime/negotiate", _VIEWER, controller_realtime.negotiate_user),
+    ("realtime_connections", "GET", "realtime/connections", _OPERATOR, controller_realtime.list_connections),
+    # Open to everybody, since their handlers check the sender: Web PubSub has no credential of this app.
+    ("realtime_handshake", "OPTIONS", "realtime/upstream", None, controller_realtime.handshake),
+    ("realtime_upstream", "POST", "realtime/upstream", None, controller_realtime.receive),
     ("apikeys", "GET", "apikeys", _ADMIN, controller_keys.list_keys),
     ("apikey_create", "POST", "apikeys", _ADMIN, controller_keys.issue_key),
     ("apikey_revoke", "DELETE", "apikeys/{keyId}", _ADMIN, controller_keys.revoke_key),

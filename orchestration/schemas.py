@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
@@ -41,6 +42,7 @@ MAX_BODY_BYTES = 256 * 1024
 MAX_BODY_WITH_SOURCES_BYTES = 1024 * 1024
 MAX_JSON_DEPTH = 64
 _MAX_DIGITS = 30
+_MAX_FRACTION = 400
 MAX_SCHEDULE = timedelta(days=30)
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
 """Possessive, and content with a missing end: an unclosed string must not be tried again from each of its quotes."""
@@ -259,14 +261,20 @@ def field_errors(error: ValidationError) -> list[FieldError]:
 
 
 def parse_json(body: bytes) -> Any:
-    """Parse JSON strictly: UTF-8, no NaN, no halves of surrogate pairs, at most 64 levels deep.
+    """Parse JSON strictly: UTF-8, no NaN, no name twice in an object, no halves of surrogate pairs, at most 64 levels deep.
 
     Raises ValueError with a message that fits an answer.
     """
     if depth_of(body) > MAX_JSON_DEPTH:
         raise ValueError(f"JSON is nested deeper than {MAX_JSON_DEPTH} levels")
     try:
-        value = json.loads(body.decode(), parse_constant=_refuse_constant, parse_int=_integer)
+        value = json.loads(
+            body.decode(),
+            parse_constant=_refuse_constant,
+            parse_int=_integer,
+            parse_float=_fraction,
+            object_pairs_hook=_object,
+        )
         if b"\\u" in body:  # only an escape can bring in what no answer or row could be encoded with
             json.dumps(value, ensure_ascii=False).encode()
     except UnicodeDecodeError as error:
@@ -286,6 +294,21 @@ def _integer(digits: str) -> int:
     if len(digits) > _MAX_DIGITS:
         raise ValueError(f"numbers have at most {_MAX_DIGITS} digits")
     return int(digits)
+
+
+def _fraction(text: str) -> float:
+    value = float(text) if len(text) <= _MAX_FRACTION else math.inf
+    if math.isinf(value):
+        raise ValueError("a number is out of range")
+    return value
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Two readers may take different ones of two equal names, so that what was checked is not what is used."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("JSON names something twice in an object")
+    return found
 
 
 def depth_of(body: bytes) -> int:

@@ -39,6 +39,11 @@ from orchestration.realtime import RealtimeUpdatesService
 from orchestration.retry import SUBMIT_RETRY
 from orchestration.schemas import GenerateRequest
 from orchestration.settings import Settings
+from orchestration.telemetry.counts import submitted
+from orchestration.telemetry.entries import about, acting, enqueueing
+from orchestration.telemetry.spans import annotate
+from orchestration.telemetry.trace_context import current_traceparent, new_traceparent
+from orchestration.telemetry.work import committing
 from orchestration.workflow_service import WorkflowService
 from orchestration.workflows import BUILT_IN, Workflow, in_order
 
@@ -54,6 +59,7 @@ class Origin:
     """Where a request comes from. ``key`` makes repeats one job; ``job_id`` is a producer's own choice.
 
     ``queue`` is set when the request itself is a message: the job stays in that queue and no message is sent.
+    ``submitter`` is the digest of the identity of an HTTP caller.
     ``actor`` is who called; a producer has none.
     """
 
@@ -62,6 +68,7 @@ class Origin:
     job_id: str | None = None
     queue: str | None = None
     traceparent: str | None = None
+    submitter: str | None = None
     actor: Actor | None = None
 
     @property
@@ -115,16 +122,18 @@ class OrchestrationService:
         """
         await self._store.prepare()
         workflow = await self._workflows.chosen(request, origin.tenant)
-        job = self.new_job(request, workflow, origin)
-        try:
-            job = await self.accept(job, self.new_input(request, workflow))
-        except RowExists:
-            return await self._replay(job, send=origin.queue is None)
-        await asyncio.gather(
-            self._index.add(job),
-            self._audit.record(origin.actor or producer_of(origin), Action.SUBMIT, job.job_id),
-            *([self.send(job)] if origin.queue is None else []),
-        )
+        with enqueueing(self.queue_of(request, origin), origin.traceparent):
+            job = self.new_job(request, workflow, origin)
+            try:
+                job = await self.accept(job, self.new_input(request, workflow))
+            except RowExists:
+                return await self._replay(job, send=origin.queue is None)
+            await asyncio.gather(
+                self._index.add(job),
+                self._audit.record(origin.actor or producer_of(job), Action.SUBMIT, job.job_id),
+                *([self.send(job)] if origin.queue is None else []),
+            )
+        annotate(about(job))
         return Submission(job=job, replayed=False)
 
     async def accept(self, job: Job, job_input: JobInput) -> Job:
@@ -140,7 +149,11 @@ class OrchestrationService:
         event_row = Row(key=event_key(1), values={"body": first.to_json()})
         owed = [Callback.of(job, first).to_row()] if is_owed(job, first) else []
         await self._store.put_active(self.active_row(job))
-        await self._insert(job, [*packed, event_row, *owed])
+        rows = [*packed, event_row, *owed]
+        with committing(rows, what="insert"):
+            await self._insert(job, rows)
+        submitted(job)
+        annotate(about(job))
         self._realtime.publish(job, [first])
         return job
 
@@ -170,8 +183,7 @@ class OrchestrationService:
     def new_job(self, request: GenerateRequest, workflow: Workflow, origin: Origin) -> Job:
         """The job that a request makes, before anything is stored."""
         now = self._clock.now()
-        urgent = not request.run_async and request.priority in (Priority.NORMAL, Priority.LOW)
-        priority = Priority.HIGH if urgent else request.priority
+        priority = _priority(request)
         budget = self._settings.job_timeout_minutes * 60
         scheduled = request.scheduled_for
         custom = workflow.id not in BUILT_IN
@@ -182,7 +194,7 @@ class OrchestrationService:
             topic=request.effective_topic,
             status=JobStatus.QUEUED,
             priority=priority,
-            queue=origin.queue or priority.queue,
+            queue=self.queue_of(request, origin),
             workflow_type="custom" if custom else workflow.id,
             workflow_id=workflow.id if custom else None,
             workflow_version=workflow.version if custom else None,
@@ -194,20 +206,31 @@ class OrchestrationService:
             max_attempts=self._settings.job_max_retries,
             timeout_seconds=min(budget, request.deadline_seconds or budget),
             expires_at=stamp(now + timedelta(days=self._settings.retention_days)),
-            estimated_seconds=workflow.estimated_seconds if self._has_llm else _EMBEDDED_ESTIMATE,
+            estimated_seconds=self._estimated(workflow, origin.tenant),
             sequence=1,
             lease_seconds=self._settings.lease_seconds,
             next_attempt_at=stamp(scheduled) if scheduled and scheduled > now else None,
             queued_at=stamp(scheduled) if scheduled and scheduled > now else None,
+            submitter=origin.submitter,
             user_id=request.user_id,
             project_id=request.project_id,
             tags=request.tags,
-            traceparent=origin.traceparent,
+            traceparent=current_traceparent() or origin.traceparent or new_traceparent(),
             steps=tuple(
                 StepRecord(name=s.name, layer=CATALOG[s.service].layer.value, service=s.service)
                 for s in in_order(workflow)
             ),
         )
+
+    @staticmethod
+    def queue_of(request: GenerateRequest, origin: Origin) -> str:
+        """The queue of the job that a request makes."""
+        return origin.queue or _priority(request).queue
+
+    def _estimated(self, workflow: Workflow, tenant: str) -> float:
+        """What this workflow took this tenant lately, else what is declared."""
+        declared = workflow.estimated_seconds if self._has_llm else _EMBEDDED_ESTIMATE
+        return self._workflows.estimates.known(tenant).workflows.get(workflow.id, declared)
 
     def new_input(self, request: GenerateRequest, workflow: Workflow) -> JobInput:
         """What that job runs on."""
@@ -300,16 +323,18 @@ class OrchestrationService:
                 if job.cancel_requested_at:
                     return job  # every write to the row would prolong the lease of a worker that is dead
                 asked = stamp(self._clock.now())
-                await self._store.request_cancel(job_id, asked)
+                with acting("cancel", job):
+                    await self._store.request_cancel(job_id, asked)
                 return replace(job, cancel_requested_at=asked)
-            try:
-                job, updates = await commit_once(
-                    self._store, stored, self._cancelled(), clock=self._clock, commit_id=new_commit_id()
-                )
-            except RowConflict:
-                continue  # claimed or cancelled meanwhile: look again
-            self._realtime.publish(job, updates)
-            await self._epilogue.run(job)
+            with acting("cancel", job):
+                try:
+                    job, updates = await commit_once(
+                        self._store, stored, self._cancelled(), clock=self._clock, commit_id=new_commit_id()
+                    )
+                except RowConflict:
+                    continue  # claimed or cancelled meanwhile: look again
+                self._realtime.publish(job, updates)
+                await self._epilogue.run(job)
             return job
 
     def _cancelled(self) -> Change:
@@ -330,14 +355,19 @@ class OrchestrationService:
         return stored
 
 
+def _priority(request: GenerateRequest) -> Priority:
+    urgent = not request.run_async and request.priority in (Priority.NORMAL, Priority.LOW)
+    return Priority.HIGH if urgent else request.priority
+
+
 def _job_id(origin: Origin, now: datetime) -> str:
     return origin.known_id or new_job_id(now)
 
 
-def producer_of(origin: Origin) -> Actor:
-    """Who submits by message: whoever may send to the queue."""
-    trace = (origin.traceparent or "").split("-")
-    return Actor(tenant=origin.tenant, user="producer", trace_id=trace[1] if len(trace) > 1 else "")
+def producer_of(job: Job) -> Actor:
+    """Who submitted by message: whoever may send to the queue."""
+    trace = (job.traceparent or "").split("-")
+    return Actor(tenant=job.tenant, user="producer", trace_id=trace[1] if len(trace) > 1 else "")
 
 
 def _first_event(job: Job) -> JobUpdate:

@@ -47,6 +47,8 @@ class Settings(BaseModel):
     web_pubsub_hub: str = Field(
         "contentjobs", alias="WEB_PUBSUB_HUB", pattern=r"^[A-Za-z][A-Za-z0-9_]{0,127}$"
     )
+    upstream_audience: str | None = Field(None, alias="WEB_PUBSUB_UPSTREAM_AUDIENCE")
+    upstream_principal: str | None = Field(None, alias="WEB_PUBSUB_UPSTREAM_PRINCIPAL")
     api_url: str = Field("http://127.0.0.1:7071", alias="CONTENT_ARCHITECT_API_URL")
     trusted_proxy_hops: int = Field(0, alias="TRUSTED_PROXY_HOPS", ge=0, le=5)
     internal_api_token: SecretStr | None = Field(None, alias="INTERNAL_API_TOKEN")
@@ -83,6 +85,7 @@ class Settings(BaseModel):
     callback_allowed_hosts: str = Field(
         "", alias="CALLBACK_ALLOWED_HOSTS", pattern=rf"^\s*({_LOOPBACK}\s*(,\s*{_LOOPBACK}\s*)*)?$"
     )
+    telemetry_include_content: bool = Field(default=False, alias="TELEMETRY_INCLUDE_CONTENT")
     instance_id: str = Field(default_factory=socket.gethostname, alias="WEBSITE_INSTANCE_ID")
 
     @property
@@ -104,6 +107,20 @@ class Settings(BaseModel):
     def callback_hosts(self) -> frozenset[str]:
         """Hosts of this machine (``host`` or ``host:port``) that callbacks may reach over http."""
         return frozenset(name.strip() for name in self.callback_allowed_hosts.split(",") if name.strip())
+
+    @property
+    def web_pubsub_keys(self) -> tuple[str, ...]:
+        """The access key of the connection string; none with a managed identity."""
+        given = self.web_pubsub_connection
+        return _fields_of(given.get_secret_value(), "accesskey") if given else ()
+
+    @property
+    def web_pubsub_hosts(self) -> tuple[str, ...]:
+        """The host of our own Web PubSub, in lower case and without a port; none without a setting."""
+        given = self.web_pubsub_connection
+        endpoints = _fields_of(given.get_secret_value(), "endpoint") if given else ()
+        urls = (*endpoints, self.web_pubsub_endpoint) if self.web_pubsub_endpoint else endpoints
+        return tuple(host for url in urls if (host := urlsplit(url).hostname))
 
     @property
     def tables_connection(self) -> str | None:
@@ -146,9 +163,19 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         raise ConfigurationError("AUTH_MODE=off is for one machine; in Azure use entra or apikey")
     if settings.callback_hosts and _AZURE_MARKER in present:
         raise ConfigurationError("CALLBACK_ALLOWED_HOSTS is for one machine; in Azure leave it out")
+    if (settings.upstream_audience is None) != (settings.upstream_principal is None):
+        raise ConfigurationError(
+            "WEB_PUBSUB_UPSTREAM_AUDIENCE and WEB_PUBSUB_UPSTREAM_PRINCIPAL go together: set both or neither"
+        )
     _check_identity(settings, in_azure=_AZURE_MARKER in present)
     _check_llm(settings)
     return settings
+
+
+def _fields_of(connection: str, name: str) -> tuple[str, ...]:
+    """The values of this name in a connection string (``Name=value;...``); names are in any case."""
+    pairs = (part.partition("=") for part in connection.split(";"))
+    return tuple(value.strip() for key, _, value in pairs if key.strip().lower() == name and value.strip())
 
 
 def load_storage_settings(environment: Mapping[str, str] | None = None) -> Settings:

@@ -20,6 +20,10 @@ MAX_STEPS_KEPT = 200
 """Step names of one hour; custom workflows could bring any number. The rest counts as ``other``."""
 
 
+MAX_WORKFLOWS_KEPT = 200
+"""Workflows of one hour, as many as a tenant may have; the rest counts as ``other``."""
+
+
 def bucket_of(milliseconds: float) -> int:
     """The bucket of a duration: 0 up to 1 ms, then four buckets for each doubling."""
     if milliseconds <= 1:
@@ -65,7 +69,11 @@ def percentile(histogram: Mapping[int, int], share: float) -> float | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndedJob:
-    """What statistics keep of one ended job: figures, nothing of its content. Times are milliseconds."""
+    """What statistics keep of one ended job: figures, nothing of its content. Times are milliseconds.
+
+    ``workflow`` is the id of a custom workflow, else the type again. ``steps`` are those that ran, not those whose
+    result came from the cache.
+    """
 
     status: JobStatus
     type: str
@@ -76,12 +84,17 @@ class EndedJob:
     tokens_in: int = 0
     tokens_out: int = 0
     cost: float = 0.0
+    workflow: str = ""
 
     @classmethod
     def of(cls, job: Job) -> EndedJob:
         """The figures of a terminal job. A job that ended before anybody took it has no processing time."""
         started, ended = job.started_at, job.completed_at
-        done = [s for s in job.steps if s.status is StepStatus.COMPLETED and _within(s.ended_at, started)]
+        done = [
+            s
+            for s in job.steps
+            if s.status is StepStatus.COMPLETED and not s.cached and _within(s.ended_at, started)
+        ]
         return cls(
             status=job.status,
             type=job.type,
@@ -92,6 +105,7 @@ class EndedJob:
             tokens_in=job.tokens_in,
             tokens_out=job.tokens_out,
             cost=job.cost,
+            workflow=job.workflow_id or job.workflow_type,
         )
 
     def to_values(self) -> dict[str, RowValue]:
@@ -101,8 +115,8 @@ class EndedJob:
 
     @classmethod
     def from_values(cls, values: Mapping[str, Any]) -> EndedJob:
-        """The figures of a statistics row."""
-        found = dict(zip(_FIGURES, json.loads(values["figures"]), strict=True))
+        """The figures of a statistics row; an older one has fewer."""
+        found = dict(zip(_FIGURES, json.loads(values["figures"]), strict=False))
         steps = tuple((name, layer, duration) for name, layer, duration in found["steps"])
         return cls(**{**found, "status": JobStatus(values["status"]), "steps": steps})
 
@@ -116,12 +130,16 @@ _FIGURES = (
     "tokens_in",
     "tokens_out",
     "cost",
+    "workflow",
 )
 
 
 @dataclass(slots=True, kw_only=True)
 class Totals:
-    """Figures of any number of ended jobs. Adding is associative and commutative."""
+    """Figures of any number of ended jobs. Adding is associative and commutative.
+
+    ``runs`` are the processing times of completed jobs by workflow.
+    """
 
     status: Counter[str] = field(default_factory=Counter)
     type: Counter[str] = field(default_factory=Counter)
@@ -131,6 +149,7 @@ class Totals:
     steps: dict[str, Histogram] = field(default_factory=dict)
     tokens: Counter[str] = field(default_factory=Counter)
     cost: float = 0.0
+    runs: dict[str, Histogram] = field(default_factory=dict)
 
     def count(self, job: EndedJob) -> None:
         """Add one job."""
@@ -143,6 +162,8 @@ class Totals:
             put_in(self.queue, job.queue_ms)
         for name, layer, duration in job.steps:
             put_in(self._histogram(f"{layer}/{name}"), duration)
+        if job.status is JobStatus.COMPLETED and job.processing_ms is not None:
+            put_in(self._runs_of(job.workflow or job.workflow_type), job.processing_ms)
         self.tokens.update({"in": job.tokens_in, "out": job.tokens_out})
         self.cost += job.cost
 
@@ -159,12 +180,18 @@ class Totals:
         add_up(self.queue, other.queue)
         for key, histogram in other.steps.items():
             add_up(self._histogram(key), histogram)
+        for key, histogram in other.runs.items():
+            add_up(self._runs_of(key), histogram)
         self.cost += other.cost
 
     def _histogram(self, key: str) -> Histogram:
         if key not in self.steps and len(self.steps) >= MAX_STEPS_KEPT:
             key = f"{key.partition('/')[0]}/other"
         return self.steps.setdefault(key, {})
+
+    def _runs_of(self, workflow: str) -> Histogram:
+        known = workflow in self.runs or len(self.runs) < MAX_WORKFLOWS_KEPT
+        return self.runs.setdefault(workflow if known else "other", {})
 
     def to_bytes(self) -> bytes:
         """Compact JSON."""
@@ -177,13 +204,14 @@ class Totals:
             {key: _packed(histogram) for key, histogram in self.steps.items()},
             self.tokens,
             self.cost,
+            {key: _packed(histogram) for key, histogram in self.runs.items()},
         ]
         return json.dumps(value, separators=(",", ":")).encode()
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Totals:
-        """The totals of their JSON."""
-        status, kind, workflow, processing, queue, steps, tokens, cost = json.loads(data)
+        """The totals of their JSON; older ones have no runs."""
+        status, kind, workflow, processing, queue, steps, tokens, cost, *more = json.loads(data)
         return cls(
             status=Counter(status),
             type=Counter(kind),
@@ -193,6 +221,7 @@ class Totals:
             steps={key: _unpacked(value) for key, value in steps.items()},
             tokens=Counter(tokens),
             cost=cost,
+            runs={key: _unpacked(value) for key, value in (more[0] if more else {}).items()},
         )
 
 

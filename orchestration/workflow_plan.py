@@ -31,10 +31,19 @@ class Plan:
         return tuple(name for wave in self.waves for name in wave)
 
 
-def plan(workflow: Workflow, catalog: Mapping[str, StepDeclaration] = CATALOG) -> Plan:
-    """The plan of a workflow that :func:`orchestration.workflows.find_problems` has nothing against."""
+def plan(
+    workflow: Workflow,
+    catalog: Mapping[str, StepDeclaration] = CATALOG,
+    *,
+    took: Mapping[str, float] | None = None,
+) -> Plan:
+    """The plan of a workflow that :func:`orchestration.workflows.find_problems` has nothing against.
+
+    ``took`` is what steps took lately, in seconds by name; the others are taken to need what their layer does.
+    """
     graph = dependencies(workflow, catalog)
     seconds = {step.name: STEP_SECONDS[catalog[step.service].layer] for step in workflow.steps}
+    seconds |= {name: known for name, known in (took or {}).items() if name in seconds}
     waves: list[tuple[str, ...]] = []
     ends: dict[str, float] = {}
     before: dict[str, str | None] = {}

@@ -13,6 +13,7 @@ from typing import Any
 from layers.catalog import StepDeclaration
 from orchestration.audit import Action, Actor, AuditTrail
 from orchestration.errors import FieldError, InvalidRequest, RequestRefused, RowConflict, RowExists
+from orchestration.estimates import Estimates
 from orchestration.jobs import stamp
 from orchestration.ports import Clock
 from orchestration.schemas import GenerateRequest
@@ -46,6 +47,7 @@ class WorkflowService:
     audit: AuditTrail
     clock: Clock
     catalog: Mapping[str, StepDeclaration]
+    estimates: Estimates
 
     async def chosen(self, request: GenerateRequest, tenant: str) -> Workflow:
         """The workflow that a request runs, its ``include...`` flags applied."""

@@ -10,12 +10,13 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PAGES = [
     ROOT / "README.md",
+    ROOT / "infra" / "README.md",
     *sorted((ROOT / "docs").rglob("*.md")),
     *sorted((ROOT / "samples").glob("*/README.md")),
 ]
 LINK = re.compile(r"\]\((?!https?:|#|mailto:)([^)#\s]+)")
 SOURCE = re.compile(
-    r"`((?:orchestration|layers|localcloud|devtools|tests|samples|benchmarks)/[\w./-]+\.\w+)`"
+    r"`((?:orchestration|layers|localcloud|devtools|tests|samples|benchmarks|infra)/[\w./-]+\.\w+)`"
 )
 
 

@@ -20,12 +20,16 @@ VALUES = {
     "addresses",
     "answers",
     "answers_management",
+    "answers_realtime",
+    "breaker",
     "checkpoints",
+    "circuits",
     "claims",
     "decisions",
     "errors",
     "events",
     "expiring",
+    "groups",
     "http",
     "identity",
     "ids",
@@ -39,6 +43,7 @@ VALUES = {
     "retry",
     "schemas",
     "settings",
+    "upstream",
     "views",
     "workflows",
 }
@@ -237,6 +242,17 @@ def test_adapters_know_values_only() -> None:
     assert broken(orchestration("adapters"), allowed, None) == [], rule
 
 
+def test_telemetry_knows_values_and_the_opentelemetry_api() -> None:
+    rule = (
+        "telemetry imports values and the OpenTelemetry API; the SDK is chosen and configured outside the app"
+    )
+    allowed = modules("values") | modules("telemetry")
+    assert broken(orchestration("telemetry"), allowed, {"opentelemetry"}) == [], rule
+    sdk = ("opentelemetry.sdk", "opentelemetry.exporter", "azure.monitor")
+    found = [i.where for f in python_files(*APP) for i in imports_of(f) if i.module.startswith(sdk)]
+    assert found == [], rule
+
+
 def test_sdks_are_imported_by_adapters_and_the_composition_root_alone() -> None:
     rule = "azure.*, aiohttp, httpx and jwt belong to orchestration/adapters (connections.py makes their clients)"
     sdks = {"azure", "aiohttp", "httpx", "httpcore", "jwt", "stamina"}
@@ -373,6 +389,24 @@ def is_broad(handler: ast.ExceptHandler) -> bool:
     return any(
         k is None or (isinstance(k, ast.Name) and k.id in ("Exception", "BaseException")) for k in kinds
     )
+
+
+def test_metrics_are_recorded_under_the_names_of_the_table() -> None:
+    rule = "a metric is in the table METRICS of orchestration/telemetry/metrics.py, and used"
+    tree = tree_of(ROOT / "orchestration/telemetry/metrics.py")
+    table = next(n for n in tree.body if isinstance(n, ast.AnnAssign) and ast.unparse(n.target) == "METRICS")
+    assert isinstance(table.value, ast.Dict)
+    known = {key.value for key in table.value.keys if isinstance(key, ast.Constant)}
+    used = {
+        call.args[0].value
+        for file in python_files("orchestration")
+        for call in calls(file)
+        if isinstance(call.func, ast.Name)
+        and call.func.id in ("record", "watch", "watch_each")
+        and call.args
+        and isinstance(call.args[0], ast.Constant)
+    }
+    assert used == known, rule
 
 
 def test_broad_excepts_stand_in_the_outermost_places_alone() -> None:

@@ -24,6 +24,7 @@ CASES: Final[Mapping[str, Mapping[str, Any]]] = {
         "principalType": "ServicePrincipal",
         "entraClientId": _APP_REGISTRATION,
         "alertEmail": "operators@example.com",
+        "internalTokenSecretUri": "https://vault.example.com/secrets/operator",
         "deployOpenAI": True,
     },
     "vnet": {
@@ -31,6 +32,7 @@ CASES: Final[Mapping[str, Mapping[str, Any]]] = {
         "location": "northeurope",
         "profile": "vnet",
         "entraClientId": _APP_REGISTRATION,
+        "authMode": "apikey",
         "publicUrl": "https://content.example.com",
         "deployOpenAI": True,
     },

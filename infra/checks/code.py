@@ -17,6 +17,7 @@ FUNCTION_APP: Final = "function_app.py"
 TABLES: Final = "orchestration/adapters/tables.py"
 WORKFLOWS: Final = "orchestration/workflows.py"
 METRICS: Final = "orchestration/telemetry/metrics.py"
+IDENTITY: Final = "orchestration/identity.py"
 LOCAL_QUEUES: Final = "localcloud/servicebus/queues.json"
 
 
@@ -41,6 +42,18 @@ def settings(sources: Sources) -> dict[str, Any]:
                 found[str(alias.value)] = default.value if isinstance(default, ast.Constant) else None
     if not found:
         raise TemplateError(SETTINGS, "no Field(..., alias=...) was found: how are settings declared now?")
+    return found
+
+
+def secret_settings(sources: Sources) -> set[str]:
+    """Settings that hold a secret: those of type ``SecretStr``."""
+    found = set()
+    for node in _nodes(SETTINGS, sources.text(SETTINGS)):
+        if isinstance(node, ast.AnnAssign) and "SecretStr" in ast.unparse(node.annotation):
+            keywords = node.value.keywords if isinstance(node.value, ast.Call) else []
+            found |= {
+                str(k.value.value) for k in keywords if k.arg == "alias" and isinstance(k.value, ast.Constant)
+            }
     return found
 
 
@@ -175,6 +188,15 @@ def _dimensions(sources: Sources, node: ast.expr) -> tuple[str, ...]:
             return found
         case _:
             return ()
+
+
+def roles(sources: Sources) -> set[str]:
+    """Roles of callers: the values of the enumeration ``Role``."""
+    for node in _tree(IDENTITY, sources.text(IDENTITY)).body:
+        if isinstance(node, ast.ClassDef) and node.name == "Role":
+            values = (each.value for each in node.body if isinstance(each, ast.Assign))
+            return {str(_value(sources, IDENTITY, value)) for value in values}
+    raise TemplateError(IDENTITY, "no class Role was found")
 
 
 def log_messages(sources: Sources) -> set[str]:

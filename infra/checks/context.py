@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from infra.checks.bicep.deployment import Deployment
@@ -59,36 +61,48 @@ def problem(case: str, resource: Resource, message: str) -> Problem:
 
 def load(sources: Sources) -> Context:
     """Read and evaluate everything. Raises :class:`TemplateError` only where the checks' own facts are broken."""
-    schema = Schema.load(sources)
     templates, unread = {}, []
     for path in sources.files("infra", "*.bicep"):
         try:
             templates[path] = read(path, sources.text(path))
         except TemplateError as error:
             unread.append(error.problem)
-    resources: dict[str, tuple[Resource, ...]] = {}
-    unevaluated: list[Problem] = []
-    for case in CASES:
-        resources[case], problems = _deploy(case, sources, schema, templates)
-        unevaluated += problems
+    described = {path: text for path, text in sources.changed.items() if path.startswith("infra/")}
+    resources, unevaluated = _deploy_all(
+        sources.root, tuple(sorted(described.items(), key=lambda item: item[0]))
+    )
     return Context(
         sources=sources,
-        schema=schema,
+        schema=Schema.load(sources),
         templates=templates,
         unread=tuple(unread),
         resources=resources,
-        unevaluated=tuple(unevaluated),
+        unevaluated=unevaluated,
     )
 
 
-def _deploy(
-    case: str, sources: Sources, schema: Schema, templates: Mapping[str, Template]
-) -> tuple[tuple[Resource, ...], list[Problem]]:
+@cache
+def _deploy_all(
+    root: Path, changed: tuple[tuple[str, str | None], ...]
+) -> tuple[Mapping[str, tuple[Resource, ...]], tuple[Problem, ...]]:
+    """The resources of all cases. Templates see nothing outside of ``infra/``, so the rest need not be the same."""
+    sources = Sources(root=root, changed=dict(changed))
+    schema, problems = Schema.load(sources), []
+    resources: dict[str, tuple[Resource, ...]] = {}
+    for case in CASES:
+        resources[case], found = _deploy(case, sources, schema)
+        problems += found
+    return resources, tuple(problems)
+
+
+def _deploy(case: str, sources: Sources, schema: Schema) -> tuple[tuple[Resource, ...], list[Problem]]:
     problems: list[Problem] = []
-    if MAIN not in templates:
-        return (), problems
+    try:
+        template = read(MAIN, sources.text(MAIN))
+    except TemplateError:
+        return (), problems  # said by those who read all templates
     deployment = Deployment(
-        template=templates[MAIN],
+        template=template,
         sources=sources,
         scope=f"/subscriptions/{SUBSCRIPTION}",
         given=CASES[case],

@@ -32,6 +32,13 @@ param backlog int
 @description('US dollars a day that the language model may cost.')
 param dailyLlmDollars int
 
+@allowed([
+  'PT5M'
+  'PT15M'
+])
+@description('How often queries look. Each look is paid for: a query every five minutes costs three times one every fifteen.')
+param frequency string
+
 var runbooks = 'docs/operations/runbooks'
 
 var metricRules = [
@@ -264,8 +271,8 @@ resource queryAlerts 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [for 
     scopes: [
       workspaceId
     ]
-    evaluationFrequency: rule.window == 'P1D' ? 'PT1H' : 'PT5M'
-    windowSize: rule.window
+    evaluationFrequency: rule.window == 'P1D' ? 'PT1H' : frequency
+    windowSize: rule.window == 'PT5M' ? frequency : rule.window
     criteria: {
       allOf: [
         {

@@ -86,6 +86,7 @@ var fixedSettings = {
   STEP_CACHE: 'true'
   SWEEP_SCHEDULE: '0 * * * * *'
   SYNC_WAIT_SECONDS: '100'
+  TELEMETRY_INCLUDE_CONTENT: 'false'
 }
 
 // The worker sets telemetry up by itself. Its default sampler drops most of a burst; a job's trace must be whole.

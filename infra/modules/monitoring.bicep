@@ -18,8 +18,8 @@ param retentionDays int
 @description('Gigabytes a day after which ingestion stops until the next day.')
 param dailyCapGb int
 
-@description('Who may send telemetry.')
-param publishers { id: string, type: string }[]
+@description('Who may send telemetry: objects with id and type of a principal.')
+param publishers array
 
 // Monitoring Metrics Publisher
 var publisherRole = '3913510d-42f4-4e42-8a64-420c390055eb'

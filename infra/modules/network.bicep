@@ -10,7 +10,7 @@ param location string
 param tags object
 
 @description('Private DNS zones of the services behind private endpoints.')
-param zones string[]
+param zones array
 
 resource appRules 'Microsoft.Network/networkSecurityGroups@2024-07-01' = {
   name: 'nsg-app-${name}'

@@ -23,8 +23,8 @@ param capacity int
 @description('Whether only private endpoints reach it.')
 param isPrivate bool
 
-@description('Who may ask the model.')
-param users { id: string, type: string }[]
+@description('Who may ask the model: objects with id and type of a principal.')
+param users array
 
 @description('Workspace that logs and metrics go to.')
 param workspaceId string

@@ -10,7 +10,7 @@ param tags object
 param subnetId string
 
 @description('Services: name, resource id, which of its endpoints (group), and private DNS zone.')
-param services { name: string, id: string, group: string, zone: string }[]
+param services array
 
 resource endpoints 'Microsoft.Network/privateEndpoints@2024-07-01' = [for service in services: {
   name: 'pe-${service.name}'

@@ -25,15 +25,15 @@ param messagingUnits int
 param isPrivate bool
 
 @description('Names of the queues.')
-param queues string[]
+param queues array
 
 @minValue(3)
 @maxValue(10)
 @description('Deliveries of a message before it is dead-lettered; the app must be told the same number.')
 param maxDeliveryCount int
 
-@description('Who sends, receives and measures the queues. Scaling by queue length needs the right to manage, and gets it on these queues alone.')
-param owners { id: string, type: string }[]
+@description('Who sends, receives and measures the queues: objects with id and type of a principal. Scaling by queue length needs the right to manage, and gets it on these queues alone.')
+param owners array
 
 @description('Workspace that logs and metrics go to.')
 param workspaceId string

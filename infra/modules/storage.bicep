@@ -23,16 +23,16 @@ param sku string
 param isPrivate bool
 
 @description('Names of blob containers.')
-param containers string[]
+param containers array
 
 @description('Names of tables.')
-param tables string[]
+param tables array
 
-@description('Who owns the blobs: the host keeps its locks and keys there.')
-param blobOwners { id: string, type: string }[]
+@description('Who owns the blobs, as objects with id and type of a principal: the host keeps its locks and keys there.')
+param blobOwners array
 
-@description('Who reads and writes tables.')
-param tableContributors { id: string, type: string }[]
+@description('Who reads and writes tables: objects with id and type of a principal.')
+param tableContributors array
 
 @description('Workspace that logs and metrics go to.')
 param workspaceId string

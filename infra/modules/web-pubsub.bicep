@@ -34,8 +34,8 @@ param upstreamUrl string
 @description('Audience of the token that Web PubSub shows there; empty: no events are sent.')
 param upstreamAudience string
 
-@description('Who publishes and makes client tokens.')
-param owners { id: string, type: string }[]
+@description('Who publishes and makes client tokens: objects with id and type of a principal.')
+param owners array
 
 @description('Workspace that logs and metrics go to.')
 param workspaceId string

@@ -77,7 +77,8 @@ def build_graph(
     material = gather_material(sources, index, topic)
     concepts = concept_labels(_own_names(topic), keywords.keywords)
     labels = [*concepts, *name_labels(material.rows, concepts)]
-    mentions = Mentions(labels, aliases={topic.short: topic.head} if not topic.sides else {})
+    named = topic.short and topic.head and not topic.sides
+    mentions = Mentions(labels, aliases={topic.short: topic.head} if named else {})
     shown, edges = _read(material.rows, mentions)
     unshown = (keyword.phrase for keyword in keywords.keywords if not keyword.passages)
     nodes = _nodes(labels, frozenset(concepts), shown, material)

@@ -22,6 +22,7 @@ _END = re.compile(
 )  # fmt: skip
 _LAST_WORD = re.compile(r"([^\W\d_](?:[^\W\d_]|\.(?=[^\W\d_]))*)$")
 _NEXT_WORD = re.compile(r"[\"'“‘«(\[]*([^\W_]+(?:['’][^\W_]+)?)")
+_IDENTIFIER = re.compile(r"[a-z]+_[a-z_]+\b")  # "pg_dump" opens a sentence as it is written
 _OPENERS = frozenset("\"'“‘«([•-–*")
 
 # Never the end of a sentence, whatever follows.
@@ -96,6 +97,8 @@ def _sentences_of_block(text: str, start: int, end: int) -> list[tuple[int, int]
 
 def _is_boundary(text: str, begin: int, match: re.Match[str], end: int) -> bool:
     following = text[match.end() : min(match.end() + 40, end)]
+    if _IDENTIFIER.match(following):
+        return True
     if not following or not (following[0].isupper() or following[0].isdigit() or following[0] in _OPENERS):
         return False
     next_word = _NEXT_WORD.match(following)

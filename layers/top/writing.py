@@ -11,7 +11,7 @@ import asyncio
 from layers.bottom.artifacts import KeywordPlan, PassageIndex, SourceSet
 from layers.contract import ContentWarning, StepContext
 from layers.middle.artifacts import Outline, QueryPlan
-from layers.top.artifacts import Article
+from layers.top.artifacts import Article, ResearchBrief
 from layers.top.writer.composing import EmbeddedWriter, Material
 from layers.top.writer.headings import slug
 
@@ -29,6 +29,7 @@ async def optimize_content(context: StepContext) -> Article:
         outline=outline,
         keywords=context.need(KeywordPlan),
         queries=context.have(QueryPlan),
+        research=context.have(ResearchBrief),
     )
     context.report(0.1, "choosing evidence")
     article = await asyncio.to_thread(lambda: EmbeddedWriter(material).write())

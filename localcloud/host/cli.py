@@ -7,13 +7,14 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
 from localcloud.host.context import InvocationLogFilter
 from localcloud.host.errors import HostError
 from localcloud.host.host import FunctionHost, HostOptions
+from localcloud.host.telemetry import flush_telemetry
 
 _LOG = logging.getLogger("host")
 _FORMAT = "%(asctime)s %(levelname)-7s %(name)s %(invocation)s%(message)s"
@@ -33,22 +34,26 @@ def main(arguments: Sequence[str]) -> int:
     os.chdir(options.app)
     host = FunctionHost(options)
     try:
-        begin_anew = asyncio.run(_serve(host))
+        asyncio.run(_serve(host, lambda: _begin_anew(arguments, folder, host.port)))
     except (HostError, OSError) as error:
         sys.stderr.write(f"{type(error).__name__}: {error}\n")
         return 1
-    if begin_anew:
-        _begin_anew(arguments, folder, host.port)
+    flushed = flush_telemetry()
     if host.busy_threads:
         _LOG.warning("%d threads still run a synchronous function and are left behind.", host.busy_threads)
+    if host.busy_threads or not flushed:
         logging.shutdown()
-        # A normal exit would join those threads, which may take for ever; the real host kills its worker as well.
+        # A normal exit would wait for those threads, or for an exporter whose endpoint does not answer, maybe for
+        # ever; the real host kills its worker as well.
         os._exit(0)
     return 0
 
 
-async def _serve(host: FunctionHost) -> bool:
-    """Serve until the stop; True when it comes from a function timeout instead of a signal."""
+async def _serve(host: FunctionHost, begin_anew: Callable[[], NoReturn]) -> None:
+    """Serve until a signal comes, or begin anew after a function timeout.
+
+    The latter from inside the loop: closing it would wait for threads that the function may have left busy.
+    """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -65,14 +70,16 @@ async def _serve(host: FunctionHost) -> bool:
         await asyncio.wait({stopping, losing}, return_when=asyncio.FIRST_COMPLETED)
         losing.cancel()
         _LOG.info("Stopping.")
-        return not stop.is_set()
     finally:
         await host.stop()
+    if not stop.is_set():
+        begin_anew()
 
 
 def _begin_anew(arguments: Sequence[str], folder: Path, port: int) -> NoReturn:
     """Replace this process by a new one: the only way to be rid of threads and of what the app keeps in memory."""
     _LOG.warning("Starting the process again after a function timeout.")
+    flush_telemetry()
     logging.shutdown()
     os.chdir(folder)
     command = [sys.executable, "-m", "localcloud.host", *arguments, "--port", str(port)]

@@ -16,6 +16,7 @@ from localcloud.host.invoker import Outcome
 from localcloud.host.keys import load_or_create_keys
 from localcloud.host.loading import load_app
 from localcloud.host.settings import AppSettings, read_local_settings
+from localcloud.host.telemetry import configure_telemetry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +123,7 @@ class FunctionHost:
         self._settings.set("WEBSITE_INSTANCE_ID", self.instance_id)
         self._settings.set("WEBSITE_HOSTNAME", f"127.0.0.1:{self.port}")
         config = read_host_config(options.app)
+        configure_telemetry(self._settings, options.data / "telemetry")
         loaded = load_app(options.app, self._settings.get("PYTHON_SCRIPT_FILE_NAME") or "function_app.py")
         undo.callback(loaded.unload)
         functions = index_app(loaded.app)

@@ -22,6 +22,7 @@ from localcloud.host.context import (
     current_invocation,
 )
 from localcloud.host.converters import OutputValue, decode_trigger, encode_result
+from localcloud.host.telemetry import attach_trace
 from localcloud.host.timespan import format_timespan
 from localcloud.host.triggers import IndexedFunction
 
@@ -214,6 +215,7 @@ class Invoker:
 
     async def _execute(self, function: IndexedFunction, call: Call) -> Datum | None:
         current_invocation.set(call.invocation_id)
+        attach_trace(call.trace)
         arguments: dict[str, Any] = {
             function.trigger_parameter: decode_trigger(function, call.trigger, call.metadata)
         }

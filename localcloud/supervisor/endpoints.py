@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from uuid import NAMESPACE_OID, uuid5
 
 from localcloud.supervisor import ports as port_names
 from localcloud.supervisor.folder import StackKeys
@@ -26,6 +27,8 @@ class Endpoints:
     service_bus: str
     service_bus_stats: str
     web_pubsub: str
+    telemetry: str
+    telemetry_queries: str
 
     @classmethod
     def of(cls, ports: Mapping[str, int], keys: StackKeys) -> Endpoints:
@@ -47,6 +50,12 @@ class Endpoints:
             ),
             service_bus_stats=f"http://{at(port_names.BROKER_STATS)}/stats",
             web_pubsub=f"Endpoint=http://{at(port_names.WEB_PUBSUB)};AccessKey={keys.web_pubsub};Version=1.0;",
+            telemetry=(
+                f"InstrumentationKey={uuid5(NAMESPACE_OID, keys.web_pubsub)};"
+                f"IngestionEndpoint=http://{at(port_names.TELEMETRY)};"
+                f"LiveEndpoint=http://{at(port_names.TELEMETRY)}"
+            ),
+            telemetry_queries=f"http://{at(port_names.TELEMETRY)}",
         )
 
     def as_json(self) -> dict[str, Any]:
@@ -57,5 +66,7 @@ class Endpoints:
             "serviceBus": self.service_bus,
             "serviceBusStats": self.service_bus_stats,
             "webPubSub": self.web_pubsub,
+            "telemetry": self.telemetry,
+            "telemetryQueries": self.telemetry_queries,
             "hub": HUB,
         }

@@ -11,13 +11,14 @@ from itertools import chain
 from pathlib import Path
 from typing import IO
 
-API, BLOB, TABLE, BROKER, BROKER_STATS, WEB_PUBSUB = (
+API, BLOB, TABLE, BROKER, BROKER_STATS, WEB_PUBSUB, TELEMETRY = (
     "api",
     "blob",
     "table",
     "servicebus",
     "servicebus-stats",
     "webpubsub",
+    "telemetry",
 )
 USUAL: Mapping[str, int] = {
     API: 7071,
@@ -26,6 +27,7 @@ USUAL: Mapping[str, int] = {
     BROKER: 5672,
     BROKER_STATS: 5300,
     WEB_PUBSUB: 8080,
+    TELEMETRY: 4319,
 }
 # Further candidates lie this far apart and below the kernel's range for outgoing connections (32768 and up):
 # a part that is restarted must not find its port taken by somebody's outgoing connection.

@@ -1,4 +1,4 @@
-"""The parts of the local stack: Azurite, the broker, the Web PubSub stand-in and the Functions runners."""
+"""The parts of the local stack: Azurite, the broker, the stand-ins for Web PubSub and telemetry, the Functions runners."""
 
 from __future__ import annotations
 
@@ -15,6 +15,11 @@ from localcloud.supervisor.part import PartSpec, python_module
 
 _KEEP_ALIVE_SECONDS = "60"  # Azurite's 5 s drops idle connections, and the SDK does not retry a POST
 _AZURITE_GRACE = 15.0  # SIGTERM makes it write its tables to disk
+TELEMETRY_FILE = "telemetry.db"
+
+DISABLED_INSTRUMENTATIONS = "azure_sdk,django,fastapi,flask,httpx,httpx2,psycopg2,requests,urllib,urllib3"
+"""All that the distro brings: the app makes its own spans (docs/decisions/0006-telemetry.md)."""
+
 _DRAIN_GRACE = 20.0  # a runner finishes the steps that are under way
 
 
@@ -44,7 +49,8 @@ def stack_parts(
     return (
         _azurite(options, ports, caller),
         _broker(options, ports, {**caller, "LOCALCLOUD_SERVICEBUS_KEY": keys.service_bus}),
-        _web_pubsub(ports, {**caller, "LOCALCLOUD_WEBPUBSUB_KEY": keys.web_pubsub}),
+        _telemetry(options, ports, caller),
+        _web_pubsub(ports, endpoints, {**caller, "LOCALCLOUD_WEBPUBSUB_KEY": keys.web_pubsub}),
         *runners,
     )
 
@@ -62,6 +68,26 @@ def _app_settings(options: StackOptions, keys: StackKeys, endpoints: Endpoints) 
         "AUTH_MODE": "off",
         "INTERNAL_API_TOKEN": keys.internal_api_token,
         "SWEEP_SCHEDULE": "*/15 * * * * *",
+        **_telemetry_settings(endpoints),
+    }
+
+
+def _telemetry_settings(endpoints: Endpoints) -> dict[str, str]:
+    """As in Azure, but sooner on its way, and with no call to anywhere else."""
+    return {
+        "APPLICATIONINSIGHTS_CONNECTION_STRING": endpoints.telemetry,
+        "PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY": "true",
+        "PYTHON_APPLICATIONINSIGHTS_LOGGER_NAME": "orchestration",
+        "OTEL_SERVICE_NAME": "content-architect",
+        "OTEL_TRACES_SAMPLER": "microsoft.fixed_percentage",
+        "OTEL_TRACES_SAMPLER_ARG": "1.0",
+        "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": DISABLED_INSTRUMENTATIONS,
+        "OTEL_BSP_SCHEDULE_DELAY": "500",
+        "OTEL_BSP_MAX_QUEUE_SIZE": "8192",
+        "OTEL_BLRP_SCHEDULE_DELAY": "500",
+        "OTEL_METRIC_EXPORT_INTERVAL": "2000",
+        "APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL": "true",
+        "APPLICATIONINSIGHTS_CONTROLPLANE_DISABLED": "true",
     }
 
 
@@ -103,13 +129,27 @@ def _broker(options: StackOptions, ports: Mapping[str, int], environment: Mappin
     )
 
 
-def _web_pubsub(ports: Mapping[str, int], environment: Mapping[str, str]) -> PartSpec:
+def _telemetry(options: StackOptions, ports: Mapping[str, int], environment: Mapping[str, str]) -> PartSpec:
+    port = ports[port_names.TELEMETRY]
+    return PartSpec(
+        name="telemetry",
+        command=python_module(
+            "localcloud.telemetry",
+            *("--port", str(port), "--data", str(options.data / TELEMETRY_FILE)),
+        ),
+        is_ready=partial(said_ready, port=port),
+        environment=environment,
+    )
+
+
+def _web_pubsub(ports: Mapping[str, int], endpoints: Endpoints, environment: Mapping[str, str]) -> PartSpec:
     port = ports[port_names.WEB_PUBSUB]
     return PartSpec(
         name="webpubsub",
         command=python_module(
             "localcloud.webpubsub",
             *("--port", str(port)),
+            *("--upstream", f"{endpoints.api}/content-architect/realtime/upstream", "--upstream-hub", HUB),
         ),
         is_ready=partial(said_ready, port=port),
         environment=environment,
@@ -127,6 +167,6 @@ def _runner(options: StackOptions, number: int, port: int, environment: Mapping[
         ),
         is_ready=partial(said_ready, port=port),
         environment=environment,
-        after=("servicebus",),
+        after=("servicebus", "telemetry"),  # stopped before them: what it still has to send arrives
         grace=_DRAIN_GRACE,
     )

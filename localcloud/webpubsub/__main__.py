@@ -20,6 +20,7 @@ def parse_arguments(arguments: Sequence[str], environment_key: str | None) -> Se
     parser = argparse.ArgumentParser(prog="python -m localcloud.webpubsub", description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="TCP port on loopback; 0 takes a free one")
     parser.add_argument("--key", default=environment_key, help=f"access key; default: {_KEY_VARIABLE}")
+    parser.add_argument("--secondary-key", help="a second access key, as while keys are replaced")
     parser.add_argument("--upstream", metavar="URL", help="event handler to send client events to")
     parser.add_argument("--upstream-hub", default="contentjobs", help="hub whose events go to --upstream")
     parser.add_argument("--faults", action="store_true", help="serve /_faults, the fault knobs for tests")
@@ -28,12 +29,15 @@ def parse_arguments(arguments: Sequence[str], environment_key: str | None) -> Se
         parser.error(
             f"an access key of at least {MINIMUM_KEY_BYTES} bytes is needed: --key or {_KEY_VARIABLE}"
         )
+    if options.secondary_key is not None and len(options.secondary_key.encode()) < MINIMUM_KEY_BYTES:
+        parser.error(f"--secondary-key needs at least {MINIMUM_KEY_BYTES} bytes")
     if options.upstream is not None and not options.upstream.startswith(("http://", "https://")):
         parser.error("--upstream must be an http or https URL")
     if options.upstream is not None and "{" in options.upstream:
         parser.error("--upstream must be a plain URL: templates such as {event} are not supported")
     return ServerSettings(
         key=options.key,
+        secondary_key=options.secondary_key,
         port=options.port,
         upstream=options.upstream,
         upstream_hub=options.upstream_hub,

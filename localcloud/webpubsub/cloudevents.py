@@ -41,14 +41,24 @@ class ConnectReply:
     state: str | None = None
 
 
-def signature(key: str, connection_id: str) -> str:
-    """The `ce-signature` value: it proves the origin for this connection id, and covers nothing else."""
-    digest = hmac.new(key.encode(), connection_id.encode(), hashlib.sha256)
-    return f"sha256={digest.hexdigest()}"
+def signature(keys: Sequence[str], connection_id: str) -> str:
+    """The `ce-signature` value: it proves the origin for this connection id, and covers nothing else.
+
+    One signature for each key, so that a receiver that holds either one can check it.
+    """
+    digests = (hmac.new(key.encode(), connection_id.encode(), hashlib.sha256).hexdigest() for key in keys)
+    return ",".join(f"sha256={digest}" for digest in digests)
 
 
 def event_headers(
-    source: EventSource, *, kind: str, name: str, event_id: str, time: datetime, key: str, origin: str
+    source: EventSource,
+    *,
+    kind: str,
+    name: str,
+    event_id: str,
+    time: datetime,
+    keys: Sequence[str],
+    origin: str,
 ) -> dict[str, str]:
     """The headers of one event; `kind` is `sys` or `user`, `time` is UTC.
 
@@ -60,7 +70,7 @@ def event_headers(
         "source": f"/hubs/{source.hub}/client/{source.connection_id}",
         "id": event_id,
         "time": time.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "signature": signature(key, source.connection_id),
+        "signature": signature(keys, source.connection_id),
         "hub": source.hub,
         "connectionId": source.connection_id,
         "eventName": name,

@@ -7,6 +7,7 @@ from typing import Any
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
+from localcloud.webpubsub.payloads import Frame, is_message
 from localcloud.webpubsub.problems import ApiError
 from localcloud.webpubsub.switchboard import Switchboard
 
@@ -22,18 +23,24 @@ class FaultPlan:
         delay: Seconds to wait before every frame to a client.
         status: The status to answer REST calls with, while `rejections` is above 0.
         rejections: How many REST calls are still to be refused.
+        duplicates: How many messages are still to be sent twice.
         retry_after: Seconds for the `Retry-After` header of a refusal; absent for no header.
     """
 
     delay: float = 0.0
     status: int = 503
     rejections: int = 0
+    duplicates: int = 0
     retry_after: int | None = None
 
-    async def pace(self) -> None:
-        """Waits as long as a frame is to be delayed."""
+    async def pace(self, frame: Frame) -> int:
+        """Waits as long as a frame is to be delayed; returns how often to send it."""
         if self.delay > 0:
             await asyncio.sleep(self.delay)
+        if self.duplicates < 1 or not is_message(frame):
+            return 1
+        self.duplicates -= 1
+        return 2
 
 
 def refusals(plan: FaultPlan) -> Middleware:
@@ -53,7 +60,10 @@ def refusals(plan: FaultPlan) -> Middleware:
 
 
 class FaultApi:
-    """`/_faults`: GET shows the plan, DELETE resets it; POST to `drop`, `delay` or `reject` adds a fault."""
+    """`/_faults`: GET shows the plan, DELETE resets it; POST to `drop`, `delay`, `duplicate` or `reject` adds a fault.
+
+    There is no fault that changes the order: the service keeps that of each connection, and an order to break it is refused.
+    """
 
     def __init__(self, *, plan: FaultPlan, switchboard: Switchboard) -> None:
         self._plan = plan
@@ -66,6 +76,8 @@ class FaultApi:
             web.delete("/_faults", self._reset),
             web.post("/_faults/drop", self._drop),
             web.post("/_faults/delay", self._delay),
+            web.post("/_faults/duplicate", self._duplicate),
+            web.post("/_faults/reorder", self._reorder),
             web.post("/_faults/reject", self._reject),
         ]
 
@@ -76,13 +88,16 @@ class FaultApi:
                 "delay": plan.delay,
                 "status": plan.status,
                 "rejections": plan.rejections,
+                "duplicates": plan.duplicates,
                 "retryAfter": plan.retry_after,
+                "sockets": self._switchboard.live,
             }
         )
 
     async def _reset(self, _: web.Request) -> web.Response:
         fresh = FaultPlan()
         self._plan.delay, self._plan.rejections = fresh.delay, fresh.rejections
+        self._plan.duplicates = fresh.duplicates
         return web.Response(status=204)
 
     async def _drop(self, request: web.Request) -> web.Response:
@@ -100,6 +115,14 @@ class FaultApi:
         """Slows every frame down by `seconds`."""
         self._plan.delay = _number(await _order(request), "seconds", maximum=_LONGEST_DELAY_SECONDS)
         return web.Response(status=204)
+
+    async def _duplicate(self, request: web.Request) -> web.Response:
+        """Sends the next `times` messages twice, each time with the same sequence id."""
+        self._plan.duplicates = int(_number(await _order(request), "times", maximum=1_000_000))
+        return web.Response(status=204)
+
+    async def _reorder(self, _: web.Request) -> web.Response:
+        raise ApiError(400, "NotAFault", "The service keeps the order of the messages of a connection.")
 
     async def _reject(self, request: web.Request) -> web.Response:
         """Answers the next `times` REST calls with `status` (429 or 503) and, if given, `retryAfter` seconds."""

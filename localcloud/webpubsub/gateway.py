@@ -35,12 +35,12 @@ class Gateway:
     def __init__(
         self,
         *,
-        key: str,
+        keys: Sequence[str],
         switchboard: Switchboard,
         event_handlers: Mapping[str, EventHandler],
         limits: OutboxLimits,
     ) -> None:
-        self._key = key
+        self._keys = keys
         self._switchboard = switchboard
         self._event_handlers = event_handlers
         self._limits = limits
@@ -148,7 +148,9 @@ class Gateway:
     def _authenticate(self, request: web.Request, hub: Hub) -> ClientIdentity:
         token = request.query.get("access_token") or bearer_token(request.headers.get("Authorization"))
         try:
-            return verify_client_token(token, key=self._key, audience=client_audience(request.host, hub.name))
+            return verify_client_token(
+                token, keys=self._keys, audience=client_audience(request.host, hub.name)
+            )
         except TokenError as error:
             raise ApiError(401, "Unauthorized", str(error)) from error
 

@@ -6,9 +6,10 @@ from collections.abc import Awaitable, Callable, Coroutine
 from aiohttp import web
 
 from localcloud.webpubsub.outbox import Outbox
+from localcloud.webpubsub.payloads import Frame
 
-Pace = Callable[[], Awaitable[None]]
-"""Awaited before every frame; the fault knobs use it to slow a connection down."""
+Pace = Callable[[Frame], Awaitable[int]]
+"""Awaited before every frame, says how often to send it; the fault knobs slow down and repeat with it."""
 
 _CLOSE_GRACE_SECONDS = 2.0
 _MAXIMUM_CLOSE_REASON_BYTES = 123  # RFC 6455 section 5.5: a control frame has 125 bytes, 2 are the code
@@ -98,11 +99,11 @@ class Link:
 
     async def _send_what_is_due(self) -> None:
         while (frame := self._outbox.take()) is not None:
-            await self._pace()
-            if isinstance(frame, str):
-                await self._socket.send_str(frame)
-            else:
-                await self._socket.send_bytes(frame)
+            for _ in range(await self._pace(frame)):
+                if isinstance(frame, str):
+                    await self._socket.send_str(frame)
+                else:
+                    await self._socket.send_bytes(frame)
 
 
 def _close_reason(reason: str) -> bytes:

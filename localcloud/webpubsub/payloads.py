@@ -186,6 +186,13 @@ def invocation_refused_frame(invocation_id: str, *, reason: str) -> str:
     )
 
 
+def is_message(frame: Frame) -> bool:
+    """Whether a frame carries application data, and is no frame of the protocol itself."""
+    return (
+        isinstance(frame, bytes) or not frame.startswith('{"type":') or frame.startswith('{"type":"message"')
+    )
+
+
 PONG_FRAME = '{"type":"pong"}'
 
 

@@ -1,6 +1,7 @@
 """What all REST paths share: the access-key check, the api-version check, errors, and reading of parameters."""
 
 import re
+from collections.abc import Sequence
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
@@ -19,14 +20,14 @@ _HUB_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_`,.\[\]]{0,127}")
 _MAXIMUM_GROUP_LENGTH = 1024
 
 
-def guard(key: str) -> Middleware:
+def guard(keys: Sequence[str]) -> Middleware:
     """Middleware: refuses REST calls without a genuine token or a known api-version; renders errors."""
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
             if request.path.startswith(_HUB_PATH):
-                _check_token(request, key)
+                _check_token(request, keys)
                 _check_version(request)
             return await handler(request)
         except ApiError as error:
@@ -90,11 +91,11 @@ def done() -> web.Response:
     return web.Response(status=204)
 
 
-def _check_token(request: web.Request, key: str) -> None:
+def _check_token(request: web.Request, keys: Sequence[str]) -> None:
     # The path as it came over the wire: the SDK signs its own percent-encoding.
     url = URL(f"http://{request.host}{request.raw_path}", encoded=False)
     try:
-        verify_rest_token(bearer_token(request.headers.get("Authorization")), key=key, url=url)
+        verify_rest_token(bearer_token(request.headers.get("Authorization")), keys=keys, url=url)
     except TokenError as error:
         raise ApiError(401, "Unauthorized", str(error)) from error
 

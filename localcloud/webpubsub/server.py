@@ -27,6 +27,7 @@ class ServerSettings:
 
     Attributes:
         key: The access key, at least 32 bytes.
+        secondary_key: The second one, while keys are replaced: tokens may be signed with it, events are signed with both.
         port: TCP port on loopback; 0 takes a free one.
         upstream: URL of the event handler, absent for none.
         upstream_hub: The hub whose events go there.
@@ -37,13 +38,19 @@ class ServerSettings:
     """
 
     key: str
+    secondary_key: str | None = None
     port: int = 0
     upstream: str | None = None
     upstream_hub: str = "contentjobs"
     faults: bool = False
     retention: float = 30.0
-    ack_latency: float = 0.02
+    ack_latency: float = 0.05
     limits: OutboxLimits = field(default_factory=OutboxLimits)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """All keys, the primary one first."""
+        return (self.key,) if self.secondary_key is None else (self.key, self.secondary_key)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +85,7 @@ async def running(settings: ServerSettings) -> AsyncIterator[RunningServer]:
     )
     if settings.upstream is not None:
         event_handlers[settings.upstream_hub] = EventHandler(
-            url=settings.upstream, key=settings.key, origin=_HOST, now=_now
+            url=settings.upstream, keys=settings.keys, origin=_HOST, now=_now
         )
     try:
         await runner.setup()
@@ -103,12 +110,12 @@ def _application(
     event_handlers: dict[str, EventHandler],
     plan: FaultPlan,
 ) -> web.Application:
-    middlewares = [guard(settings.key)]
+    middlewares = [guard(settings.keys)]
     if settings.faults:
         middlewares.insert(0, refusals(plan))
     application = web.Application(middlewares=middlewares, client_max_size=MAXIMUM_FRAME_BYTES)
     gateway = Gateway(
-        key=settings.key, switchboard=switchboard, event_handlers=event_handlers, limits=settings.limits
+        keys=settings.keys, switchboard=switchboard, event_handlers=event_handlers, limits=settings.limits
     )
     application.add_routes([web.get("/api/health", _health)])
     application.add_routes(gateway.routes())

@@ -35,6 +35,11 @@ class Switchboard:
         self._links: dict[str, Link] = {}
         self._expiries: dict[str, asyncio.TimerHandle] = {}
 
+    @property
+    def live(self) -> int:
+        """How many connections have a socket now."""
+        return len(self._links)
+
     def hub(self, name: str) -> Hub:
         """The hub with this name; hubs come into being on first use, as in the service."""
         return self._hubs.setdefault(name, Hub(name))

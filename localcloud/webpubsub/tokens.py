@@ -1,6 +1,7 @@
 """The access-key tokens of REST callers and WebSocket clients: verified and issued, HS256 only."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -42,7 +43,7 @@ def bearer_token(authorization: str | None) -> str | None:
     return token.strip() or None if scheme.lower() == "bearer" else None
 
 
-def verify_rest_token(token: str | None, *, key: str, url: URL) -> None:
+def verify_rest_token(token: str | None, *, keys: Sequence[str], url: URL) -> None:
     """Accepts a REST caller's token only for this very request.
 
     The service SDK signs the full request URL, query included, as the audience. Both URLs are compared in
@@ -51,18 +52,18 @@ def verify_rest_token(token: str | None, *, key: str, url: URL) -> None:
     Raises:
         TokenError: With the reason to show to the caller.
     """
-    claims = _decode(token, key=key)
+    claims = _decode(token, keys=keys)
     if not any(_same_url(audience, url) for audience in _strings(claims.get("aud"))):
         raise TokenError("The audience of the token is not the URL of this request.")
 
 
-def verify_client_token(token: str | None, *, key: str, audience: str) -> ClientIdentity:
+def verify_client_token(token: str | None, *, keys: Sequence[str], audience: str) -> ClientIdentity:
     """Reads a WebSocket client's token made for the hub at `audience`.
 
     Raises:
         TokenError: With the reason to show to the client.
     """
-    claims = _decode(token, key=key)
+    claims = _decode(token, keys=keys)
     if audience not in _strings(claims.get("aud")):
         raise TokenError("The audience of the token is not this hub.")
     subject = claims.get("sub")
@@ -95,7 +96,15 @@ def issue_client_token(
     return jwt.encode(claims, key, algorithm=_ALGORITHM)
 
 
-def _decode(token: str | None, *, key: str) -> dict[str, Any]:
+def _decode(token: str | None, *, keys: Sequence[str]) -> dict[str, Any]:
+    """The claims of a token that one of the keys signed; the primary key goes first."""
+    for key in keys[:-1]:
+        with suppress(TokenError):
+            return _decode_with(token, key=key)
+    return _decode_with(token, key=keys[-1])
+
+
+def _decode_with(token: str | None, *, key: str) -> dict[str, Any]:
     if token is None:
         raise TokenError("No access token was sent.")
     try:

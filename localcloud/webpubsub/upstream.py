@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -64,9 +64,9 @@ class EventHandler:
     happened; their failures are logged and change nothing.
     """
 
-    def __init__(self, *, url: str, key: str, origin: str, now: Callable[[], datetime]) -> None:
+    def __init__(self, *, url: str, keys: Sequence[str], origin: str, now: Callable[[], datetime]) -> None:
         self._url = url
-        self._key = key
+        self._keys = keys
         self._origin = origin
         self._now = now
         self._allowed = False
@@ -151,7 +151,7 @@ class EventHandler:
             name=name,
             event_id=str(uuid.uuid4()),
             time=self._now(),
-            key=self._key,
+            keys=self._keys,
             origin=self._origin,
         )
         headers["Content-Type"] = content_type

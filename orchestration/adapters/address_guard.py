@@ -11,7 +11,7 @@ import ipaddress
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 from layers.contract import StepError
 
@@ -20,6 +20,10 @@ NO_HOSTS: frozenset[str] = frozenset()
 
 _PORTS = {"https": 443, "http": 80}
 _LONGEST_URL = 2_048
+_LONGEST_HOST = 253
+_URI_CHARACTERS = "%/?:@!$&'()*+,;=~"
+"""What stays as it is when an address is written in ASCII, letters, digits and ``-._`` apart."""
+
 _DENIED_V4 = tuple(
     ipaddress.IPv4Network(network)
     for network in (
@@ -58,7 +62,8 @@ def check_url(url: str, *, allow_http: bool, loopback: frozenset[str] = NO_HOSTS
         and "@" not in parts.netloc
         and is_listed(parts.hostname, _port(parts), loopback)
     ):
-        return Target(scheme="http", host=parts.hostname or "", port=_port(parts), url=_plain(parts))
+        host = parts.hostname or ""
+        return Target(scheme="http", host=host, port=_port(parts), url=_plain(parts, host))
     if parts.scheme != "https" and not (allow_http and parts.scheme == "http"):
         raise refused(f"{parts.scheme or 'no scheme'} is not allowed")
     if "@" in parts.netloc:
@@ -70,9 +75,11 @@ def check_url(url: str, *, allow_http: bool, loopback: frozenset[str] = NO_HOSTS
         host = (parts.hostname or "").encode("idna").decode("ascii")
     except UnicodeError:
         raise refused("the host name is not valid") from None
+    if len(host) > _LONGEST_HOST:
+        raise refused("the host name is not valid")
     if not host or len(url) > _LONGEST_URL:
         raise refused("the address has no host name" if not host else "the address is too long")
-    return Target(scheme=parts.scheme, host=host, port=port, url=_plain(parts))
+    return Target(scheme=parts.scheme, host=host, port=port, url=_plain(parts, host))
 
 
 def is_listed(host: str | None, port: int, loopback: frozenset[str]) -> bool:
@@ -138,12 +145,18 @@ def _split(url: str) -> SplitResult:
         raise refused("the address is not valid") from None
 
 
-def _plain(parts: SplitResult) -> str:
-    return parts._replace(fragment="").geturl()
+def _plain(parts: SplitResult, host: str) -> str:
+    """The address without its fragment, in ASCII: beyond it as an IRI is written on the wire (RFC 3987, section 3.1)."""
+    plain = parts._replace(fragment="")
+    if plain.geturl().isascii():
+        return plain.geturl()
+    netloc = host if parts.port is None else f"{host}:{parts.port}"
+    path, query = (quote(part, safe=_URI_CHARACTERS, errors="replace") for part in (parts.path, parts.query))
+    return plain._replace(netloc=netloc, path=path, query=query).geturl()
 
 
 def _port(parts: SplitResult) -> int:
     try:
-        return parts.port or _PORTS[parts.scheme]
+        return _PORTS[parts.scheme] if parts.port is None else parts.port
     except ValueError:
         raise refused("the port is not valid") from None

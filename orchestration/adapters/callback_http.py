@@ -11,9 +11,10 @@ from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
 from layers.contract import StepError
-from orchestration.adapters.breaker import Breaker, BreakerOpen
 from orchestration.adapters.guarded_http import GuardedClient, Limits
+from orchestration.breaker import Breaker, BreakerOpen, BreakerState
 from orchestration.callbacks import CallbackAnswer
+from orchestration.circuits import CircuitState
 from orchestration.errors import AddressRefused
 from orchestration.ports import Clock
 
@@ -25,6 +26,7 @@ _AT_ONCE = 4
 """Calls in flight to one host: a slow receiver must not take all hands of the process."""
 
 _KEPT_HOSTS = 256
+_FEWEST_HOSTS = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +42,13 @@ class HttpCallbackSender:
         self._client = client
         self._clock = clock
         self._hosts: OrderedDict[str, _Host] = OrderedDict()
+
+    def circuit(self) -> CircuitState:
+        """``open`` when of at least two hosts none can be called: then the fault is likely on this side."""
+        states = [host.breaker.state for host in self._hosts.values()]
+        if len(states) < _FEWEST_HOSTS or any(state is BreakerState.CLOSED for state in states):
+            return "closed"
+        return "half_open" if BreakerState.HALF_OPEN in states else "open"
 
     async def check(self, url: str) -> None:
         """Check form and addresses; a name that cannot be looked up now passes."""

@@ -12,7 +12,7 @@ from typing import Any, Final
 import httpx
 import jwt
 
-from orchestration.adapters.breaker import Breaker, BreakerOpen
+from orchestration.breaker import Breaker, BreakerOpen
 from orchestration.errors import IdentityUnavailable
 from orchestration.ports import Clock
 

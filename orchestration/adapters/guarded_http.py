@@ -29,6 +29,8 @@ from orchestration.adapters.address_guard import (
     resolve_public,
     system_resolver,
 )
+from orchestration.telemetry.spans import AnySpan
+from orchestration.telemetry.work import answered, calling
 
 T = TypeVar("T")
 
@@ -173,13 +175,18 @@ class GuardedClient:
             location = answer.headers.get("location")
             if not location:
                 raise refused("a redirect that leads nowhere")
-            url = urljoin(url, location)
+            url = urljoin(url, location.encode("latin-1").decode(errors="replace"))
         raise refused(f"more than {_MOST_REDIRECTS} redirects")
 
     async def _once(self, url: str, headers: Mapping[str, str]) -> Answer:
         target = self._target(url)
         sent = {"User-Agent": self._agent, "Accept-Encoding": "identity, gzip", **headers}
+        with calling("GET", target.host, target.port) as call:
+            return await self._get_once(target, sent, call)
+
+    async def _get_once(self, target: Target, sent: Mapping[str, str], call: AnySpan) -> Answer:
         async with self._stream("GET", target, sent) as response:
+            answered(call, response.status)
             received = _headers(response)
             body = (
                 b"" if response.status in _REDIRECTS else await self._body(response.aiter_stream(), received)
@@ -189,7 +196,12 @@ class GuardedClient:
     async def _send(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         target = self._target(url)
         sent = {"User-Agent": self._agent, "Accept-Encoding": "identity", **headers}
+        with calling("POST", target.host, target.port) as call:
+            return await self._post_once(target, sent, body, call)
+
+    async def _post_once(self, target: Target, sent: Mapping[str, str], body: bytes, call: AnySpan) -> Answer:
         async with self._stream("POST", target, sent, body) as response:
+            answered(call, response.status)
             read = bytearray()
             async for part in response.aiter_stream():
                 read += part[: self._limits.size - len(read)]

@@ -18,7 +18,6 @@ from typing import Any, Final
 import httpx
 
 from layers.contract import ChatFailed, ChatReply, ChatRequest
-from orchestration.adapters.breaker import Breaker, BreakerOpen
 from orchestration.adapters.llm_wire import (
     MAX_RETRY_AFTER,
     Usage,
@@ -27,13 +26,16 @@ from orchestration.adapters.llm_wire import (
     completions_url,
     estimated_input,
     first_dialect,
+    provider_of,
     refusal_of,
     request_body,
     retry_after,
     usage_of,
 )
+from orchestration.breaker import Breaker, BreakerOpen
 from orchestration.ports import Clock
 from orchestration.retry import RetryPolicy
+from orchestration.telemetry.work import Chat
 
 LLM_RETRY: Final = RetryPolicy(max_tries=4, base=1.0, cap=MAX_RETRY_AFTER)
 """Within one call; a hint of the server counts up to its cap."""
@@ -72,11 +74,12 @@ class _Answer:
 
 
 class _Passing(Exception):
-    """A failure that another try may not meet; ``wait`` is what the server asks for, in seconds."""
+    """A failure that another try may not meet; ``wait`` is what the server asks for, in seconds, ``code`` its kind."""
 
-    def __init__(self, reason: str, wait: float | None = None) -> None:
+    def __init__(self, reason: str, wait: float | None = None, *, code: str) -> None:
         super().__init__(reason)
         self.wait = wait
+        self.code = code
 
 
 class ChatEndpoint:
@@ -90,6 +93,7 @@ class ChatEndpoint:
         self._clock = clock
         self._url = completions_url(target.endpoint)
         self._dialect = first_dialect(self._url)
+        self._provider = provider_of(self._url)
         self.breaker = breaker or Breaker("the language model", clock.monotonic)
         # Prompts go to the named endpoint and nowhere else: no proxy of the environment, no redirect.
         self._client = httpx.AsyncClient(
@@ -153,7 +157,7 @@ class ChatEndpoint:
         """The first answer with status 200, in whatever dialect the endpoint understands."""
         while True:
             asked = self._dialect
-            answer = await self._answered(request_body(request, self.model, asked), ends)
+            answer = await self._answered(request_body(request, self.model, asked), ends, request)
             if answer.status == 200:
                 return answer
             failed = refusal_of(answer.status, answer.text)
@@ -163,14 +167,14 @@ class ChatEndpoint:
                 raise failed
             self._dialect = other
 
-    async def _answered(self, body: Mapping[str, Any], ends: float) -> _Answer:
+    async def _answered(self, body: Mapping[str, Any], ends: float, request: ChatRequest) -> _Answer:
         """An answer that is not worth another try; raises ``llm_unavailable`` when there is none in time."""
         failures = 0
         while True:
             if ends - self._clock.monotonic() < _SHORTEST_TRY:
                 raise _unavailable("no time is left to ask", None)
             try:
-                return await self._tried(body, ends)
+                return await self._told(body, ends, request)
             except BreakerOpen as refused:
                 raise _unavailable(str(refused), refused.retry_after) from refused
             except _Passing as failure:
@@ -183,6 +187,27 @@ class ChatEndpoint:
                 _log.warning("language model failed, will be asked again", extra=extra)
                 await self._clock.sleep(delay)
 
+    async def _told(self, body: Mapping[str, Any], ends: float, request: ChatRequest) -> _Answer:
+        """One call, with what telemetry keeps of it."""
+        chat = Chat(self.model, provider=self._provider, purpose=request.purpose)
+        with chat.span:
+            try:
+                answer = await self._tried(body, ends)
+            except _Passing as failure:
+                chat.ended(failure.code)
+                raise
+            except BreakerOpen:
+                chat.ended("breaker_open")
+                raise
+            if isinstance(answer.payload, Mapping) and answer.status == 200:
+                usage = usage_of(answer.payload, request)
+                cost = self._target.cost(usage)
+                chat.answered(
+                    answer.payload, tokens_in=usage.tokens_in, tokens_out=usage.tokens_out, cost=cost
+                )
+            chat.ended("" if answer.status == 200 else str(answer.status))
+            return answer
+
     async def _tried(self, body: Mapping[str, Any], ends: float) -> _Answer:
         seconds = min(self._target.seconds, ends - self._clock.monotonic())
         headers = await self._headers()
@@ -193,17 +218,17 @@ class ChatEndpoint:
             except TimeoutError as error:
                 # A try that the caller's own deadline cut short tells nothing about the endpoint.
                 outcome.worked = None if seconds < self._target.seconds else False
-                raise _Passing(f"no answer within {seconds:.0f} s") from error
+                raise _Passing(f"no answer within {seconds:.0f} s", code="timeout") from error
             except (httpx.TransportError, httpx.DecodingError) as error:
                 outcome.worked = False
-                raise _Passing(type(error).__name__) from error
+                raise _Passing(type(error).__name__, code=type(error).__name__) from error
             status = response.status_code
             if status == 429:
                 # It is alive and busy: a reason to wait, none to open the breaker.
-                raise _Passing("rate limited", self._wait(response))
+                raise _Passing("rate limited", self._wait(response), code="429")
             outcome.worked = status != 408 and status < 500
             if not outcome.worked:
-                raise _Passing(f"status {status}", self._wait(response))
+                raise _Passing(f"status {status}", self._wait(response), code=str(status))
             return _Answer(status=status, text=response.text[:4000], payload=_json(response))
 
     def _wait(self, response: httpx.Response) -> float | None:

@@ -54,6 +54,11 @@ def is_azure(url: str) -> bool:
     return (urlsplit(url).hostname or "").endswith(_AZURE_HOSTS)
 
 
+def provider_of(url: str) -> str:
+    """The endpoint's provider, by the names of OpenTelemetry's GenAI conventions; one by its protocol is ``openai``."""
+    return "azure.ai.openai" if is_azure(url) else "openai"
+
+
 def completions_url(endpoint: str) -> str:
     """The address to post to. An endpoint without a path gets the usual one: ``/openai/v1`` on Azure, else ``/v1``."""
     parts = urlsplit(endpoint)

@@ -167,9 +167,13 @@ class MemoryQueue:
 
 @dataclass
 class MemoryPublisher:
-    """Keeps what was published, in order."""
+    """Keeps what was published, in order, and which connection is in which group.
+
+    A test opens a connection by adding it to ``members``.
+    """
 
     published: list[tuple[str, str]] = field(default_factory=list)
+    members: dict[str, set[str]] = field(default_factory=dict)
 
     async def publish(self, group: str, message: str) -> None:
         """Remember the message."""
@@ -178,3 +182,18 @@ class MemoryPublisher:
     async def client_url(self, *, user_id: str, group: str, minutes: int) -> str:
         """A URL that says what it is for."""
         return f"memory://{user_id}/{group}?minutes={minutes}"
+
+    async def join(self, connection_id: str, group: str) -> bool:
+        """Add to the set of a connection that is there."""
+        if connection_id not in self.members:
+            return False
+        self.members[connection_id].add(group)
+        return True
+
+    async def leave(self, connection_id: str, group: str) -> None:
+        """Take out of the set."""
+        self.members.get(connection_id, set()).discard(group)
+
+    async def exists(self, connection_id: str) -> bool:
+        """Whether there is a set."""
+        return connection_id in self.members

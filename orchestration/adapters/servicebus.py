@@ -11,8 +11,10 @@ from azure.servicebus import ServiceBusMessage
 from azure.servicebus.aio import ServiceBusClient, ServiceBusSender
 from azure.servicebus.exceptions import ServiceBusError
 
+from orchestration.adapters.breaker import Breaker, BreakerOpen
 from orchestration.errors import QueueUnavailable
 from orchestration.ports import OutgoingMessage
+from orchestration.telemetry.work import sending
 
 _log = logging.getLogger(__name__)
 
@@ -23,8 +25,9 @@ SEND_TIMEOUT = 10.0
 class ServiceBusQueue:
     """One client, one sender a queue, one send at a time on each (the SDK's links are not concurrent)."""
 
-    def __init__(self, connect: Callable[[], ServiceBusClient]) -> None:
+    def __init__(self, connect: Callable[[], ServiceBusClient], breaker: Breaker) -> None:
         self._connect = connect
+        self._breaker = breaker
         self._client: ServiceBusClient | None = None
         self._senders: dict[str, ServiceBusSender] = {}
         self._locks: dict[str, asyncio.Lock] = {}
@@ -44,6 +47,10 @@ class ServiceBusQueue:
         properties: dict[str | bytes, int | float | bytes | bool | str | UUID] = dict(
             message.properties.items()
         )
+        if "traceparent" in message.properties:
+            properties["Diagnostic-Id"] = message.properties[
+                "traceparent"
+            ]  # by this name the host goes on from it
         outgoing = ServiceBusMessage(
             message.body,
             message_id=message.message_id,
@@ -51,7 +58,16 @@ class ServiceBusQueue:
             application_properties=properties,
             scheduled_enqueue_time_utc=message.not_before,
         )
-        await self._send_alone(message.queue, outgoing)
+        try:
+            with sending(message), self._breaker.call() as outcome:
+                try:
+                    await self._send_alone(message.queue, outgoing)
+                except QueueUnavailable:
+                    outcome.worked = False
+                    raise
+                outcome.worked = True
+        except BreakerOpen as refused:
+            raise QueueUnavailable(f"{message.queue} takes no message: {refused}") from refused
 
     async def close(self) -> None:
         """Close all senders and the client."""

@@ -29,7 +29,17 @@ from orchestration.ports import Commit
 JOBS = "jobs"
 ACTIVE = "activejobs"
 AUDIT = "audit"
-DERIVED = ("jobindex", "stats", "state", "secrets", "workflows", "apikeys", "limits", "stepcache")
+DERIVED = (
+    "jobindex",
+    "stats",
+    "state",
+    "secrets",
+    "workflows",
+    "apikeys",
+    "limits",
+    "stepcache",
+    "connections",
+)
 TABLES = (JOBS, ACTIVE, AUDIT, *DERIVED)
 
 

@@ -3,17 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from azure.core.exceptions import AzureError
+from azure.core.exceptions import AzureError, ResourceNotFoundError
 
 from orchestration.adapters.webpubsub_link import PubSubLink
 from orchestration.errors import DependencyUnavailable
 
 if TYPE_CHECKING:
     from azure.messaging.webpubsubservice.aio import WebPubSubServiceClient
+
+CALL_SECONDS = 3.0
+_TIMEOUTS: dict[str, Any] = {"connection_timeout": CALL_SECONDS, "read_timeout": CALL_SECONDS}
+
+
+@asynccontextmanager
+async def _translated() -> AsyncIterator[None]:
+    """Errors of the official client in our words; what is not there stays what it is."""
+    try:
+        yield
+    except ResourceNotFoundError:
+        raise
+    except AzureError as error:
+        raise DependencyUnavailable(
+            f"Web PubSub: {type(error).__name__}", code="realtime_unavailable"
+        ) from error
 
 
 class WebPubSubPublisher:
@@ -50,6 +67,28 @@ class WebPubSubPublisher:
                 f"Web PubSub: {type(error).__name__}", code="realtime_unavailable"
             ) from error
         return str(token["url"])
+
+    async def join(self, connection_id: str, group: str) -> bool:
+        """PUT the membership; the service answers 404 for a connection that is gone."""
+        try:
+            async with _translated():
+                await (await self._client()).add_connection_to_group(group, connection_id, **_TIMEOUTS)
+        except ResourceNotFoundError:
+            return False
+        return True
+
+    async def leave(self, connection_id: str, group: str) -> None:
+        """DELETE the membership."""
+        try:
+            async with _translated():
+                await (await self._client()).remove_connection_from_group(group, connection_id, **_TIMEOUTS)
+        except ResourceNotFoundError:
+            return  # gone is out of every group
+
+    async def exists(self, connection_id: str) -> bool:
+        """HEAD the connection."""
+        async with _translated():
+            return bool(await (await self._client()).connection_exists(connection_id, **_TIMEOUTS))
 
     async def close(self) -> None:
         """Close the connections."""

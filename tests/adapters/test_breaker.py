@@ -5,7 +5,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from orchestration.adapters.breaker import Breaker, BreakerOpen, BreakerPolicy, BreakerState
+from orchestration.breaker import Breaker, BreakerOpen, BreakerPolicy, BreakerState
 
 POLICY = BreakerPolicy(window=60, fewest=4, share=0.5, pause=30)
 

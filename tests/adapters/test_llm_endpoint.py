@@ -9,9 +9,9 @@ import pytest
 
 from layers.contract import ChatFailed, ChatRequest
 from localcloud.offline.llm import Script, running
-from orchestration.adapters.breaker import BreakerState
 from orchestration.adapters.llm import ChatEndpoint, ChatTarget
 from orchestration.adapters.llm_auth import identity_headers, key_headers
+from orchestration.breaker import BreakerState
 from orchestration.errors import ConfigurationError
 from orchestration.settings import load_settings
 from tests.layers.top.llm_desk import FastClock, scripted
@@ -236,12 +236,12 @@ def test_settings_that_would_leak_or_cannot_work_are_refused(changes, named):
 def test_the_tools_have_the_configured_model_and_load_no_http_client_without_one():
     code = (
         "import sys\n"
-        "from orchestration.connections import _make_tools\n"
+        "from orchestration.connections import research_tools\n"
         "from orchestration.settings import load_settings\n"
-        "assert _make_tools(load_settings({})).llm is None\n"
+        "assert research_tools(load_settings({}))().llm is None\n"
         "assert 'httpx' not in sys.modules and 'orchestration.adapters.llm' not in sys.modules\n"
         "for url in ('http://127.0.0.1:9/v1', 'https://x.openai.azure.com'):\n"
-        "    tools = _make_tools(load_settings({'LLM_ENDPOINT': url, 'LLM_MODEL': 'm'}))\n"
+        "    tools = research_tools(load_settings({'LLM_ENDPOINT': url, 'LLM_MODEL': 'm'}))()\n"
         "    assert tools.llm.model == 'm'\n"
         "assert 'azure.identity' not in sys.modules\n"
     )

@@ -21,6 +21,7 @@ from tests.host.support import LIMIT_S, host_process, ready_line, until, write_a
 QUEUES = {
     "fields": {}, "failing": {"MaxDeliveryCount": 3}, "long": {"LockDuration": "PT2S"}, "busy": {}, "stopped": {},
     "batch": {}, "restart": {}, "cut": {}, "short": {"LockDuration": "PT1S"}, "drained": {},
+    "scaled": {},
 }  # fmt: skip
 
 
@@ -244,6 +245,23 @@ async def f(msg: func.ServiceBusMessage) -> None:
     await until(lambda: broker.is_empty("stopped"))
     await second.stop()
     assert logged(caplog) == [["x", 1], ["x", 2]]
+
+
+async def test_case_32_a_host_that_drains_when_stopping_completes_what_succeeds(
+    broker, caplog, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("FUNCTIONS_ENABLE_DRAIN_ON_APP_STOPPING", "true")
+    source = SAY + trigger("scaled") + "async def f(msg):\n    say('begin')\n    await asyncio.sleep(0.2)\n"
+    app = write_app(tmp_path / "app", source)
+    host = FunctionHost(HostOptions(app=app, data=tmp_path / "data"))
+    await host.start()
+    await host.ready()
+    broker.send("scaled", "x")
+    await until(lambda: logged(caplog))
+    await host.stop()
+    assert broker.is_empty("scaled")
+    assert logged(caplog) == [["begin"]]
+    assert "succeeded while the host was stopping" not in caplog.text
 
 
 async def test_case_32_a_drained_host_finishes_what_runs_and_takes_nothing_more(serve, broker, caplog):

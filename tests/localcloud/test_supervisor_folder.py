@@ -23,7 +23,7 @@ def claims(tmp_path):
 def parts_of(data: Path, *, caller=None, **options):
     folder = DataFolder(data)
     folder.path.mkdir(exist_ok=True)
-    ports = {"blob": 1, "table": 2, "servicebus": 3, "servicebus-stats": 4, "webpubsub": 5}
+    ports = {"blob": 1, "table": 2, "servicebus": 3, "servicebus-stats": 4, "webpubsub": 5, "telemetry": 8}
     ports |= {"functions-1": 6, "functions-2": 7}
     options = StackOptions(repository=Path("/app"), data=data, **options)
     endpoints = Endpoints.of(ports, folder.keys())

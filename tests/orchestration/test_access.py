@@ -74,7 +74,7 @@ async def test_the_internal_token_is_an_operator_everywhere(mode: dict[str, str]
         bearer("ca_"),
         bearer("\udcff"),
         bearer("ü" * 100),
-        bearer("x" * 100_000),
+        bearer("x" * 20_000),
         {"authorization": "Basic dXNlcjpwYXNz"},
         {"authorization": "Bearer"},
         {"x-api-key": ""},

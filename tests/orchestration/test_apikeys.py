@@ -36,7 +36,12 @@ async def ask(
     world: World, key: str, name: str = "jobs", body: object = None, app: App | None = None, **parts: Any
 ) -> HttpReply:
     data = json.dumps(body).encode() if body is not None else b""
-    call = HttpCall(method=ROUTES[name].method, headers={**JSON, **bearer(key)}, body=data, **parts)
+    call = HttpCall(
+        method=ROUTES[name].method,
+        headers={**JSON, **bearer(key), **parts.pop("headers", {})},
+        body=data,
+        **parts,
+    )
     return await (app or world.app).api.answer(ROUTES[name], call)
 
 

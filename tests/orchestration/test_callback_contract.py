@@ -199,14 +199,21 @@ async def test_a_delivery_on_real_tables_retries_and_ends(outside: Outside) -> N
 async def test_workflows_keep_their_versions_in_real_tables(outside: Outside) -> None:
     from layers.catalog import CATALOG
     from orchestration.audit import Actor, AuditTrail
+    from orchestration.estimates import Estimates
+    from orchestration.job_statistics import StatisticsService
     from orchestration.workflow_service import WorkflowService
     from orchestration.workflow_store import WorkflowStore
     from tests.orchestration.test_custom_workflows import STEPS, definition, step
 
     clock, me = FakeClock(), Actor(tenant=uuid.uuid4().hex)
     audit = AuditTrail(store=outside.store, clock=clock)
+    statistics = StatisticsService(store=outside.store, clock=clock)
     workflows = WorkflowService(
-        store=WorkflowStore(store=outside.store), audit=audit, clock=clock, catalog=CATALOG
+        store=WorkflowStore(store=outside.store),
+        audit=audit,
+        clock=clock,
+        catalog=CATALOG,
+        estimates=Estimates(statistics=statistics, clock=clock),
     )
     many = definition(*STEPS, step("intent", "queryIntentAnalyzer"))
     await workflows.create(me, definition(id="mine"))

@@ -18,18 +18,7 @@ from tests.orchestration.test_crashes import STORE_WRITES, Simulation
 from tests.orchestration.unreliable import Crashing
 
 EVENTS = ["status_change", "step_completed", "result_ready"]
-ROW_WRITES = ("insert", "put", "replace", "delete")
 FAILED = CallbackAnswer(status=500, error="status 500")
-
-
-class CrashingStore(Crashing):
-    """Crashes at writes to its tables of rows too."""
-
-    def __getattr__(self, name: str) -> Any:
-        found = super().__getattr__(name)
-        if name != "table":
-            return found
-        return lambda table: Crashing(found(table), ROW_WRITES, self._reached)
 
 
 @dataclass
@@ -45,13 +34,13 @@ class CallbackSimulation(Simulation):
     )
 
     def _process(self) -> App:
-        world, sender = self.world, self.world.sender
-        world.sender = Crashing(sender, ("post",), self._reached)  # type: ignore[assignment]
+        world, sender, reached = self.world, self.world.sender, self._lifeline()
+        world.sender = Crashing(sender, ("post",), reached)  # type: ignore[assignment]
         try:
             return world.instance(
                 f"process-{self.crashes}",
-                store=CrashingStore(world.store, STORE_WRITES, self._reached),
-                queue=Crashing(world.queue, ("send",), self._reached),
+                store=Crashing(world.store, STORE_WRITES, reached),
+                queue=Crashing(world.queue, ("send",), reached),
             )
         finally:
             world.sender = sender
@@ -80,10 +69,13 @@ async def simulate(plan: set[int], *, every: bool = True, failures: int = 0) -> 
     return simulation
 
 
-POINTS = asyncio.run(simulate(set(), every=False)).points
+NAMES = asyncio.run(simulate(set(), every=False)).points
+POINTS = len(NAMES)
 
 
-@pytest.mark.parametrize("point", range(1, POINTS + 1))
+@pytest.mark.parametrize(
+    "point", range(1, POINTS + 1), ids=[f"{number} {name}" for number, name in enumerate(NAMES, 1)]
+)
 async def test_a_crash_before_or_after_any_write_or_call_loses_no_callback(point: int) -> None:
     assert (await simulate({point}, every=False)).crashes == 1
 

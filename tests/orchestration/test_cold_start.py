@@ -81,6 +81,12 @@ def test_the_http_path_pays_for_no_layer_and_no_text_library(
     assert names & TEXT_LIBRARIES == set()
 
 
+def test_no_client_for_addresses_from_outside_is_there_before_the_first_callback(
+    loaded: Mapping[str, list[str]],
+) -> None:
+    assert {"httpcore", "httpx", "anyio"} & set(loaded["after"]) == set()
+
+
 def test_no_sdk_is_there_before_the_first_call(loaded: Mapping[str, list[str]]) -> None:
     assert set(loaded["at_import"]) & SDKS == set()
 

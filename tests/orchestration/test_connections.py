@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from orchestration.adapters.clock import SystemClock
 from orchestration.adapters.tables import TableJobStore
 from orchestration.bootstrap import current_app
 from orchestration.connections import connect, research_tools
-from orchestration.errors import ConfigurationError, StorageUnavailable
+from orchestration.errors import AddressRefused, ConfigurationError, StorageUnavailable
 from orchestration.http import HttpCall
 from orchestration.jobs import ActiveJob, JobStatus
 from orchestration.ports import Clock
@@ -51,6 +52,21 @@ async def test_what_was_opened_early_is_closed_when_another_service_is_not_named
     with pytest.raises(ConfigurationError, match=REALTIME):
         await connect(settings, sends_soon="content-jobs")
     assert [task for task in asyncio.all_tasks() if "ServiceBusQueue" in repr(task)] == []
+
+
+async def test_the_sender_of_callbacks_is_made_when_it_is_first_asked_and_only_once() -> None:
+    outside = await connect(load_settings(GOOD))
+    made: Any = outside.sender
+    assert made._made is None
+    for refused in await asyncio.gather(
+        *(outside.sender.check("http://169.254.169.254/") for _ in range(3)), return_exceptions=True
+    ):
+        assert isinstance(refused, AddressRefused)
+    inner = made._made
+    answer = await outside.sender.post("http://169.254.169.254/", b"{}", {})
+    assert answer.status is None
+    assert made._made is inner
+    await outside.close()
 
 
 @pytest.mark.parametrize(("method", "expected"), [("POST", "content-jobs"), ("GET", None)])
@@ -201,7 +217,7 @@ async def test_a_job_runs_through_the_real_adapters(
     cancelled = await app.service.cancel("local", job_id)
     assert cancelled.status is JobStatus.CANCELLED
     await app.realtime.drain()
-    assert app.realtime.dropped == 0
+    assert app.realtime.figures().dropped == 0
     await app.outside.close()
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from orchestration import controller_realtime
 from orchestration.controller import ContentArchitectController as Controller
 from orchestration.controller import Handler
 from orchestration.errors import ContentArchitectError, DependencyUnavailable
@@ -257,7 +258,7 @@ ONE_JOB: list[Handler] = [
     Controller.result,
     Controller.events,
     Controller.cancel,
-    Controller.negotiate,
+    controller_realtime.negotiate_job,
 ]
 
 
@@ -344,21 +345,6 @@ async def test_cancelling_is_accepted_once_and_refused_when_the_job_has_ended() 
     assert problem_of(await get(world, Controller.cancel, job_id, "POST")) == (409, "job_ended")
 
 
-async def test_negotiating_gives_a_socket_in_the_jobs_group() -> None:
-    world = World()
-    job_id = await accepted(world)
-    body = body_of(await get(world, Controller.negotiate, job_id, "POST"))
-    assert body["group"] == f"job:{job_id}"
-    assert body["url"] == f"memory://local/job:{job_id}?minutes=60"
-    assert (body["lastSequence"], body["expiresInSeconds"]) == (1, 3600)
-
-    async def down(**_: object) -> str:
-        raise DependencyUnavailable("down", code="realtime_unavailable")
-
-    world.publisher.client_url = down  # type: ignore[method-assign, assignment]
-    assert problem_of(await get(world, Controller.negotiate, job_id, "POST")) == (503, "realtime_unavailable")
-
-
 # ---------------------------------------------------------------- health, routes, credentials, defects
 
 
@@ -366,7 +352,10 @@ async def test_health_tells_the_process_from_its_dependencies() -> None:
     world = World()
     assert body_of(await world.call(Controller.health_overall)) == {
         "status": "healthy",
-        "dependencies": {"storage": {"status": "healthy"}},
+        "dependencies": {
+            "storage": {"status": "healthy"},
+            "webPubSub": {"status": "healthy", "circuit": "closed"},
+        },
     }
     unreliable = Unreliable(world.store)
     unreliable.down = True

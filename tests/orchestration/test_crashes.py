@@ -5,7 +5,7 @@ another process looks; the job must end as if nothing had happened.
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,11 +16,14 @@ from hypothesis import strategies as st
 from layers.contract import StepContext, StepError
 from orchestration.bootstrap import App
 from orchestration.checkpoints import result_key
+from orchestration.job_index import ALL, INDEX, JobSummary, status_prefix
+from orchestration.job_statistics import STATS
 from orchestration.jobs import Job, JobStatus, StepStatus
 from orchestration.messages import Delivery
 from orchestration.outcomes import DeadLetter
 from orchestration.schemas import parse_request
 from orchestration.service import Origin
+from orchestration.statistics import EndedJob
 from tests.orchestration.support import MAX_DELIVERIES, REQUEST, World, delivery_of, message
 from tests.orchestration.unreliable import Crashing, SimulatedCrash
 
@@ -47,7 +50,7 @@ class Simulation:
     request: dict[str, Any] = field(default_factory=lambda: REQUEST)
 
     def __post_init__(self) -> None:
-        self.points = 0
+        self.points: list[str] = []
         self.crashes = 0
         self._plan = frozenset(self.plan)
         self._counts: dict[str, int] = {}
@@ -55,18 +58,25 @@ class Simulation:
         for service in self.world.steps.catalog:
             self.world.steps.behaviours[service] = self._never_again(service)
 
-    def _reached(self) -> None:
-        self.points += 1
-        if self.points in self._plan:
-            self.crashes += 1
-            raise SimulatedCrash
+    def _lifeline(self) -> Callable[[str], None]:
+        """What a new process reports its points to. It dies at a planned one, and does nothing any more then."""
+        born = self.crashes
+
+        def reached(point: str) -> None:
+            if self.crashes == born:
+                self.points.append(point)
+                self.crashes += len(self.points) in self._plan
+            if self.crashes > born:
+                raise SimulatedCrash
+
+        return reached
 
     def _process(self) -> App:
-        world = self.world
+        world, reached = self.world, self._lifeline()
         return world.instance(
             f"process-{self.crashes}",
-            store=Crashing(world.store, STORE_WRITES, self._reached),
-            queue=Crashing(world.queue, ("send",), self._reached),
+            store=Crashing(world.store, STORE_WRITES, reached),
+            queue=Crashing(world.queue, ("send",), reached),
         )
 
     def _never_again(self, service: str) -> Any:
@@ -145,19 +155,45 @@ class Simulation:
         assert len(ends) == 1
         assert ends == events[-1:]
         assert self.world.store.active() == []
+        self.check_derived(job)
+
+    def check_derived(self, job: Job) -> None:
+        """Index and statistics say what the job row says, once."""
+        index = {row.key: row.values for _, row in self.world.store.table(INDEX).all()}
+        assert sorted(index) == sorted(f"{kind}{JobSummary.of(job).position}" for kind in kinds(job.status))
+        assert all(values == JobSummary.of(job).to_values() for values in index.values())
+        (ended,) = [row for partition, row in self.world.store.table(STATS).all() if "ended" in partition]
+        assert EndedJob.from_values(ended.values) == EndedJob.of(job)
 
 
-async def uninterrupted() -> tuple[bytes, int]:
+def kinds(status: JobStatus) -> tuple[str, str]:
+    return ALL, status_prefix(status)
+
+
+async def uninterrupted() -> tuple[bytes, list[str]]:
     simulation = Simulation()
     await simulation.submit()
     job = await simulation.run()
     return await simulation.result(job), simulation.points
 
 
-RESULT, POINTS = asyncio.run(uninterrupted())
+RESULT, NAMES = asyncio.run(uninterrupted())
+POINTS = len(NAMES)
 
 
-@pytest.mark.parametrize("point", range(1, POINTS + 1))
+def test_every_gap_between_two_writes_is_tried() -> None:
+    """A change that adds a write adds a gap; this list makes it be seen."""
+    written = [name.removeprefix("after ") for name in NAMES if name.startswith("after ")]
+    assert written.count("commit") > 3
+    assert {name for name in written if name != "commit"} == {
+        "put_active", "insert_job", "jobindex.insert", "audit.put", "send",
+        "stepcache.put", "jobindex.put", "stats.put", "remove_active",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "point", range(1, POINTS + 1), ids=[f"{number} {name}" for number, name in enumerate(NAMES, 1)]
+)
 async def test_a_crash_before_or_after_any_single_write_changes_nothing(point: int) -> None:
     simulation = Simulation([point])
     await simulation.submit()

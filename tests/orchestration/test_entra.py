@@ -9,9 +9,9 @@ import jwt
 import pytest
 from aiohttp import web
 
-from orchestration.adapters.breaker import BreakerState
 from orchestration.adapters.entra import MAX_TOKEN, EntraTokenVerifier
 from orchestration.adapters.entra_keys import KEPT_AT_MOST, REFRESH_EVERY, RENEW_AFTER, KeySource
+from orchestration.breaker import BreakerState
 from orchestration.errors import IdentityUnavailable, TokenRefused
 from tests.orchestration.support import FakeClock
 from tests.orchestration.tokens import (

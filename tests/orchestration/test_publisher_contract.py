@@ -1,12 +1,15 @@
 """One contract, two publishers: the memory twin and Web PubSub (on the local stand-in)."""
 
+import asyncio
 import json
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
 import aiohttp
 import pytest
 from azure.core.exceptions import ServiceRequestError
+from azure.messaging.webpubsubservice.aio import WebPubSubServiceClient
 
 from orchestration.adapters.bare_http import BareClient
 from orchestration.adapters.memory import MemoryPublisher
@@ -110,6 +113,64 @@ async def test_a_service_that_is_busy_for_a_moment_is_asked_once_more() -> None:
     assert answers == []
 
 
+@asynccontextmanager
+async def opened(publisher: RealtimePublisher) -> AsyncIterator[tuple[str, Callable[[], Awaitable[None]]]]:
+    """An open connection that is in no group, and how to end it."""
+    if isinstance(publisher, MemoryPublisher):
+        publisher.members["c-1"] = set()
+
+        async def forget() -> None:
+            del publisher.members["c-1"]
+
+        yield "c-1", forget
+        return
+    url = await publisher.client_url(user_id="local", group="job:0", minutes=5)
+    async with (
+        aiohttp.ClientSession() as session,
+        session.ws_connect(url, protocols=["json.webpubsub.azure.v1"]) as socket,
+    ):
+        connected = json.loads(await socket.receive_str(timeout=LIMIT_SECONDS))
+
+        async def close() -> None:
+            await socket.close()
+
+        yield connected["connectionId"], close
+
+
+async def test_a_connection_joins_and_leaves_while_it_is_open(publisher: RealtimePublisher) -> None:
+    async with opened(publisher) as (connection, end):
+        assert await publisher.exists(connection)
+        assert await publisher.join(connection, "job:1")
+        assert await publisher.join(connection, "job:1"), "once is as good as twice"
+        for _ in range(2):
+            await publisher.leave(connection, "job:1")
+        await end()
+        async with asyncio.timeout(LIMIT_SECONDS):
+            while await publisher.exists(connection):
+                await asyncio.sleep(0.01)
+        assert not await publisher.join(connection, "job:1")
+        await publisher.leave(connection, "job:1")
+
+
+async def test_a_connection_that_joined_receives_until_it_leaves(web_pubsub: StandIn) -> None:
+    publisher = publisher_for(web_pubsub, fresh_hub())
+    url = await publisher.client_url(user_id="local", group="job:0", minutes=5)
+    async with (
+        aiohttp.ClientSession() as session,
+        session.ws_connect(url, protocols=["json.webpubsub.azure.v1"]) as socket,
+    ):
+        connection = json.loads(await socket.receive_str(timeout=LIMIT_SECONDS))["connectionId"]
+        await publisher.publish("job:1", '{"n":1}')
+        assert await publisher.join(connection, "job:1")
+        await publisher.publish("job:1", '{"n":2}')
+        await publisher.leave(connection, "job:1")
+        await publisher.publish("job:1", '{"n":3}')
+        await publisher.publish("job:0", '{"n":4}')
+        frames = [json.loads(await socket.receive_str(timeout=LIMIT_SECONDS)) for _ in (1, 2)]
+    assert [frame["data"]["n"] for frame in frames] == [2, 4]
+    await publisher.close()
+
+
 async def test_a_service_that_is_not_there_is_unavailable() -> None:
     endpoint = "http://127.0.0.1:1"
     async with BareClient(endpoint, limit=1, timeout=LIMIT_SECONDS) as bare:
@@ -134,4 +195,19 @@ async def test_a_client_url_that_cannot_be_made_is_unavailable() -> None:
     with pytest.raises(DependencyUnavailable) as caught:
         await publisher.client_url(user_id="local", group="g", minutes=1)
     assert caught.value.code == "realtime_unavailable"
+    await publisher.close()
+
+
+async def test_memberships_that_cannot_be_changed_or_asked_for_are_unavailable() -> None:
+    text = "Endpoint=http://127.0.0.1:1;AccessKey=a-key-for-tests-that-is-long-enough-for-hs256;Version=1.0;"
+    bare = BareClient("http://127.0.0.1:1", limit=1, timeout=LIMIT_SECONDS)
+    link = PubSubLink(client=bare, endpoint="http://127.0.0.1:1", hub="h", authorize=key_token(KEY))
+
+    def client() -> WebPubSubServiceClient:
+        return WebPubSubServiceClient.from_connection_string(text, hub="h", retry_total=0)
+
+    publisher = WebPubSubPublisher(link, client, bare.close)
+    for call in (publisher.join("c-1", "job:1"), publisher.leave("c-1", "job:1"), publisher.exists("c-1")):
+        with pytest.raises(DependencyUnavailable):
+            await call
     await publisher.close()

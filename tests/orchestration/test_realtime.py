@@ -1,4 +1,4 @@
-"""Live updates are best effort: in order, bounded, and never in a job's way."""
+"""Live updates are best effort: in order, bounded, never in a job's way, and whole again after an outage."""
 
 import asyncio
 import json
@@ -6,27 +6,48 @@ import json
 import pytest
 
 from orchestration import realtime as module
+from orchestration.adapters.clock import SystemClock
 from orchestration.adapters.memory import MemoryPublisher
-from orchestration.errors import ContentArchitectError, DependencyUnavailable
+from orchestration.circuits import Circuits
+from orchestration.errors import DependencyUnavailable
 from orchestration.events import EventType, JobUpdate
 from orchestration.health import HealthService
-from orchestration.jobs import JobStatus
+from orchestration.jobs import Job, JobStatus
+from orchestration.outcomes import Completed
 from orchestration.realtime import RealtimeUpdatesService
-from tests.orchestration.support import FakeClock, new_job
+from tests.orchestration.support import FakeClock, World, delivery_of, new_job
 
 
 class Publisher(MemoryPublisher):
+    """Counts calls, and refuses, waits for ever, or breaks where a test says so."""
+
     down = False
+    stuck = False
+    broken = False
+    calls = 0
+    running = most_running = 0
 
     async def publish(self, group: str, message: str) -> None:
-        await asyncio.sleep(0)
-        if self.down:
-            raise DependencyUnavailable("down", code="realtime_unavailable")
+        self.calls += 1
+        self.running += 1
+        self.most_running = max(self.most_running, self.running)
+        try:
+            await asyncio.sleep(0)
+            if self.stuck:
+                await asyncio.Event().wait()
+            if self.broken:
+                raise ZeroDivisionError
+            if self.down:
+                raise DependencyUnavailable("down", code="realtime_unavailable")
+        finally:
+            self.running -= 1
         await super().publish(group, message)
 
 
-def update(number: int) -> JobUpdate:
-    return JobUpdate(type=EventType.STATUS_CHANGE, job_id="j", sequence=number, timestamp="t", data={})
+def update(number: int, job_id: str = "j") -> JobUpdate:
+    return JobUpdate(
+        type=EventType.STATUS_CHANGE, job_id=job_id, sequence=number, timestamp="t", data={"n": number}
+    )
 
 
 def service() -> tuple[RealtimeUpdatesService, Publisher, FakeClock]:
@@ -47,27 +68,130 @@ async def test_updates_go_to_the_jobs_group_in_order() -> None:
     assert {group for group, _ in publisher.published} == {f"job:{new_job().job_id}"}
 
 
-async def test_what_cannot_be_sent_is_dropped_and_publishing_pauses() -> None:
+async def test_updates_of_a_submitted_job_go_to_its_group_and_then_to_its_submitters() -> None:
+    realtime, publisher, _ = service()
+    job = new_job(submitter="a" * 32)
+    realtime.publish(job, [update(1), update(2)])
+    realtime.progress(job, "write", 0.5, "half")
+    await realtime.drain()
+    groups = [f"job:{job.job_id}", f"user:{'a' * 32}"]
+    assert [group for group, _ in publisher.published] == groups * 3
+
+
+async def test_submitters_who_do_not_watch_cost_no_call() -> None:
+    asked: list[str] = []
+
+    async def interested(user: str) -> bool:
+        asked.append(user)
+        return user == "b"
+
+    publisher = Publisher()
+    realtime = RealtimeUpdatesService(publisher, FakeClock(), interested=interested)
+    for user in ("a", "b", None):
+        realtime.publish(new_job(job_id=str(user), submitter=user), [update(1)])
+    await realtime.drain()
+    assert sorted(group for group, _ in publisher.published) == ["job:None", "job:a", "job:b", "user:b"]
+    assert sorted(asked) == ["a", "b"]
+
+
+async def test_jobs_do_not_wait_for_each_other_but_each_stays_in_order() -> None:
+    realtime, publisher, _ = service()
+    jobs = [new_job(job_id=str(n)) for n in range(40)]
+    for number in range(1, 4):
+        for job in jobs:
+            realtime.publish(job, [update(number, job.job_id)])
+    await realtime.drain()
+    assert publisher.most_running == module.MOST_AT_ONCE
+    for job in jobs:
+        own = [
+            json.loads(text)["sequence"]
+            for group, text in publisher.published
+            if group == f"job:{job.job_id}"
+        ]
+        assert own == [1, 2, 3]
+
+
+async def test_after_an_outage_each_job_has_its_newest_event_published_so_that_watchers_see_the_gap() -> None:
     realtime, publisher, clock = service()
     publisher.down = True
-    realtime.publish(new_job(), [update(1), update(2)])
-    await realtime.drain()
+    one, other = new_job(job_id="one"), new_job(job_id="other")
+    realtime.publish(one, [update(n, "one") for n in (1, 2, 3)])
+    realtime.publish(other, [update(1, "other")])
+    while realtime.figures().state == "closed":
+        await asyncio.sleep(0)
+    realtime.publish(one, [update(4, "one")])
+    realtime.progress(one, "write", 0.5, "not while it is down")
     publisher.down = False
-    realtime.publish(new_job(), [update(3)])
-    assert realtime.dropped == 3
-    clock.advance(5.1)
-    realtime.publish(new_job(), [update(4)])
     await realtime.drain()
-    assert sequences(publisher) == [4]
+    assert {(group, json.loads(text)["sequence"]) for group, text in publisher.published} == {
+        ("job:one", 4),
+        ("job:other", 1),
+    }
+    figures = realtime.figures()
+    assert (figures.state, figures.published, figures.dropped, figures.waiting) == ("closed", 2, 3, 0)
+    assert figures.failed >= module.POLICY.fewest
+    assert max(clock.slept) == module.POLICY.pause
+
+
+async def test_while_it_is_down_one_message_at_a_time_probes() -> None:
+    realtime, publisher, clock = service()
+    publisher.down = True
+    for number in range(30):
+        realtime.publish(new_job(job_id=str(number)), [update(1, str(number))])
+    while realtime.figures().state == "closed":
+        await asyncio.sleep(0)
+    calls, begun = publisher.calls, clock.monotonic()
+    while clock.monotonic() < begun + 60:
+        await asyncio.sleep(0)
+    assert publisher.calls - calls <= 60 / module.POLICY.pause + module.MOST_AT_ONCE
+    publisher.down = False
+    await realtime.drain()
+    assert len(publisher.published) == 30
+
+
+async def test_what_cannot_be_sent_for_ten_minutes_is_dropped() -> None:
+    realtime, publisher, clock = service()
+    publisher.down = True
+    realtime.publish(new_job(), [update(1)])
+    await realtime.drain()
+    assert publisher.published == []
+    assert realtime.figures().dropped == 1
+    assert clock.monotonic() >= module.KEEP_SECONDS
+
+
+async def test_a_call_without_an_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SEND_SECONDS", 0.001)
+    realtime, publisher, _ = service()
+    publisher.stuck = True
+    realtime.publish(new_job(), [update(1)])
+    while not realtime.figures().failed:
+        await asyncio.sleep(0.001)
+    publisher.stuck = False
+    await realtime.drain()
+    assert sequences(publisher) == [1]
 
 
 async def test_a_backlog_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "QUEUE_LIMIT", 3)
+    monkeypatch.setattr(module, "MESSAGE_LIMIT", 3)
     realtime, publisher, _ = service()
     realtime.publish(new_job(), [update(n) for n in range(1, 6)])
+    assert realtime.figures().waiting <= 3
     await realtime.drain()
-    assert sequences(publisher) == [1, 2, 3]
-    assert realtime.dropped == 2
+    assert sequences(publisher)[-1] == 5, "the newest is what tells a watcher that it missed some"
+    assert realtime.figures().dropped + realtime.figures().published == 5
+
+
+async def test_a_defect_in_an_adapter_costs_no_later_update() -> None:
+    realtime, publisher, _ = service()
+    publisher.broken = True
+    realtime.publish(new_job(), [update(1)])
+    (worker,) = realtime._workers
+    with pytest.raises(ZeroDivisionError):
+        await worker
+    publisher.broken = False
+    realtime.publish(new_job(), [update(2)])
+    await realtime.drain()
+    assert sequences(publisher)[-1] == 2
 
 
 async def test_progress_is_ephemeral_short_and_at_most_one_per_half_second() -> None:
@@ -76,6 +200,7 @@ async def test_progress_is_ephemeral_short_and_at_most_one_per_half_second() -> 
     realtime.progress(job, "write", 0.0, "started")
     realtime.progress(job, "check", 0.0, "started")
     realtime.progress(job, "write", 0.2, "too soon")
+    await realtime.drain()
     clock.advance(0.5)
     realtime.progress(job, "write", 0.333333, "\x00" * 1000)
     await realtime.drain()
@@ -83,6 +208,16 @@ async def test_progress_is_ephemeral_short_and_at_most_one_per_half_second() -> 
     assert [m["data"]["fraction"] for m in messages] == [0.0, 0.333]
     assert all(m["ephemeral"] and "sequence" not in m for m in messages)
     assert all(len(text.encode()) <= 2048 for _, text in publisher.published)
+
+
+async def test_progress_that_waits_is_replaced_by_newer_progress() -> None:
+    realtime, publisher, clock = service()
+    job = new_job(status=JobStatus.PROCESSING)
+    for fraction in (0.1, 0.2, 0.3):
+        realtime.progress(job, "write", fraction, "")
+        clock.advance(1)
+    await realtime.drain()
+    assert [json.loads(text)["data"]["fraction"] for _, text in publisher.published] == [0.3]
 
 
 async def test_what_was_remembered_for_a_job_goes_with_it() -> None:
@@ -98,43 +233,82 @@ async def test_draining_before_anything_was_published_is_nothing() -> None:
     await realtime.drain()
 
 
+# ---------------------------------------------------------------- never in a job's way
+
+
+class Slow(MemoryPublisher):
+    """Answers, but only when it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.go_on = asyncio.Event()
+
+    async def publish(self, group: str, message: str) -> None:
+        await self.go_on.wait()
+        await super().publish(group, message)
+
+
+async def job_with(publisher: MemoryPublisher) -> tuple[World, Job]:
+    """A job from submission to its end over this publisher, on a clock that publishing cannot move."""
+    world = World(publisher=publisher)
+    world.app = world.instance("one")
+    job = (await world.submit()).job
+    message = world.queue.take()
+    assert message is not None
+    assert await world.app.processor.process(delivery_of(message, count=1)) == Completed("completed")
+    return world, await world.job(job.job_id)
+
+
+@pytest.mark.parametrize("trouble", ["stuck", "down", "slow"])
+async def test_a_job_completes_as_if_nothing_were_wrong_with_web_pubsub(
+    trouble: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publisher: MemoryPublisher = Slow() if trouble == "slow" else Publisher()
+    if trouble != "slow":
+        setattr(publisher, trouble, True)
+    # A publisher that waits must wait on its own time, not on the jobs': then the order of events shows it.
+    monkeypatch.setattr(module, "SEND_SECONDS", 3600)
+    world, job = await job_with(publisher)
+    assert job.status is JobStatus.COMPLETED
+    assert publisher.published == [], "not one update got out before the job was through"
+    assert [event["sequence"] for event in await world.events(job.job_id)] == list(range(1, job.sequence + 1))
+    assert world.store.active() == []
+    if isinstance(publisher, Slow):
+        publisher.go_on.set()
+        await world.app.realtime.drain()
+        sent = [json.loads(text).get("sequence") for _, text in publisher.published]
+        assert [number for number in sent if number] == list(range(1, job.sequence + 1))
+
+
+async def test_the_real_clock_is_slept_on_while_it_is_down() -> None:
+    publisher = Publisher()
+    publisher.down = True
+    realtime = RealtimeUpdatesService(publisher, SystemClock())
+    realtime.publish(new_job(), [update(1)])
+    while realtime.figures().state == "closed":
+        await asyncio.sleep(0)
+    (worker,) = realtime._workers
+    assert publisher.calls == module.POLICY.fewest
+    worker.cancel()
+    await asyncio.wait([worker])
+
+
 # ---------------------------------------------------------------- health
 
 
-async def test_a_dependency_that_is_not_needed_degrades_and_one_that_is_makes_unhealthy() -> None:
-    async def well() -> None:
-        return None
-
-    async def broken() -> None:
-        raise ContentArchitectError("it broke")
-
-    clock = FakeClock()
-    degraded = await HealthService({"storage": well, "realtime": broken}, clock).report()
-    assert degraded["status"] == "degraded"
-    assert degraded["dependencies"]["realtime"] == {"status": "unhealthy", "reason": "it broke"}
-    assert (await HealthService({"storage": broken}, clock).report())["status"] == "unhealthy"
-
-
-async def test_a_dependency_that_does_not_answer_costs_bounded_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("orchestration.health.PROBE_SECONDS", 0.01)
-
-    async def silent() -> None:
-        await asyncio.Event().wait()
-
-    report = await HealthService({"storage": silent}, FakeClock()).report()
-    assert report["dependencies"]["storage"]["reason"] == "no answer in time"
-
-
-async def test_probes_are_asked_at_most_once_in_five_seconds() -> None:
-    asked = []
-
-    async def probe() -> None:
-        asked.append(1)
-
-    clock = FakeClock()
-    health = HealthService({"storage": probe}, clock)
-    await health.report()
-    await health.report()
-    clock.advance(5)
-    await health.report()
-    assert len(asked) == 2
+async def test_health_shows_that_publishing_is_degraded() -> None:
+    realtime, publisher, _ = service()
+    circuits = Circuits()
+    circuits.add("webPubSub", realtime.circuit)
+    health = HealthService({}, FakeClock(), circuits)
+    assert (await health.report())["status"] == "healthy"
+    publisher.down = True
+    realtime.publish(new_job(), [update(1)])
+    while realtime.figures().state == "closed":
+        await asyncio.sleep(0)
+    report = await health.report()
+    assert report["status"] == "degraded"
+    assert report["dependencies"]["webPubSub"]["circuit"] in ("open", "half_open")
+    publisher.down = False
+    await realtime.drain()
+    assert (await health.report())["status"] == "healthy"

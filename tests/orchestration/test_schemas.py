@@ -150,6 +150,11 @@ def test_the_fingerprint_is_of_what_is_asked_not_of_how_it_is_written() -> None:
         (b'{"\\ud800":1}', "surrogate"),
         (b'["\\ude00"]', "surrogate"),
         (b"9" * 5000, "digits"),
+        (b"1e400", "out of range"),
+        (b'{"a":-1e999}', "out of range"),
+        (b"0." + b"1" * 100_000, "out of range"),
+        (b'{"topic":"a","topic":"b"}', "twice"),
+        (b'[{"a":{"b":1,"\\u0062":2}}]', "twice"),
     ],
 )
 def test_json_that_could_do_harm_is_refused_with_a_reason(body: bytes, reason: str) -> None:

@@ -32,7 +32,7 @@ async def test_a_job_has_all_its_rows_before_its_message_is_sent() -> None:
     assert (row.tenant, row.job_id, row.check_at > job.created_at) == ("local", job.job_id, True)
     (sent,) = world.queue.sent
     assert (sent.queue, sent.message_id, sent.not_before) == ("content-jobs", f"{job.job_id}:1", None)
-    assert sent.properties == {"tenantId": "local", "attempt": 0}
+    assert sent.properties == {"tenantId": "local", "attempt": 0, "traceparent": job.traceparent}
     assert (job.user_id, job.tags, len(job.steps)) == ("u", ("x",), 8)
 
 

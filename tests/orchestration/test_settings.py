@@ -78,3 +78,19 @@ def test_our_own_storage_wins_over_the_hosts_and_an_identity_over_both() -> None
 
 def test_providers_are_a_list_in_order() -> None:
     assert load_settings({"RESEARCH_PROVIDERS": " library, crossref "}).providers == ("library", "crossref")
+
+
+def test_keys_and_host_of_web_pubsub_come_from_whichever_setting_has_them() -> None:
+    none = load_settings({})
+    assert (none.web_pubsub_keys, none.web_pubsub_hosts) == ((), ())
+    text = "endpoint=http://LOCALHOST:8080 ; AccessKey=abc== ;Version=1.0;"
+    by_key = load_settings({"WEB_PUBSUB_CONNECTION_STRING": text})
+    assert (by_key.web_pubsub_keys, by_key.web_pubsub_hosts) == (("abc==",), ("localhost",))
+    by_identity = load_settings({"WEB_PUBSUB__endpoint": "https://name.webpubsub.azure.com"})
+    assert (by_identity.web_pubsub_keys, by_identity.web_pubsub_hosts) == ((), ("name.webpubsub.azure.com",))
+
+
+@pytest.mark.parametrize("name", ["WEB_PUBSUB_UPSTREAM_AUDIENCE", "WEB_PUBSUB_UPSTREAM_PRINCIPAL"])
+def test_an_audience_without_a_principal_would_let_every_identity_in(name: str) -> None:
+    with pytest.raises(ConfigurationError, match="go together"):
+        load_settings({name: "x"})

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestration import controller_jobs
-from orchestration.job_statistics import EndedJobs, Period, hour_of
+from orchestration.job_statistics import MAX_PERIODS_KEPT, REREAD_SECONDS, EndedJobs, Period, hour_of
 from orchestration.jobs import Job, JobStatus, StepRecord, StepStatus, stamp
 from orchestration.statistics import (
     EndedJob,
@@ -161,6 +161,29 @@ async def test_a_row_that_comes_late_makes_its_hour_be_recomputed() -> None:
     assert (await report(world))["jobs"] == 1
     assert await world.app.jobs.statistics.close_hours() > 0
     assert (await report(world))["jobs"] == 2
+
+
+async def test_what_another_process_closed_shows_after_half_a_minute_and_is_counted_until_then() -> None:
+    world = World()
+    other = world.instance("other").jobs.statistics
+    await EndedJobs(store=world.store).record(ended_job(1))
+    assert (await report(world))["jobs"] == 1
+    world.clock.advance(3600 - REREAD_SECONDS / 2)
+    assert (await report(world))["jobs"] == 1
+    world.clock.advance(REREAD_SECONDS / 2 + 1)
+    await other.close_hours()
+    assert (await report(world))["jobs"] == 1
+    await EndedJobs(store=world.store).record_late(ended_job(2))
+    await other.close_hours()
+    world.clock.advance(REREAD_SECONDS)
+    assert (await report(world))["jobs"] == 2
+
+
+async def test_no_more_periods_are_remembered_than_agreed() -> None:
+    world = World()
+    for number in range(MAX_PERIODS_KEPT + 3):
+        await report(world, **{"from": stamp(START - timedelta(days=number + 1))})
+    assert len(world.app.jobs.statistics._read) == MAX_PERIODS_KEPT
 
 
 async def test_after_a_long_pause_hours_are_closed_a_bounded_number_at_a_time() -> None:

@@ -55,13 +55,23 @@ class _UnreliableTable:
         return call
 
 
-class Crashing:
-    """Stands before a store or queue and crashes before or after its n-th write, counted over all that share a plan."""
+ROW_WRITES = ("insert", "put", "replace", "delete")
+"""Writes to tables of rows."""
 
-    def __init__(self, inner: Any, writes: Iterable[str], reached: Callable[[], None]) -> None:
+
+class Crashing:
+    """Stands before a store or queue and crashes before or after a write; ``reached`` is told of each point by name."""
+
+    def __init__(
+        self, inner: Any, writes: Iterable[str], reached: Callable[[str], None], *, name: str = ""
+    ) -> None:
         self._inner = inner
         self._writes = frozenset(writes)
         self._reached = reached
+        self._name = name
+
+    def table(self, name: str) -> Any:
+        return Crashing(self._inner.table(name), ROW_WRITES, self._reached, name=f"{name}.")
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._inner, name)
@@ -69,9 +79,9 @@ class Crashing:
             return method
 
         async def call(*arguments: Any, **options: Any) -> Any:
-            self._reached()
+            self._reached(f"before {self._name}{name}")
             answer = await method(*arguments, **options)
-            self._reached()
+            self._reached(f"after {self._name}{name}")
             return answer
 
         return call

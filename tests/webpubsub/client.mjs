@@ -8,11 +8,13 @@ const say = (step) => console.log(JSON.stringify(step));
 const client = new WebPubSubClient(url, {
   protocol: protocol === "reliable" ? WebPubSubJsonReliableProtocol() : WebPubSubJsonProtocol(),
   messageRetryOptions: { maxRetries: 0 },
+  reconnectRetryOptions: { retryDelayInMs: 20, maxRetryDelayInMs: 100 },
 });
 client.on("connected", (event) => say({ connected: event.connectionId, user: event.userId }));
 client.on("group-message", ({ message }) =>
   say({ group: message.group, data: message.data instanceof ArrayBuffer ? [...new Uint8Array(message.data)] : message.data }),
 );
+client.on("server-message", ({ message }) => say({ server: message.data }));
 client.on("disconnected", (event) => say({ disconnected: event.message?.message ?? null }));
 client.on("stopped", () => say({ stopped: true }));
 
@@ -23,6 +25,7 @@ const commands = {
   text: (group) => client.sendToGroup(group, "from js", "text").then(() => say({ sent: group }), failure),
   binary: (group) => client.sendToGroup(group, new Uint8Array([0, 255]).buffer, "binary").then(() => say({ sent: group }), failure),
   event: (name) => client.sendEvent(name, {}, "json").then(() => say({ raised: name }), failure),
+  subscribe: (job) => client.sendEvent("SubscribeToJob", { jobId: job }, "json").then(() => say({ raised: "SubscribeToJob" }), failure),
   invoke: (name) => client.invokeEvent(name, {}, "json").then(() => say({ raised: name }), failure),
   stop: () => client.stop(),
 };

@@ -8,7 +8,7 @@ import aiohttp
 import jwt
 import pytest
 
-from tests.webpubsub.support import JSON, RELIABLE, StandIn, connected, socket_to
+from tests.webpubsub.support import JSON, KEY, RELIABLE, StandIn, connected, socket_to, started
 
 YESTERDAY = datetime.now(UTC) - timedelta(days=1)
 
@@ -120,3 +120,32 @@ async def test_rest_without_a_token_is_refused_and_health_is_open(
         assert (response.status, response.headers["x-ms-error-code"]) == (401, "Unauthorized")
     async with http.get(f"{stand_in.endpoint}/api/health") as response:
         assert response.status == 200
+
+
+async def test_a_rest_call_without_a_genuine_token_is_refused(
+    stand_in: StandIn, hub: str, http: aiohttp.ClientSession
+) -> None:
+    url = f"{stand_in.endpoint}/api/hubs/{hub}/:send?api-version=2024-12-01"
+    claims = {"aud": url, "exp": 2**33}
+    forged = [
+        jwt.encode(claims, "another-key-that-is-long-enough-for-hs256", "HS256"),
+        jwt.encode(claims, None, "none"),
+        jwt.encode(claims, "x" * 64, "HS512"),
+        stand_in.client_token(hub),
+    ]
+    for token in forged:
+        async with http.post(url, json={}, headers={"Authorization": f"Bearer {token}"}) as response:
+            assert response.status == 401
+
+
+async def test_while_keys_are_replaced_tokens_of_both_are_good(hub: str, http: aiohttp.ClientSession) -> None:
+    second = "the-second-key-is-long-enough-for-hs256-too"
+    with started(secondary_key=second) as server:
+        url = f"{server.endpoint}/api/hubs/{hub}/:send?api-version=2024-12-01"
+        for key, status in ((KEY, 202), (second, 202), ("x" * 40, 401)):
+            token = jwt.encode({"aud": url, "exp": 2**33}, key, "HS256")
+            async with http.post(url, json={}, headers={"Authorization": f"Bearer {token}"}) as response:
+                assert (key, response.status) == (key, status)
+        client = jwt.encode({"aud": f"{server.endpoint}/client/hubs/{hub}", "exp": 2**33}, second, "HS256")
+        async with socket_to(server, f"/client/hubs/{hub}?access_token={client}") as connection:
+            assert (await connection.receive())["event"] == "connected"

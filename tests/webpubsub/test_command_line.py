@@ -69,6 +69,13 @@ def test_unusable_arguments_are_refused(arguments: list[str], capsys: pytest.Cap
     assert "error:" in capsys.readouterr().err
 
 
+def test_a_second_key_is_taken_and_a_short_one_is_not() -> None:
+    second = "the-second-key-is-long-enough-for-hs256-too"
+    assert parse_arguments(["--secondary-key", second], KEY).keys == (KEY, second)
+    with pytest.raises(SystemExit):
+        parse_arguments(["--secondary-key", "short"], KEY)
+
+
 def test_the_command_line_wins_over_the_environment() -> None:
     chosen = parse_arguments(["--key", KEY, "--port", "5", "--upstream", "http://x/y", "--faults"], "z" * 40)
     assert (chosen.key, chosen.port, chosen.upstream, chosen.faults) == (KEY, 5, "http://x/y", True)

@@ -97,3 +97,26 @@ async def test_the_aio_client_joins_sends_and_receives(stand_in: StandIn, hub: s
             assert await inbox.get() == "from client"
             await service.send_to_group("mine", {"from": "service"})
             assert await inbox.get() == {"from": "service"}
+
+
+async def test_the_reliable_aio_client_recovers_and_misses_nothing(stand_in: StandIn, hub: str) -> None:
+    inbox: asyncio.Queue[Any] = asyncio.Queue()
+    connects: list[str] = []
+
+    async def keep(message: Any) -> None:
+        await inbox.put(message.data["n"])
+
+    async def note(event: Any) -> None:
+        connects.append(event.connection_id)
+
+    async with stand_in.async_service(hub) as service:
+        client = AsyncClient((await service.get_client_access_token(groups=["g"]))["url"])
+        await client.subscribe(CallbackType.GROUP_MESSAGE, keep)
+        await client.subscribe(CallbackType.CONNECTED, note)
+        async with client, asyncio.timeout(LIMIT_SECONDS):
+            await drop(stand_in, hub)
+            for number in range(5):
+                await service.send_to_group("g", {"n": number})
+            assert [await inbox.get() for _ in range(5)] == [0, 1, 2, 3, 4]
+            assert len(connects) == 1
+            assert await service.connection_exists(connects[0])

@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -62,19 +63,26 @@ async def handler() -> Handler:
     return Handler()
 
 
-@pytest.fixture
-async def stand_in(handler: Handler) -> AsyncIterator[StandIn]:
+@asynccontextmanager
+async def serving(handler: Handler, **settings: Any) -> AsyncIterator[StandIn]:
+    """The stand-in with this event handler."""
     application = web.Application()
     application.add_routes([web.options("/events", handler.allow), web.post("/events", handler.receive)])
     runner = web.AppRunner(application)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     upstream = f"http://127.0.0.1:{runner.addresses[0][1]}/events"
-    server = started(upstream=upstream)
+    server = started(upstream=upstream, **settings)
     running = await asyncio.to_thread(server.__enter__)
     yield running
     await asyncio.to_thread(server.__exit__, None, None, None)
     await runner.cleanup()
+
+
+@pytest.fixture
+async def stand_in(handler: Handler) -> AsyncIterator[StandIn]:
+    async with serving(handler) as server:
+        yield server
 
 
 async def event(client: Client, data: object = "d", data_type: str = "text") -> dict[str, Any]:
@@ -110,6 +118,16 @@ async def test_the_life_of_a_client_is_told_in_order_and_signed(stand_in: StandI
 
 async def seen(handler: Handler, kind: str) -> bool:
     return kind in handler.kinds()
+
+
+async def test_events_are_signed_with_both_keys_while_keys_are_replaced(handler: Handler) -> None:
+    second = "the-second-key-is-long-enough-for-hs256-too"
+    async with serving(handler, secondary_key=second) as server:
+        async with connected(server, HUB) as client:
+            digests = [
+                hmac.new(k.encode(), client.id.encode(), hashlib.sha256).hexdigest() for k in (KEY, second)
+            ]
+        assert handler.headers_of("sys.connect")["ce-signature"] == ",".join(f"sha256={d}" for d in digests)
 
 
 async def test_the_handler_decides_user_groups_roles_and_state(stand_in: StandIn, handler: Handler) -> None:

@@ -60,7 +60,7 @@ class Deployment:
 
     def output(self, name: str) -> Any:
         """The value of an output. Raises :class:`TemplateError` for one that is not declared."""
-        declared = self.template.find(name, "output")
+        declared = self.template.output(name)
         if declared is None or declared.value is None:
             raise TemplateError(self.path, f"there is no output {name}")
         return Evaluator(place=self)(declared.value)

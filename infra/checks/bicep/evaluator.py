@@ -98,6 +98,8 @@ def _literal(_: Evaluator, node: Literal) -> Any:
 
 
 def _text(e: Evaluator, node: Text) -> str:
+    if node.plain is not None:
+        return node.plain
     return "".join(part if isinstance(part, str) else _inserted(e, part) for part in node.parts)
 
 

@@ -91,9 +91,14 @@ def description_problems(template: Template) -> Iterator[Problem]:
             continue
         for name, other in ((node.left, node.right), (node.right, node.left)):
             if isinstance(name, Name) and isinstance(other, Text) and other.plain:
-                found = template.find(name.name, "param")
-                if found and found.type and found.type.kind == "string" and not found.decorator("allowed"):
+                found = template.find(name.name)
+                if found and found.kind == "param" and _is_open_text(found):
                     yield _at(template, found.line, f"param {found.name} is compared, but has no @allowed")
+
+
+def _is_open_text(declaration: Declaration) -> bool:
+    kind = declaration.type.kind if declaration.type else ""
+    return kind == "string" and not declaration.decorator("allowed")
 
 
 @cache

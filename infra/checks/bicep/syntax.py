@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
+from functools import cache
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,16 +42,15 @@ class Literal(Expression):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Text(Expression):
-    """A string; its parts are texts and expressions."""
+    """A string; its parts are texts and expressions. ``plain`` is the text where nothing is inserted into it."""
 
     parts: tuple[str | Expression, ...]
+    plain: str | None = field(init=False)
 
-    @property
-    def plain(self) -> str | None:
-        """The text, where nothing is inserted into it."""
-        if any(isinstance(part, Expression) for part in self.parts):
-            return None
-        return "".join(str(part) for part in self.parts)
+    def __post_init__(self) -> None:
+        """Join the parts once."""
+        texts = [part for part in self.parts if isinstance(part, str)]
+        object.__setattr__(self, "plain", "".join(texts) if len(texts) == len(self.parts) else None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,7 +218,16 @@ class Template:
         """Declarations of some kinds, in order."""
         return [d for d in self.declarations if d.kind in kinds]
 
-    def find(self, name: str, *kinds: str) -> Declaration | None:
-        """The declaration of a name. Outputs have names of their own, which nothing else sees."""
-        wanted = kinds or ("param", "var", "resource", "module")
-        return next((d for d in self.declarations if d.name == name and d.kind in wanted), None)
+    def find(self, name: str) -> Declaration | None:
+        """The parameter, variable, resource or module of a name."""
+        return _by_name(self).get((name, False))
+
+    def output(self, name: str) -> Declaration | None:
+        """The output of a name. Outputs have names of their own, which nothing else sees."""
+        return _by_name(self).get((name, True))
+
+
+@cache
+def _by_name(template: Template) -> dict[tuple[str, bool], Declaration]:
+    """The first declaration of each name, outputs apart."""
+    return {(d.name, d.kind == "output"): d for d in reversed(template.declarations)}

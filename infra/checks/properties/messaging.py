@@ -150,7 +150,7 @@ def _capacity(context: Context, case: str, site: Any, in_host_json: Any) -> Iter
         return
     per_minute = instances * int(calls) * TOKENS_PER_JOB * 60 / SECONDS_PER_JOB
     quota = 1000 * context.profile(case)["llmThousandTokensPerMinute"]
-    if settings.get("LLM_ENDPOINT") and per_minute > _HEADROOM * quota:
+    if per_minute > _HEADROOM * quota:
         yield problem(
             case,
             site,

@@ -15,6 +15,7 @@ WORKSPACE: Final = "Microsoft.OperationalInsights/workspaces"
 METRIC_ALERT: Final = "Microsoft.Insights/metricAlerts"
 QUERY_ALERT: Final = "Microsoft.Insights/scheduledQueryRules"
 RUNBOOKS: Final = "docs/operations/runbooks"
+INDEX: Final = "docs/operations/README.md"
 _DIAGNOSED: Final = {
     "Microsoft.ServiceBus/namespaces",
     "Microsoft.SignalRService/webPubSub",
@@ -61,8 +62,13 @@ def telemetry_comes_from_identities(context: Context) -> Iterator[Problem]:
             yield problem(case, space, f"keeps logs for {space.properties.get('retentionInDays')} days")
         if (space.get("properties", "workspaceCapping", "dailyQuotaGb") or 0) < 1:
             yield problem(case, space, "has no daily cap")
+    mode = context.sources.json("host.json").get("telemetryMode")
     for case, site in context.each(SITE):
         settings = context.settings(case)
+        if mode != "OpenTelemetry" or settings.get("PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY") != "true":
+            yield problem(
+                case, site, "host and worker do not both use OpenTelemetry: traces would break between them"
+            )
         sampler = (settings.get("OTEL_TRACES_SAMPLER"), settings.get("OTEL_TRACES_SAMPLER_ARG"))
         if sampler != ("microsoft.fixed_percentage", "1.0"):
             yield problem(case, site, f"traces are sampled by {sampler}: some jobs would have none")
@@ -113,9 +119,12 @@ def alerts_reach_somebody_with_a_runbook(context: Context) -> Iterator[Problem]:
             named.add(f"{RUNBOOKS}/{alert.name}.md")
             for message in _alert_problems(context, alert, groups):
                 yield problem(case, alert, message)
+    index = context.sources.text(INDEX)
     for path in context.sources.files(RUNBOOKS, "*.md"):
         if path not in named:
             yield Problem(where=path, message="no alert leads to this runbook")
+        if f"](runbooks/{path.rpartition('/')[2]})" not in index:
+            yield Problem(where=INDEX, message=f"does not list {path}")
     known = kql.Names.load(context.sources, set()).platform
     for case, alert in context.each(METRIC_ALERT):
         for criterion in alert.get("properties", "criteria", "allOf") or []:

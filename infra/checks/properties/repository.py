@@ -1,4 +1,4 @@
-"""Properties 30, 32 and 33: names and tags, and the files around the templates."""
+"""Properties 30 and 32 to 34: names and tags, and the files around the templates."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from fnmatch import fnmatch
 from functools import cache
 from typing import Any, Final
 
+from infra.checks import code
 from infra.checks.cases import MAIN
 from infra.checks.context import SITE, Context, problem
 from infra.checks.findings import Problem
 from infra.checks.registry import property_
 
 WORKFLOW: Final = ".github/workflows/deploy.yml"
+APP_ROLES: Final = "infra/hooks/app-roles.json"
 PARAMETERS: Final = "infra/main.parameters.json"
 _PINNED = re.compile(r"[\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
 _DEPLOYED: Final = (
@@ -40,6 +42,9 @@ _NOT_DEPLOYED: Final = (
     "requirements-dev.lock",
     ".github/workflows/deploy.yml",
     ".venv/bin/python",
+    ".hypothesis/examples/a",
+    ".mypy_cache/3.11/a.json",
+    "orchestration/__pycache__/engine.pyc",
     "node_modules/azurite/package.json",
     "package.json",
     "pyproject.toml",
@@ -179,3 +184,17 @@ def _ignored(path: str, rules: tuple[str, ...]) -> bool:
         if any(fnmatch(candidate, pattern) for candidate in [*anchored, *free]):
             ignored = not rule.startswith("!")
     return ignored
+
+
+@property_(
+    34, "The app registration has the roles of the code", cure="bring app-roles.json in line with Role"
+)
+def the_app_registration_has_the_roles_of_the_code(context: Context) -> Iterator[Problem]:
+    """Values of the app roles == ``Role``; each has an id of its own and is open to people and programs."""
+    given = context.sources.json(APP_ROLES)
+    values, wanted = {role["value"] for role in given}, code.roles(context.sources)
+    if values != wanted or len({role["id"] for role in given}) != len(wanted):
+        yield Problem(where=APP_ROLES, message=f"roles are {sorted(values)}, the code has {sorted(wanted)}")
+    for role in given:
+        if role.get("isEnabled") is not True or set(role["allowedMemberTypes"]) != {"User", "Application"}:
+            yield Problem(where=APP_ROLES, message=f"{role['value']} is not open to people and programs")

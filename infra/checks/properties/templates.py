@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 
+from infra.checks import code
 from infra.checks.bicep.contracts import contract_problems, unread_outputs, unused_modules
 from infra.checks.bicep.reader import syntax_problems
 from infra.checks.bicep.symbols import symbol_problems
@@ -78,15 +80,26 @@ def no_secret_is_handed_around(context: Context) -> Iterator[Problem]:
         *context.sources.files("infra", "infra/*.json"),
     ]
     for path in [*files, *context.sources.files(".github", "*.yml"), "azure.yaml"]:
-        for number, line in enumerate(context.sources.text(path).splitlines(), 1):
-            if match := _SECRETS.search(line):
-                yield Problem(where=f"{path}:{number}", message=f"{match[0]!r} is about a secret")
+        yield from _written_secrets(path, context.sources.text(path))
     for template in context.templates.values():
         for declaration in template.of("param", "output"):
             if declaration.decorator("secure"):
                 where = f"{template.path}:{declaration.line}"
                 yield Problem(where=where, message=f"{declaration.name} is a secret")
+    secret = code.secret_settings(context.sources)
     for case in context.resources:
         for name, value in context.settings(case).items():
-            if _SECRETS.search(value):
+            refers = value == "" or value.startswith("@Microsoft.KeyVault(SecretUri=")
+            if _SECRETS.search(value) or (name in secret and not refers):
                 yield Problem(where=f"{case}: app setting {name}", message="holds a secret")
+
+
+@cache
+def _written_secrets(path: str, text: str) -> tuple[Problem, ...]:
+    return tuple(
+        Problem(
+            where=f"{path}:{text.count(chr(10), 0, match.start()) + 1}",
+            message=f"{match[0]!r} is about a secret",
+        )
+        for match in _SECRETS.finditer(text)
+    )

@@ -53,6 +53,13 @@ _VAGUE = word_set(
     content information data website team company business office old young free high low green
     """
 )
+# as stems have them: "wav" of "wave"
+_SECOND_PARTS = word_set(
+    """
+    wave wav work book board ware house hous land line time tim way room water storm fall light power proof side sid
+    stone bread cake craft ship path field fire fir place plac keep kept man drive box card phone phon bank shop store
+    """
+)
 _LEAD = re.compile(r"^\s*(?:how|what|why|when|who|where|which|can|does|do|is|are|should)\b", re.IGNORECASE)
 _EXCLUDED = re.compile(r"\b(?:without|not|no|except)\s+[\w-]+", re.IGNORECASE)
 _ACRONYM = re.compile(r"\b((?:[A-Za-z][a-z]+[\s-]){2,6})\(([A-Z]{2,6})s?\)")
@@ -145,15 +152,20 @@ def concepts(topic: str, expansions: Mapping[str, str] | None = None) -> tuple[C
 
 
 def _akin(root: str, word: str, vocabulary: Collection[str]) -> bool:
-    """Whether one stem grows out of the other, or ``word`` is the first part of a compound whose parts both occur."""
+    """Whether one stem grows out of the other, or ``word`` is the first part of a compound.
+
+    The second part must occur too, or be one that compounds often end in ("heat" for "heatwave").
+    """
     short, long = sorted((root, word), key=len)
     if len(short) >= _SHORTEST_ROOT and (long.startswith(short) or long.endswith(short)):
         return True
+    rest = root[len(word) :]
+    if len(word) < _SHORTEST_PART or not root.startswith(word) or len(rest) < _SHORTEST_PART:
+        return False
     return (
-        len(word) >= _SHORTEST_PART
-        and root.startswith(word)
-        and root[len(word) :] in vocabulary
-        and (len(root) - len(word) >= _SHORTEST_PART)
+        rest in vocabulary
+        or f"{rest}e" in vocabulary
+        or (len(word) > _SHORTEST_PART and rest in _SECOND_PARTS)
     )
 
 

@@ -166,9 +166,9 @@ def _source(candidate: Candidate, extracted: Extracted, origin: str, number: str
 
 
 def _title(given: GivenSource | None, stated: str | None, locator: str) -> str:
-    """The caller's title, unless that is a mere file name and the document has one of its own."""
+    """The caller's title, unless that is a mere file name ("notes-2.txt", "notes 2") and the document has its own."""
     named = given.title.strip() if given else ""
-    if stated and (not named or _FILE_NAME.search(named)):
+    if stated and (not named or _FILE_NAME.search(named) or named.islower()):
         return stated
     return named or stated or locator
 

@@ -9,11 +9,11 @@ from layers.middle.outline.candidates import Candidate
 from layers.middle.outline.material import Row
 
 NEEDED_SENTENCES = 2
-_NEEDED_WORDS = 20
+NEEDED_WORDS = 20
 _TOO_LITTLE = (
     "its evidence carries other sections better",
     "only one evidence sentence of its own",
-    f"fewer than {_NEEDED_WORDS} words of evidence of its own",
+    f"fewer than {NEEDED_WORDS} words of evidence of its own",
 )
 
 
@@ -49,9 +49,7 @@ def share_out(
     refused: list[Refusal] = []
     while True:
         shares = [_share(candidate, owned, by_id) for candidate, owned in _assign(standing)]
-        weak = [
-            share for share in shares if share.sentences < NEEDED_SENTENCES or share.words < _NEEDED_WORDS
-        ]
+        weak = [share for share in shares if share.sentences < NEEDED_SENTENCES or share.words < NEEDED_WORDS]
         if weak:
             loser = min(weak, key=lambda share: (share.candidate.priority, share.sentences, share.words))
             reason = _TOO_LITTLE[min(loser.sentences, 2)]

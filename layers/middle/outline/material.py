@@ -21,9 +21,12 @@ _FURNITURE = re.compile(
 _FIRST_PERSON = re.compile(
     r"(?<!\w)(?:I|I'\w+|[Mm]y|me|[Ww]e|[Ww]e'\w+|[Oo]urs?)(?!\w)(?!\.)"
 )  # not the article's author
+_OWN_TEST = re.compile(
+    r"^(?:in|during|throughout|for) our (?:own )?(?:tests?|testing|trials?|measurements?)\b", re.IGNORECASE
+)
 _MYTH = re.compile(r"\b(?:myths?|misconceptions?|debunk\w*|lies|fact or fiction)\b", re.IGNORECASE)
 _SHORTEST_SENTENCE = 5  # words; less is a label, not a statement
-_CHOSEN = 0.4  # fit of any passage, because its source was chosen for the topic
+CHOSEN = 0.4  # fit of any passage, because its source was chosen for the topic
 _RUN = 4  # stems in a row that mark a repetition
 
 
@@ -113,7 +116,7 @@ def _row(passage: Passage, known: _Known, topic: Topic, *, opens: bool) -> Row |
         words=sum(len(sentence.split()) for sentence in sentences),
         place=passage.start / max(1, len(source.text)),
         rank=known.rank,
-        fit=_CHOSEN + (1 - _CHOSEN) * (0.65 * own + 0.35 * known.title_fit),
+        fit=CHOSEN + (1 - CHOSEN) * (0.65 * own + 0.35 * known.title_fit),
         opens=opens,
     )
 
@@ -124,7 +127,7 @@ def is_statement(sentence: str) -> bool:
         len(sentence.split()) >= _SHORTEST_SENTENCE
         and sentence.rstrip("\"')]\u201d\u2019 ")[-1:] in {".", "!", "%"}
         and not _FURNITURE.search(sentence)
-        and not _FIRST_PERSON.search(sentence)
+        and not _FIRST_PERSON.search(_OWN_TEST.sub("", sentence))
     )
 
 

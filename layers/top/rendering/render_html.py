@@ -12,6 +12,7 @@ from html import escape
 from typing import Any, Final
 
 from layers.contract import ContentBrief
+from layers.text.table_rows import cells_of, columns_of
 from layers.top.artifacts import Article, Evidence, Section, Sentence
 from layers.top.rendering.layout import Block, lay_out
 from layers.top.rendering.page_style import STYLE
@@ -130,17 +131,26 @@ def _section(section: Section, citations: Citations) -> Iterable[str]:
 
 
 def _table(section: Section, rows: Sequence[Block], citations: Citations) -> str:
-    cells = "".join(
-        f"<tr><td>{escape(salient_figure(row[0].text) or '')}</td>"
-        f"<td>{' '.join(_text(sentence) for sentence in row)}</td>"
-        f"<td>{''.join(_marks(sentence, citations) for sentence in row)}</td></tr>"
-        for row in rows
-    )
-    head = "".join(f'<th scope="col">{name}</th>' for name in ("Figure", "What it says", "Source"))
+    columns = columns_of([row[0].text for row in rows])
+    named = (*map(escape, columns), "Source") if columns else ("Figure", "What it says", "Source")
+    cells = "".join(f"<tr>{''.join(_cells(row, columns, citations))}</tr>" for row in rows)
+    head = "".join(f'<th scope="col">{name}</th>' for name in named)
     return (
         f'<div class="scroll" role="group" aria-label="{escape(section.heading)}">'
         f"<table><thead><tr>{head}</tr></thead><tbody>{cells}</tbody></table></div>"
     )
+
+
+def _cells(row: Block, columns: Sequence[str] | None, citations: Citations) -> Iterable[str]:
+    """A row of a source's own table cell by cell; else a sentence with its figure set apart."""
+    if columns:
+        identity = escape(row[0].id)
+        for place, (_, value) in enumerate(cells_of(row[0].text) or ()):
+            yield f'<td id="{identity}">{escape(value)}</td>' if place == 0 else f"<td>{escape(value)}</td>"
+    else:
+        yield f"<td>{escape(salient_figure(row[0].text) or '')}</td>"
+        yield f"<td>{' '.join(_text(sentence) for sentence in row)}</td>"
+    yield f"<td>{''.join(_marks(sentence, citations) for sentence in row)}</td>"
 
 
 def _run(sentences: Sequence[Sentence], citations: Citations) -> str:

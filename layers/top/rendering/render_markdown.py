@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from layers.text.table_rows import cells_of, columns_of
 from layers.top.artifacts import Article, Section, Sentence
 from layers.top.rendering.layout import Block, lay_out
 from layers.top.rendering.references import Citations, CitedSource, CitedWork, reference_title, safe_url
@@ -75,6 +76,8 @@ def _section(section: Section, citations: Citations) -> Iterable[str]:
 
 
 def _table(rows: Sequence[Block], citations: Citations) -> str:
+    if columns := columns_of([row[0].text for row in rows]):
+        return _data(columns, rows, citations)
     lines = ["| Figure | What it says | Source |", "| --- | --- | --- |"]
     for row in rows:
         text = " ".join(escape(sentence.text) for sentence in row)
@@ -82,6 +85,19 @@ def _table(rows: Sequence[Block], citations: Citations) -> str:
         marks = "".join(_marks(sentence, citations) for sentence in row)
         lines.append(f"| {figure} | {text} | {marks} |")
     return "\n".join(lines)
+
+
+def _data(columns: Sequence[str], rows: Sequence[Block], citations: Citations) -> str:
+    """Rows of a source's own table under its own columns."""
+    lines = [_row([*map(escape, columns), "Source"]), _row(["---"] * (len(columns) + 1))]
+    for row in rows:
+        cells = [escape(value) for _, value in cells_of(row[0].text) or ()]
+        lines.append(_row([*cells, _marks(row[0], citations)]))
+    return "\n".join(lines)
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
 
 
 def _run(sentences: Sequence[Sentence], citations: Citations) -> str:

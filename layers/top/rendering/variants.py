@@ -13,10 +13,12 @@ from dataclasses import dataclass, field
 from layers.bottom.artifacts import KeywordPlan, Source
 from layers.contract import Platform
 from layers.middle.artifacts import PlatformPlan, PlatformRule
+from layers.text.table_rows import cells_of
 from layers.top.artifacts import Article, Section, Sentence, Variant, VariantPart
 from layers.top.rendering.references import Citations, safe_url
 from layers.top.rendering.weighted_length import weighted_length
 from layers.top.writer.antecedents import stands_alone
+from layers.top.writer.differences import DIFFERENCES
 from layers.top.writer.figures import salient_figure
 
 _PER_SECTION = 2
@@ -144,10 +146,11 @@ def _striking(article: Article) -> list[Sentence]:
 
 
 def _alone(section: Section, *, figures_first: bool) -> list[Sentence]:
+    """The sentences that need no neighbour; what stands in a pair that differs is no claim to post by itself."""
     found = [
         sentence
-        for sentence in section.sentences
-        if sentence.kind != "editorial" and stands_alone(sentence.text)
+        for sentence in (section.sentences if section.id != DIFFERENCES else ())
+        if sentence.kind != "editorial" and stands_alone(sentence.text) and cells_of(sentence.text) is None
     ]
     return (
         sorted(found, key=lambda sentence: salient_figure(sentence.text) is None) if figures_first else found

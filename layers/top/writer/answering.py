@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from layers.top.writer.candidates import Candidate, CandidatePool, similarity
-from layers.top.writer.selection import NEAR_DUPLICATE, Ledger, Question, relevance
+from layers.top.writer.selection import NEAR_DUPLICATE, Ledger, Question, opposes, relevance
 from layers.top.writer.subject import Subject
 from layers.top.writer.suitability import looks_like_verb
 from layers.top.writer.voice import is_practice
@@ -17,9 +17,18 @@ _OPENERS: Final = 8
 _ENOUGH: Final = 45
 _SUBJECT_WORDS: Final = 7
 _ABOUT_IT: Final = 0.5
+_PARTLY: Final = (
+    0.3  # where no sentence is about the topic as a whole, the lead of a document about a part of it
+)
 _CONSIDERED: Final = 30
 _DEFINES_IT: Final = 0.35
 _OTHER_THING: Final = -0.4
+_SOON: Final = 6
+_FIGURED: Final = -0.25
+_ASKS_FIGURE: Final = re.compile(
+    r"\b(?:how (?:much|many|long|old|big|fast)|costs?|prices?|rates?|average|statistics|figures)\b",
+    re.IGNORECASE,
+)
 _REPLIES: Final = 0.5
 _ELSEWHERE: Final = 0.25
 _REPLY: Final = re.compile(
@@ -33,11 +42,17 @@ _EMPTY: Final = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What the answer has to answer: the question, the subject that it is about, and whether it asks for advice."""
+    """What the answer has to answer: the question, the subject, and whether it asks for advice or for figures."""
 
     question: Question
     subject: Subject
     advice: bool = False
+    figures: bool = False
+
+
+def asks_for_figures(topic: str) -> bool:
+    """Whether a topic is about how much of something there is."""
+    return _ASKS_FIGURE.search(topic) is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,29 +78,70 @@ def choose_answer(
         ),
         key=lambda item: (-item.score, item.candidate.place),
     )
+    answer: list[Candidate] = []
+    for share in (_ABOUT_IT, _PARTLY):
+        answer = answer or _in_order(_best_from(pool, asked, scored, share, words))
+    answer = _balanced(pool, answer, ledger, words[1])
+    ledger.take(answer)
+    return answer
+
+
+def _balanced(pool: CandidatePool, answer: list[Candidate], ledger: Ledger, most: int) -> list[Candidate]:
+    """The answer with what another source says to the contrary in nearly the same words, in the place of its end."""
+    for place, said in enumerate(answer):
+        against = [
+            found
+            for found in pool.candidates
+            if found.alone is not None and found.words + said.words <= most and opposes(said, found)
+        ]
+        if against and against[0] not in answer:
+            ledger.opposed.append((said, against[0]))
+            kept = answer[: place + 1]
+            while sum(found.words for found in kept) + against[0].words > most:
+                kept = kept[1:] if pool.company(said) == () and len(kept) > 1 else kept[-1:]
+            return [*kept, against[0]]
+    return answer
+
+
+def _best_from(
+    pool: CandidatePool, asked: Asked, scored: Sequence[_Scored], share: float, words: tuple[int, int]
+) -> list[Candidate]:
+    """The best answer of which the opener, and what is no continuation, names this share of the topic."""
     openers = [
         item
         for item in scored
-        if item.candidate.alone is not None and max(item.subject, _named(asked, item)) >= _ABOUT_IT
+        if item.candidate.alone is not None
+        and max(item.subject, _named(asked, item)) >= share
+        and (share >= _ABOUT_IT or item.subject >= share)
     ]
-    near = [item for item in scored if _named(asked, item) >= _ABOUT_IT][:_CONSIDERED]
+    near = [item for item in scored if _named(asked, item) >= share][:_CONSIDERED]
     best: tuple[float, list[Candidate]] = (0.0, [])
     for opener in openers[:_OPENERS]:
-        worth, answer = _filled(pool, opener, [*near, *_going_on(opener, scored)], words)
+        worth, answer = _filled(pool, opener, [*near, *_going_on(asked, opener, scored)], words)
         if worth > best[0]:
             best = (worth, answer)
-    answer = _in_order(best[1])
-    ledger.take(answer)
-    return answer
+    return best[1]
 
 
 def _named(asked: Asked, item: _Scored) -> float:
     return asked.subject.share(item.candidate.text)
 
 
-def _going_on(opener: _Scored, scored: Sequence[_Scored]) -> list[_Scored]:
-    """The sentences of the opener's own passage."""
-    return [item for item in scored if item.candidate.passage is opener.candidate.passage]
+def _going_on(asked: Asked, opener: _Scored, scored: Sequence[_Scored]) -> list[_Scored]:
+    """The sentences of the opener's own passage; where advice is asked for, also the advice that comes soon after."""
+    start = opener.candidate
+    return [
+        item
+        for item in scored
+        if item.candidate.passage is start.passage
+        or (
+            asked.advice
+            and item.candidate.source == start.source
+            and item.candidate.passage.heading == start.passage.heading
+            and 0 < item.candidate.place - start.place <= _SOON
+            and is_practice(item.candidate.text)
+        )
+    ]
 
 
 def _scored(pool: CandidatePool, asked: Asked, candidate: Candidate) -> _Scored:
@@ -100,6 +156,8 @@ def _scored(pool: CandidatePool, asked: Asked, candidate: Candidate) -> _Scored:
         _EMPTY.match(candidate.text) is not None
     )
     score += _REPLIES * (_REPLY.match(candidate.text) is not None)
+    if not asked.figures and candidate.figures:
+        score += _FIGURED
     if asked.advice:
         score += 0.3 * is_practice(candidate.text)
     if candidate.defined:

@@ -53,7 +53,7 @@ _LEANING: Final = re.compile(
     rf"""
       ^(?:each|none|half|neither|any)\s(?:is|are|was|were|has|have|had|can|will|costs?|takes?|needs?|\w+ed)\b
     | ^the\s(?:first|second|third|last|former|latter|other|others|rest|remaining)\s(?:is|are|was|were|has|have|takes?|costs?|one|ones|two|three|\w+s)\b
-    | ^(?:smaller|larger|bigger|earlier|later|older|newer|higher|lower|better|worse|cheaper|faster|slower|shorter|longer|further|additional
+    | ^(?:smaller|larger|bigger|earlier|later|older(?!\s(?:people|adults?|workers|women|men|patients|persons|children|versions?)\b)|newer|higher|lower|better|worse|cheaper|faster|slower|shorter|longer|further|additional
         |subsequent|previous|remaining|similar|different|more|less|fewer)\s(?!.*\bthan\b)
     | ^(?:[\w’'-]+\s){{0,5}}(?:half|part|much|most|some|all|one|none|each|out|rid|more|less|enough)\sof\s(?:it|them|that|this|these|those)\b
     | \b{_CLAIMED}\s(?:that|this|so)(?:\s(?:at|in|on|for|with|by|from|when|if|before|after|every|once|too|again)\b|[.,;!]|$)

@@ -14,17 +14,19 @@ from typing import Final
 from layers.bottom.artifacts import KeywordPlan, PassageIndex, SourceSet
 from layers.contract import ContentBrief, ContentType
 from layers.middle.artifacts import Outline, QueryPlan, SectionForm, SectionPlan
-from layers.top.artifacts import Article, FaqEntry, Section
+from layers.top.artifacts import Article, FaqEntry, ResearchBrief, Section
 from layers.top.evidence import EvidenceTable
-from layers.top.writer.answering import Asked, choose_answer
+from layers.top.writer.answering import Asked, asks_for_figures, choose_answer
 from layers.top.writer.candidates import Candidate, CandidatePool
+from layers.top.writer.data_tables import source_table
+from layers.top.writer.differences import DIFFERENCES, HEADING, LEAD, Pair, differing, warnings_of
 from layers.top.writer.drafting import Line, Numbering, editorial, quoted_lines, with_join
-from layers.top.writer.faq import answers, faq_questions, is_printable, stands_alone
 from layers.top.writer.figures import salient_figure, telling_figure
 from layers.top.writer.headings import meta_description, slug
 from layers.top.writer.length_warnings import length_warnings
 from layers.top.writer.ordering import reading_order
-from layers.top.writer.selection import Ledger, Question, ask, relevance, select
+from layers.top.writer.replies import Entries, Replies
+from layers.top.writer.selection import Ledger, Question, ask, defines, relevance, select
 from layers.top.writer.subject import Subject
 from layers.top.writer.voice import (
     Cue,
@@ -40,13 +42,12 @@ SECTION_FLOOR: Final = 0.08
 _WIDER_FLOOR: Final = 0.04
 _FREE_FLOOR: Final = 0.3
 _ANSWER_FLOOR: Final = 0.2
-_FAQ_FLOOR: Final = 0.34
 _FIGURE_FLOOR: Final = 0.03
 _FEWEST_ITEMS: Final = 3
 _ENOUGH_WORDS: Final = 30
 _MOST_ROWS: Final = 6
-_FAQ_WORDS: Final = 40
 _NEAR_TOPIC: Final = 0.5
+_OWN_TOPIC: Final = 0.2  # the caller's own sources were chosen for the topic, whatever their words
 _MORE_WORDS: Final = 260
 _ADVICE: Final = re.compile(r"\b(?:beginners?|how to|how do|tips|guide|first steps)\b", re.IGNORECASE)
 _PLAIN_TYPES: Final = (ContentType.SOCIAL_MEDIA, ContentType.EMAIL_CAMPAIGN)
@@ -62,6 +63,7 @@ class Material:
     outline: Outline
     keywords: KeywordPlan
     queries: QueryPlan | None = None
+    research: ResearchBrief | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -109,7 +111,12 @@ class EmbeddedWriter:
         question = self._ask(
             outline.answer_question, self._brief.topic, passages=outline.answer_passages, floor=_ANSWER_FLOOR
         )
-        asked = Asked(question=question, subject=self._subject, advice=self._asks_advice())
+        asked = Asked(
+            question=question,
+            subject=self._subject,
+            advice=self._asks_advice(),
+            figures=asks_for_figures(self._brief.topic),
+        )
         return choose_answer(self._pool, asked, self._ledger, outline.answer_words)
 
     def _asks_advice(self) -> bool:
@@ -140,7 +147,10 @@ class EmbeddedWriter:
         return ("prose" if plan.form == "list" else plan.form), candidates
 
     def _speaking(self, plan: SectionPlan, candidates: list[Candidate]) -> list[Candidate]:
-        """In a section on one side of the topic, the sentences that speak of it and those that lean on them, if enough."""
+        """In a section on one side of the topic, the sentences that speak of it and those that lean on them.
+
+        Where these are too few to make a section there is none: what stands beside them is about something else.
+        """
         if plan.cue is None:
             return candidates
         spoken = {found.place for found in candidates if _says(plan, found)}
@@ -149,7 +159,7 @@ class EmbeddedWriter:
             for found in candidates
             if found.place in spoken or (found.alone is None and self._led_by(found, spoken))
         ]
-        return kept if sum(found.words for found in kept) >= _ENOUGH_WORDS else candidates
+        return kept if sum(found.words for found in kept) >= _ENOUGH_WORDS else []
 
     def _led_by(self, candidate: Candidate, items: Collection[int]) -> bool:
         """Whether what a leaning sentence leans on is one of these items."""
@@ -188,60 +198,19 @@ class EmbeddedWriter:
         said = sum(found.words for found in (*answer, *figures)) + sum(part.words for part in parts)
         return self._outline.max_words - said
 
-    def _faq(self, room: int) -> list[tuple[str, list[Candidate]]]:
-        material = self._material
-        entries: list[tuple[str, list[Candidate]]] = []
-        for question, passages in faq_questions(self._outline, material.queries, material.keywords):
-            if (
-                len(entries) >= max(len(self._outline.faq), 3)
-                or room < 20
-                or self._brief.content_type in _PLAIN_TYPES
-            ):
-                break
-            chosen = self._reply(question, passages)
-            if chosen:
-                entries.append((question, chosen))
-                room -= sum(found.words for found in chosen)
-        return entries
-
-    def _reply(self, question: str, passages: Sequence[str]) -> list[Candidate]:
-        """What answers a question of the FAQ: the text under a source's own question, else sentences that fit it."""
-        asked = self._ask(question, passages=passages, floor=_FAQ_FLOOR)
-        if own := self._pool.under([heading for heading in asked.headings if heading.endswith("?")]):
-            return self._told_under(own) if stands_alone(question, self._subject) else []
-        if not is_printable(question, self._subject):
+    def _faq(self, room: int) -> Entries:
+        if self._brief.content_type in _PLAIN_TYPES:
             return []
-        near = [
-            found
-            for found in self._pool.of_passages(passages)
-            if found.alone is not None and answers(question, asked, found)
-        ]
-        return select(self._pool, asked, near, self._ledger, _FAQ_WORDS)[:2]
-
-    def _told_under(self, own: Sequence[Candidate]) -> list[Candidate]:
-        """The first sentences under a question, as far as they are new and stand; its reply may be a mere "Yes"."""
-        chosen: list[Candidate] = []
-        if not self._pool.begins_heading(own[0]):
-            return chosen
-        for found in own:
-            if (
-                sum(said.words for said in chosen) + found.words > _FAQ_WORDS + 10
-                or found.source != own[0].source
-            ):
-                break
-            if all(other in chosen for other in self._pool.company(found)) and not self._ledger.refuses(
-                found
-            ):
-                chosen.append(found)
-                self._ledger.take([found])
-        return chosen
+        replies = Replies(self._pool, self._ledger, self._subject, self._taste)
+        material = self._material
+        return replies.entries(self._outline, material.queries, material.keywords, room)
 
     def _widen(
         self,
         answer: list[Candidate],
         parts: Sequence[_Part],
         figures: list[Candidate],
-        faq: Sequence[tuple[str, list[Candidate]]],
+        faq: Entries,
     ) -> None:
         """Where the article is short of its minimum, let sections take further evidence, first from their passages."""
         said = self._outline.max_words - self._room(answer, parts, figures)
@@ -266,7 +235,7 @@ class EmbeddedWriter:
         answer: list[Candidate],
         parts: Sequence[_Part],
         figures: list[Candidate],
-        faq: Sequence[tuple[str, list[Candidate]]],
+        faq: Entries,
     ) -> list[_Part]:
         """Where the article is still short, a last section of what else documents about the topic say."""
         said = self._outline.max_words - self._room(answer, parts, figures)
@@ -275,10 +244,12 @@ class EmbeddedWriter:
             return []
         question = self._ask(self._brief.topic, floor=0.0)
         share = self._subject.share
+        own = all(source.origin == "given" for source in self._material.sources.sources)
+        enough = _OWN_TOPIC if own else _NEAR_TOPIC
         near = [
             found
             for found in self._pool.candidates
-            if not found.aside and max(share(found.text), share(self._pool.title_of(found))) >= _NEAR_TOPIC
+            if not found.aside and max(share(found.text), share(self._pool.title_of(found))) >= enough
         ]
         chosen = select(self._pool, question, near, self._ledger, min(missing, _MORE_WORDS))
         if sum(found.words for found in chosen) < _ENOUGH_WORDS:
@@ -299,7 +270,9 @@ class EmbeddedWriter:
         free = [
             found
             for found in self._pool.candidates
-            if found.passage.id not in planned and len(asked & found.vector.keys()) >= 2
+            if found.passage.id not in planned
+            and len(asked & found.vector.keys()) >= 2
+            and (not found.defined or defines(part.question, found))
         ]
         return replace(part.question, floor=_FREE_FLOOR), free
 
@@ -308,25 +281,27 @@ class EmbeddedWriter:
         answer: list[Candidate],
         parts: Sequence[_Part],
         figures: list[Candidate],
-        faq: Sequence[tuple[str, list[Candidate]]],
+        faq: Entries,
     ) -> Article:
         brief, outline = self._brief, self._outline
         table = EvidenceTable(self._material.sources, self._material.index)
         number = Numbering(table)
         spoken = number.sentences(quoted_lines(self._pool, answer))
-        opening = [] if brief.content_type in _PLAIN_TYPES else [editorial(introduction(brief))]
-        opened = number.sentences(opening)
-        sections = self._sections(parts, figures, number)
+        opening = introduction(brief)
+        opened = number.sentences([editorial(opening)] if opening else [])
+        pairs = differing(self._pool, self._ledger.opposed, self._material.research)
+        sections = self._sections(parts, figures, number) + self._extras(pairs, number)
         entries = tuple(
             FaqEntry(
                 question=question, answer=number.sentences(quoted_lines(self._pool, reading_order(chosen)))
             )
             for question, chosen in faq
         )
+        title = self._title(parts)
         article = Article(
-            title=outline.title,
-            meta_description=meta_description(outline.title, spoken),
-            slug=slug(outline.title),
+            title=title,
+            meta_description=meta_description(title, spoken),
+            slug=slug(title),
             answer=spoken,
             introduction=opened,
             sections=sections,
@@ -336,8 +311,34 @@ class EmbeddedWriter:
             word_count=0,
         )
         words = sum(len(sentence.text.split()) for sentence in article.all_sentences())
-        warnings = length_warnings(outline, words, sum(found.words for found in answer))
+        lengths = length_warnings(outline, words, sum(found.words for found in answer))
+        warnings = (*lengths, *warnings_of(pairs, self._material.research))
         return article.model_copy(update={"word_count": words, "warnings": warnings})
+
+    def _title(self, parts: Sequence[_Part]) -> str:
+        """The outline's title, unless it names a section that the evidence did not carry."""
+        outline, written = self._outline, {part.plan.id for part in parts}
+        return outline.title if written.issuperset(outline.promised) else outline.plain_title
+
+    def _extras(self, pairs: Sequence[Pair], number: Numbering) -> tuple[Section, ...]:
+        """What is no choice of sentences: a table that a source has, and pairs that differ."""
+        material, found = self._material, []
+        if self._brief.content_type not in _PLAIN_TYPES:
+            rows = source_table(material.sources, material.index, self._subject)
+            lines = [Line(text=row.text, candidate=row, opens=True) for row in rows]
+            if lines:
+                lead = editorial(form_lead(self._brief, "table"))
+                sentences = number.sentences([lead, *lines])
+                found.append(
+                    Section(id="data", heading="Side by side", level=2, sentences=sentences, form="table")
+                )
+        quoted = [
+            Line(text=one.alone or one.text, candidate=one, opens=True) for pair in pairs for one in pair
+        ]
+        if quoted:
+            sentences = number.sentences([editorial(LEAD), *quoted])
+            found.append(Section(id=DIFFERENCES, heading=HEADING, level=2, sentences=sentences, form="list"))
+        return tuple(found)
 
     def _sections(
         self, parts: Sequence[_Part], figures: list[Candidate], number: Numbering

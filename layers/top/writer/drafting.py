@@ -10,6 +10,7 @@ from layers.contract import ContentBrief
 from layers.top.artifacts import Sentence
 from layers.top.evidence import EvidenceTable
 from layers.top.writer.candidates import Candidate, CandidatePool
+from layers.top.writer.data_tables import TableRow
 from layers.top.writer.figures import salient_figure
 from layers.top.writer.ordering import follows, paragraph_breaks
 from layers.top.writer.voice import Cue, is_caution, join
@@ -17,10 +18,10 @@ from layers.top.writer.voice import Cue, is_caution, join
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """A sentence before it has an id: a quoted one with its candidate, or an editorial one."""
+    """A sentence before it has an id: a quoted one with its candidate (or a row of a table), or an editorial one."""
 
     text: str
-    candidate: Candidate | None = None
+    candidate: Candidate | TableRow | None = None
     opens: bool = False
 
 

@@ -14,19 +14,26 @@ from layers.text.words import stems
 from layers.top.writer.candidates import Candidate, CandidatePool, Vector, similarity
 
 NEAR_DUPLICATE: Final = 0.62
+_OPPOSED: Final = 0.5
 _SAME_FIGURE: Final = 0.35
 _RELEVANCE_WEIGHT: Final = 0.75
+_TOO_LONG: Final = 0.008
 _NEIGHBOUR: Final = 0.10
 _ABOUT: Final = 0.6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taste:
-    """What a tone likes: sentences up to ``comfortable`` words, and how much a figure adds to relevance."""
+    """What a tone likes: sentences up to ``comfortable`` words, and how much a figure adds to relevance.
+
+    ``brevity`` is what each word beyond the comfortable ones takes off, ``plain`` what a sentence of long words would.
+    """
 
     comfortable: int = 28
     figures: float = 0.04
     definitions: float = 0.04
+    brevity: float = 0.0
+    plain: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,10 +52,14 @@ class Question:
 
 @dataclass(slots=True)
 class Ledger:
-    """What the article has said so far. A sentence is used once, and nothing is said twice in other words."""
+    """What the article has said so far. A sentence is used once, and nothing is said twice in other words.
+
+    ``opposed`` are pairs of a sentence that was said and one of another source that differs by a "not".
+    """
 
     pool: CandidatePool
     chosen: list[Candidate] = field(default_factory=list)
+    opposed: list[tuple[Candidate, Candidate]] = field(default_factory=list)
     _places: set[int] = field(default_factory=set)
     _compared: dict[int, tuple[int, float]] = field(default_factory=dict)
 
@@ -60,7 +71,9 @@ class Ledger:
 
     def branch(self) -> Ledger:
         """A copy to try something out."""
-        return Ledger(self.pool, list(self.chosen), set(self._places), dict(self._compared))
+        return Ledger(
+            self.pool, list(self.chosen), list(self.opposed), set(self._places), dict(self._compared)
+        )
 
     def uses(self, candidate: Candidate) -> bool:
         """Whether this very sentence stands in the article."""
@@ -71,6 +84,8 @@ class Ledger:
         compared, highest = self._compared.get(candidate.place, (0, 0.0))
         for said in self.chosen[compared:]:
             alike = similarity(candidate.vector, said.vector)
+            if alike >= _OPPOSED and _differ(said, candidate):
+                self.opposed.append((said, candidate))
             if alike > _SAME_FIGURE and _telling_figures(candidate) & _telling_figures(said):
                 alike = 1.0
             highest = max(highest, alike)
@@ -80,6 +95,15 @@ class Ledger:
     def refuses(self, candidate: Candidate) -> bool:
         """Whether it would repeat a sentence or a fact."""
         return self.uses(candidate) or self.closeness(candidate) > NEAR_DUPLICATE
+
+
+def opposes(one: Candidate, other: Candidate) -> bool:
+    """Whether two sources say nearly the same, one of them with a "not"."""
+    return _differ(one, other) and similarity(one.vector, other.vector) >= _OPPOSED
+
+
+def _differ(one: Candidate, other: Candidate) -> bool:
+    return one.source != other.source and one.denies != other.denies
 
 
 def ask(
@@ -104,8 +128,14 @@ def relevance(pool: CandidatePool, question: Question, candidate: Candidate) -> 
         score += 0.15
     score += question.taste.figures * bool(_telling_figures(candidate))
     score += question.taste.definitions * defines(question, candidate) + 0.03 * candidate.lead
-    score -= 0.008 * max(0, candidate.words - question.taste.comfortable)
+    score -= _TOO_LONG * max(0, candidate.words - question.taste.comfortable)
     return score - 0.1 * candidate.aside - 0.08 * candidate.procedure - 0.03 * (candidate.words < 9)
+
+
+def style(taste: Taste, candidate: Candidate) -> float:
+    """What a tone holds against a sentence. It tells between sentences that answer, never whether one does."""
+    long = max(0, candidate.words - taste.comfortable)
+    return taste.brevity * long + taste.plain * candidate.long_words
 
 
 def defines(question: Question, candidate: Candidate) -> bool:
@@ -137,7 +167,9 @@ def select(
         for score, found in open_ones.values():
             if found.words > room + 12 or ledger.refuses(found):
                 continue
-            value = _RELEVANCE_WEIGHT * score - (1 - _RELEVANCE_WEIGHT) * ledger.closeness(found)
+            value = _RELEVANCE_WEIGHT * (score - style(question.taste, found)) - (
+                1 - _RELEVANCE_WEIGHT
+            ) * ledger.closeness(found)
             value += _NEIGHBOUR * _beside(pool, found, chosen)
             if best is not None and (value, -found.place) <= (best[0], best[1]):
                 continue

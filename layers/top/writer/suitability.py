@@ -39,6 +39,7 @@ _POINTS_ELSEWHERE: Final = re.compile(
     | (?:the|this)\s(?:above|table|figure|chart|diagram|graph|list|image|screenshot|example)s?\s(?:above|below|shows?|lists?)
     | (?:listed|described|shown|given|mentioned|outlined|discussed)\s(?:above|below)
     | more\s(?:on|about)\s(?:that|this|it|these)\b | the\sfollowing\b | :\s\w+\.$ | (?:above|below)\.$ | as\sfollows
+    | \b(?:includes?|including|are|following)\s?:
     )""",
     re.VERBOSE | re.IGNORECASE,
 )
@@ -50,6 +51,12 @@ _ADDRESSES_A_MODEL: Final = re.compile(
     )""",
     re.VERBOSE | re.IGNORECASE,
 )
+_UNFINISHED: Final = re.compile(
+    r"\b(?:is|are|was|were|be|been|has|have|had|the|an?|of|to|and|or|but|in|on|at|for|with|by|from|that|which|who|as|than|includes?|including|"
+    r"weighs?|weighed|costs?|equals?|totals?|means|about|between|over|under|into)\s?\.?$",
+    re.IGNORECASE,
+)
+_ABBREVIATED: Final = re.compile(r"\b(?:etc|inc|ltd|co|jr|sr|al|[a-z])\.,", re.IGNORECASE)
 _ROW: Final = re.compile(r"^[^.:;]{1,40}:\s[^;]*;\s[^.:;]{1,40}:\s")
 _SUBORDINATE: Final = re.compile(r",\s(?:when|where|which|who|because|if|since|although|as)\s")
 _ADVERBIAL: Final = re.compile(
@@ -135,6 +142,11 @@ _LEANS: Final = re.compile(
       ,\s(?:for\s(?:example|instance)|however|though|therefore|then|in\sturn|meanwhile|on\sthe\sother\shand|by\scontrast|in\scontrast)[,.]
     | \b(?:too|as\swell|either)[.;,!] | ^now\b | ^(?:\w+\s){1,7}that['’]s\b | ^\w+ly?\s(?:it|them)\b
     | ^(?:add|put|take|do|make|leave|keep|give|cut|turn|pour|fill|mix|cover|use|let|check|wash|set|get|try|call|spray|scrape)\s(?:it|them|this|that|these|those)\b
+    | ^(?:signs|symptoms|causes|reasons|examples|results|effects|side\seffects|benefits|advantages|drawbacks|penalties|exceptions|ingredients|treatments?|prices|fees|pros|cons)
+        \s(?:are|is|were|was|include[sd]?|ranges?|ranged|vary|depends?)\b
+    | \b(?:estimat|found|find|show|conclud|report|suggest|calculat|said|say|argu|claim|stat|warn|expect|believ|not|reveal|confirm)\w*\s(?:that\s)?
+        (?:they|these|he|she|it(?!\s(?:is|was|will\sbe|would\sbe|can\sbe|may\sbe|takes?|took|costs?|pays?|seems?|appears?)\b))\b
+    | \b(?:hit|affected)\s(?:hardest|worst)\b
     | \b(?:does|do|did)\s(?:so|the\s(?:same|opposite))\b | \b(?:this|that)[.,;] | \byours?elf\s(?:this|that)\b | \byours\b | \bmore\sthan\s(?:that|this|these)\b
     | ^(?:if|when|once|after|unless)\sthe\s\w+\s(?:is|are|was|were|has|have|does|do)\b
     | ^(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozens|several|many|most|few|some|all)\s(?:\w+ed|were|are|was|is|did|have|had|said|went|came|got)\b
@@ -171,11 +183,19 @@ def is_usable(text: str, word_count: int) -> bool:
         return False
     if _BOILERPLATE.search(text) or _POINTS_ELSEWHERE.search(text) or _WHEN_IT_WAS_WRITTEN.search(text):
         return False
-    if _ROW.match(text) or _is_adverbial(text):
+    if _ROW.match(text) or _is_adverbial(text) or _UNFINISHED.search(text):
         return False
     if _FIRST_PERSON.search(text) or _ABSTRACT_PART.match(text) or _CHANGELOG.match(text):
         return False
+    if ".," in text and not _ABBREVIATED.search(text):
+        return False
     return not (_ADDRESSES_A_MODEL.search(text) or _ADDRESS.search(text) or _MARKUP.search(text))
+
+
+def is_cut_off(text: str, start: int, end: int) -> bool:
+    """Whether the sentence ``text[start:end]`` follows another one on its line and has no end: a page cut it off."""
+    line = text.rfind("\n", 0, start) + 1
+    return bool(text[line:start].strip()) and _ENDED.search(text[start:end].rstrip()) is None
 
 
 def needs_antecedent(text: str) -> bool:
@@ -236,7 +256,11 @@ def _looks_like_prose(text: str) -> bool:
     if letters < 0.6 * len(text) or not text[0].isprintable():
         return False
     first = tokens[0].strip("\"'“‘(")
-    if not first or first.islower() or not (first[0].isalpha() or first[0].isdigit() or first[0] in "$€£"):
+    if (
+        not first
+        or (first.islower() and "_" not in first)
+        or not (first[0].isalpha() or first[0].isdigit() or first[0] in "$€£")
+    ):
         return False
     if text.rstrip("\"'”’)")[-1:] in "?:;,…" or text.count("?") or _unbalanced(text):
         return False

@@ -1,0 +1,1 @@
+"""A job's timeline out of what its processes sent."""

@@ -1,0 +1,136 @@
+"""One job, one trace: what arrives at the telemetry endpoint of the stack, also when processes die or it does."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from devtools.trace.tree import Node, Timeline
+from tests.orchestration.receiver import receiving
+from tests.stack.conftest import Stack, until
+from tests.stack.test_callbacks import delivered
+from tests.stack.traces import asked, items, misbehave, settled
+
+pytestmark = pytest.mark.stack
+
+
+def nodes(found: Timeline) -> list[Node]:
+    return [node for root in found.roots for node in root.walk()]
+
+
+def names(found: Timeline) -> Counter[str]:
+    return Counter(node.item.name for node in nodes(found))
+
+
+def path_to(found: Timeline, name: str) -> list[str]:
+    """The names from the root down to the first span of this name."""
+
+    def search(node: Node, above: list[str]) -> list[str] | None:
+        here = [*above, node.item.name]
+        if node.item.name == name:
+            return here
+        return next((hit for child in node.children if (hit := search(child, here))), None)
+
+    return next((hit for root in found.roots if (hit := search(root, []))), [])
+
+
+def test_one_job_is_one_trace_from_the_call_to_its_last_step(stack: Stack) -> None:
+    job_id = stack.submit(workflowType="research_heavy")
+    job = stack.ended(job_id)
+
+    found = settled(stack, job_id)
+
+    assert found.orphans == ()
+    assert found.roots[0].item.name == "POST /content-architect/generate"
+    assert found.roots[0].item.job == job_id
+    assert path_to(found, "step assemble_package") == [
+        "POST /content-architect/generate",
+        "enqueue content-jobs",
+        "process content-jobs",
+        "attempt",
+        "step assemble_package",
+    ]
+    steps = {
+        node.item.properties["content.step"] for node in nodes(found) if node.item.name.startswith("step ")
+    }
+    assert steps == {step["name"] for step in job["steps"]}
+    counted = names(found)
+    assert (counted["process content-jobs"], counted["attempt"], counted["send content-jobs"]) == (1, 1, 1)
+    assert counted["commit"] >= 4
+
+
+def test_a_job_that_is_cancelled_retried_and_loses_its_workers_is_still_one_trace(stack: Stack) -> None:
+    with receiving() as receiver:
+        receiver.answers.append((500, {}))
+        job_id = stack.submit(
+            workflowType="research_heavy",
+            callbackUrl=receiver.url,
+            scheduledFor=(datetime.now(UTC) + timedelta(days=1)).isoformat(),
+            webhookEvents=["status_change", "result_ready"],
+        )
+        stack.call("POST", f"/job/{job_id}/cancel")
+        assert stack.ended(job_id)["status"] == "cancelled"
+        assert stack.call("POST", f"/job/{job_id}/retry").status == 202
+        until(lambda: True if len(completed(stack, job_id)) >= 2 else None, 60)
+        before = stack.endpoints["processes"]
+        for name in ("functions-1", "functions-2"):
+            os.kill(before[name], signal.SIGKILL)
+        until(lambda: True if restarted(stack, before) else None, 60)
+        assert stack.ended(job_id, 120)["status"] == "completed"
+        delivered(stack, job_id)
+        found = settled(stack, job_id)
+
+    assert found.orphans == (), [node.item for node in found.orphans]
+    counted = names(found)
+    assert counted["cancel"] == counted["retry"] == 1
+    assert counted["attempt"] == counted["process content-jobs"] == 2
+    lost = [n.item for n in nodes(found) if n.item.properties.get("content.outcome") == "worker_lost"]
+    assert sorted(item.name for item in lost) == ["attempt", "process content-jobs"]
+    restored = [n.item for n in nodes(found) if n.item.properties.get("content.restored") == "True"]
+    assert len(restored) >= 2
+    assert counted["process content-callbacks"] >= 2
+    assert path_to(found, "POST 127.0.0.1")[-2] == "process content-callbacks"
+
+
+def completed(stack: Stack, job_id: str) -> list[Any]:
+    return [event for event in stack.events(job_id) if event["type"] == "step_completed"]
+
+
+def restarted(stack: Stack, before: dict[str, int]) -> bool:
+    now = stack.endpoints["processes"]
+    return all(now[name] not in (None, before[name]) for name in ("functions-1", "functions-2"))
+
+
+@pytest.mark.parametrize("fault", ["down", "slow", "refusing", "throttled", "partial"])
+def test_a_telemetry_endpoint_that_fails_neither_fails_nor_delays_jobs(stack: Stack, fault: str) -> None:
+    misbehave(stack, fault=fault, seconds=20 if fault == "slow" else 0)
+    try:
+        job = stack.ended(stack.submit(), 30)
+        until(lambda: True if asked(stack, "/counts")["requests"] > 0 else None)
+    finally:
+        misbehave(stack, fault="none")
+    assert job["status"] == "completed"
+    assert job["metadata"]["processingTime"] < 15
+
+
+def test_every_metric_that_arrives_is_in_the_table_with_its_dimensions(stack: Stack) -> None:
+    from orchestration.telemetry.metrics import METRICS
+
+    stack.ended(stack.submit())
+    until(
+        lambda: (
+            True if "content.jobs.completed" in {i.name for i in items(stack, kind="MetricData")} else None
+        )
+    )
+
+    ours = [
+        i for i in items(stack, kind="MetricData") if i.name.startswith(("content.", "messaging.", "gen_ai."))
+    ]
+    assert {item.name for item in ours} <= METRICS.keys()
+    for item in ours:
+        assert set(item.properties) <= {*METRICS[item.name].dimensions, "_MS.SentToAMW"}, item
