@@ -19,7 +19,7 @@ from benchmarks.noop_workflow import PAYLOAD
 from benchmarks.report import median, report
 from benchmarks.rig import stack_with
 from orchestration.adapters.bare_http import BareClient
-from orchestration.adapters.breaker import Breaker
+from orchestration.breaker import Breaker
 from orchestration.adapters.table_auth import SharedKeyAuth, TableAccount
 from orchestration.adapters.table_batch import BatchWriter, Operation, Write
 from orchestration.adapters.table_link import TableLink
