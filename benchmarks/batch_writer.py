@@ -19,6 +19,7 @@ from benchmarks.noop_workflow import PAYLOAD
 from benchmarks.report import median, report
 from benchmarks.rig import stack_with
 from orchestration.adapters.bare_http import BareClient
+from orchestration.adapters.breaker import Breaker
 from orchestration.adapters.table_auth import SharedKeyAuth, TableAccount
 from orchestration.adapters.table_batch import BatchWriter, Operation, Write
 from orchestration.adapters.table_link import TableLink
@@ -50,7 +51,12 @@ async def main() -> None:
             BareClient(account.endpoint, limit=4, timeout=15) as bare,
         ):
             client = await service.create_table("batchbench")
-            link = TableLink(client=bare, endpoint=account.endpoint, auth=SharedKeyAuth(account=account))
+            link = TableLink(
+                client=bare,
+                endpoint=account.endpoint,
+                auth=SharedKeyAuth(account=account),
+                breaker=Breaker("tables", time.monotonic),
+            )
             writer, reader = (kind(link=link, table="batchbench") for kind in (BatchWriter, PointReader))
             await _compare("transaction", _official_commit(client), _our_commit(writer))
             await client.create_entity({"PartitionKey": "p", "RowKey": "job", **JOB})

@@ -31,8 +31,16 @@ param principalId string = ''
 @description('What kind of principal principalId is.')
 param principalType string = 'User'
 
-@description('Client id of the Entra app registration that callers ask tokens for; empty: API keys only, and no upstream events of Web PubSub.')
+@description('Client id of the Entra app registration that tokens are for, those of callers and of Web PubSub; empty: there is none.')
 param entraClientId string = ''
+
+@allowed([
+  ''
+  'apikey'
+  'entra'
+])
+@description('Credential that callers come with; empty: Entra tokens where there is an app registration, else API keys.')
+param authMode string = ''
 
 @description('Public base of all links, without a path, for a custom domain; empty: the name of the app at azurewebsites.net.')
 param publicUrl string = ''
@@ -112,6 +120,7 @@ var tableNames = [
 
 // With Entra a tenant is a directory, so jobs of producers belong where people of this directory see them.
 var homeTenant = empty(entraClientId) ? 'local' : subscription().tenantId
+var defaultAuthMode = empty(entraClientId) ? 'apikey' : 'entra'
 var developerId = size.developerAccess ? principalId : ''
 var appPrincipal = [
   { id: identity.outputs.principalId, type: 'ServicePrincipal' }
@@ -310,7 +319,7 @@ module app 'modules/function-app.bicep' = {
     settings: {
       APPLICATIONINSIGHTS_CONNECTION_STRING: monitoring.outputs.connectionString
       AUDIT_RETENTION_DAYS: string(size.auditRetentionDays)
-      AUTH_MODE: empty(entraClientId) ? 'apikey' : 'entra'
+      AUTH_MODE: empty(authMode) ? defaultAuthMode : authMode
       AZURE_SERVICE_BUS_CONNECTION_STRING__fullyQualifiedNamespace: serviceBus.outputs.fullyQualifiedNamespace
       CONTENT_ARCHITECT_API_URL: apiUrl
       CONTENT_STORAGE__tableServiceUri: dataStorage.outputs.tableEndpoint

@@ -74,6 +74,7 @@ def _declare(
     *requires: str,
     uses: tuple[str, ...] = (),
     cached_for: float = 0.0,
+    version: int = 1,
 ) -> StepDeclaration:
     return StepDeclaration(
         service=service,
@@ -83,6 +84,7 @@ def _declare(
         requires=requires,
         uses=uses,
         cached_for=cached_for,
+        version=version,
     )
 
 
@@ -94,8 +96,8 @@ CATALOG: dict[str, StepDeclaration] = {
     declaration.service: declaration
     for declaration in (
         _bottom("queryIntentAnalyzer", "intent:analyze_intent", "Intent"),
-        _bottom("sourceCollector", "sources:gather_sources", "SourceSet"),
-        _bottom("contentChunker", "passages:chunk_content", "PassageIndex", "SourceSet"),
+        _bottom("sourceCollector", "sources:gather_sources", "SourceSet", version=2),
+        _bottom("contentChunker", "passages:chunk_content", "PassageIndex", "SourceSet", version=2),
         _bottom(
             "keywordTopicAnalyzer",
             "keywords:analyze_keywords",
@@ -103,6 +105,7 @@ CATALOG: dict[str, StepDeclaration] = {
             "SourceSet",
             "PassageIndex",
             uses=("Intent",),
+            version=2,
         ),
         _bottom(
             "freshnessAggregator", "freshness:aggregate_freshness", "FreshnessReport", "SourceSet", "Intent"
@@ -116,6 +119,7 @@ CATALOG: dict[str, StepDeclaration] = {
             "PassageIndex",
             "KeywordPlan",
             uses=("QueryPlan", "TopicGraph", "FreshnessReport", "PlatformPlan"),
+            version=2,
         ),
         _middle(
             "conversationalQueryOptimizer",
@@ -125,6 +129,7 @@ CATALOG: dict[str, StepDeclaration] = {
             "SourceSet",
             "PassageIndex",
             "KeywordPlan",
+            version=2,
         ),
         _middle(
             "semanticRelationshipMapper",
@@ -133,6 +138,7 @@ CATALOG: dict[str, StepDeclaration] = {
             "SourceSet",
             "PassageIndex",
             "KeywordPlan",
+            version=2,
         ),
         _middle("platformSpecificTuner", "platforms:tune_platform", "PlatformPlan", "Intent"),
         _top(
@@ -144,6 +150,7 @@ CATALOG: dict[str, StepDeclaration] = {
             "KeywordPlan",
             uses=("FreshnessReport", "TopicGraph"),
             cached_for=HALF_A_DAY,
+            version=2,
         ),
         _top(
             "llmContentOptimizer",
@@ -155,8 +162,9 @@ CATALOG: dict[str, StepDeclaration] = {
             "Outline",
             uses=("ResearchBrief", "QueryPlan", "FreshnessReport", "TopicGraph"),
             cached_for=HALF_A_DAY,
+            version=2,
         ),
-        _top("contentReader", "reading:read_content", "Article", "SourceSet", "PassageIndex"),
+        _top("contentReader", "reading:read_content", "Article", "SourceSet", "PassageIndex", version=2),
         _top(
             "citationAuthorityVerifier",
             "citations:verify_citations",
@@ -165,6 +173,7 @@ CATALOG: dict[str, StepDeclaration] = {
             "SourceSet",
             "PassageIndex",
             cached_for=HALF_A_DAY,
+            version=2,
         ),
         _top(
             "factChecker",
@@ -174,6 +183,7 @@ CATALOG: dict[str, StepDeclaration] = {
             "SourceSet",
             "PassageIndex",
             cached_for=HALF_A_DAY,
+            version=2,
         ),
         _top(
             "eeatSignalGenerator",
@@ -182,6 +192,7 @@ CATALOG: dict[str, StepDeclaration] = {
             "Article",
             "SourceSet",
             uses=("CitationReport", "FreshnessReport", "FactReport"),
+            version=2,
         ),
         _top(
             "schemaMarkupGenerator",
@@ -211,6 +222,7 @@ CATALOG: dict[str, StepDeclaration] = {
                 "FreshnessReport",
                 "TopicGraph",
             ),
+            version=2,
         ),
     )
 }

@@ -41,6 +41,7 @@ from orchestration.service import OrchestrationService
 from orchestration.settings import Settings, load_settings
 from orchestration.socket_services import SocketServices, wire_sockets
 from orchestration.step_cache import StepCache
+from orchestration.step_threads import StepThreads
 from orchestration.telemetry import setup as telemetry
 from orchestration.telemetry.metrics import watch_each
 from orchestration.workflow_service import WorkflowService
@@ -258,7 +259,10 @@ async def _start() -> App:
     settings = load_settings()
     telemetry.start(include_content=settings.telemetry_include_content)
     queue = Priority.NORMAL.queue if _sends_soon.get() else None
+    threads = StepThreads()
+    asyncio.get_running_loop().set_default_executor(threads)
     outside = await connect(settings, sends_soon=queue)
+    outside.circuits.add("stepThreads", threads.circuit)
     app = wire(settings, outside, research_tools(settings, outside.circuits))
     try:
         await app.sweeper.expire_predecessor()

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 
+from orchestration.circuits import CircuitState
+
 
 class BreakerState(StrEnum):
     """``half_open``: the pause is over, one call at a time may try."""
@@ -55,6 +57,7 @@ class Breaker:
         self._monotonic = monotonic
         self._policy = policy or BreakerPolicy()
         self._calls: deque[tuple[float, bool]] = deque()
+        self._failed = 0
         self._opened_at: float | None = None
         self._probing = False
         self._period = 0
@@ -66,6 +69,10 @@ class Breaker:
             return BreakerState.CLOSED
         over = self._monotonic() - self._opened_at >= self._policy.pause
         return BreakerState.HALF_OPEN if over else BreakerState.OPEN
+
+    def circuit(self) -> CircuitState:
+        """The same, as it is shown."""
+        return self.state.value
 
     @contextmanager
     def call(self) -> Iterator[Outcome]:
@@ -101,13 +108,22 @@ class Breaker:
             return
         now = self._monotonic()
         self._calls.append((now, worked))
+        self._failed += not worked
         while self._calls and self._calls[0][0] < now - self._policy.window:
-            self._calls.popleft()
-        failed = sum(not ok for _, ok in self._calls)
-        if len(self._calls) >= self._policy.fewest and failed >= self._policy.share * len(self._calls):
+            self._failed -= not self._calls.popleft()[1]
+        enough = len(self._calls) >= self._policy.fewest
+        if enough and self._failed >= self._policy.share * len(self._calls):
             self._change(opened_at=now)
 
     def _change(self, *, opened_at: float | None) -> None:
         self._opened_at = opened_at
         self._calls.clear()
+        self._failed = 0
         self._period += 1
+
+
+PROMPT = BreakerPolicy(window=10.0, fewest=20, pause=1.0)
+"""For a dependency that everything waits for: it is asked again every second, and a few failures mean nothing."""
+
+SLOW_TO_FAIL = BreakerPolicy(window=60.0, fewest=3, pause=5.0)
+"""For one whose failures take long: a caller gets the answer that it would get in the end, at once."""

@@ -15,8 +15,6 @@ Read = Callable[[], CircuitState]
 SHOWN_AS: Final[dict[CircuitState, int]] = {"closed": 0, "half_open": 1, "open": 2}
 """As a number, for the metric ``content.breaker.state``."""
 
-FAILURES_IN_A_ROW = 3
-
 
 class Circuits:
     """Circuits by the name of their dependency."""
@@ -35,22 +33,3 @@ class Circuits:
     def numbers(self) -> dict[str, float]:
         """The same as numbers."""
         return {name: SHOWN_AS[state] for name, state in self.states().items()}
-
-
-class Observed:
-    """A circuit that refuses nothing: open after three failures in a row, until a call works."""
-
-    def __init__(self) -> None:
-        self._failures = 0
-
-    def worked(self) -> None:
-        """A call was answered."""
-        self._failures = 0
-
-    def failed(self) -> None:
-        """A call was not answered, or with an error that is not the caller's."""
-        self._failures += 1
-
-    def state(self) -> CircuitState:
-        """Where it stands."""
-        return "open" if self._failures >= FAILURES_IN_A_ROW else "closed"

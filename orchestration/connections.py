@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from layers.contract import LanguageModel, ResearchProvider, Tools
+from orchestration.adapters.breaker import PROMPT, SLOW_TO_FAIL, Breaker
 from orchestration.adapters.clock import SystemClock
 from orchestration.adapters.late_callbacks import LateCallbackSender
 from orchestration.callbacks import CallbackSender
@@ -70,17 +71,19 @@ async def connect(settings: Settings, *, sends_soon: str | None = None) -> Outsi
     await asyncio.to_thread(_import, *_BROKER_MODULES, *_identity_modules(settings))
     from orchestration.adapters.servicebus import ServiceBusQueue
 
-    credential = _Credential()
+    credential, breaker = _Credential(), Breaker("Service Bus", SystemClock().monotonic, policy=SLOW_TO_FAIL)
     service_bus = _service_bus(settings, credential)
-    queue = ServiceBusQueue(service_bus)
+    queue = ServiceBusQueue(service_bus, breaker)
     if sends_soon is not None:
         queue.prepare(sends_soon)
     try:
         await asyncio.to_thread(_import, *_OTHER_MODULES)
-        return _outside(settings, credential, service_bus, queue)
+        outside = _outside(settings, credential, service_bus, queue)
     except ConfigurationError:
         await queue.close()
         raise
+    outside.circuits.add("serviceBus", breaker.circuit)
+    return outside
 
 
 def _outside(
@@ -93,9 +96,10 @@ def _outside(
 
     letters = ServiceBusDeadLetters(service_bus)
     publisher = _web_pubsub(settings, credential)
-    clock = SystemClock()
+    clock, circuits = SystemClock(), Circuits()
     # Last of all: these open what would have to be closed if another one refused.
-    store = _tables(settings, credential)
+    tables = Breaker("Table Storage", clock.monotonic, policy=PROMPT)
+    store = _tables(settings, credential, tables)
     sender = LateCallbackSender(partial(_callback_sender, settings, clock))
     tokens, close_tokens = _tokens(settings, clock)
 
@@ -108,8 +112,7 @@ def _outside(
         await store.close()
         await credential.close()
 
-    circuits = Circuits()
-    circuits.add("serviceBus", queue.circuit.state)
+    circuits.add("tableStorage", tables.circuit)
     circuits.add("callbacks", sender.circuit)
     return Outside(
         store=store,
@@ -127,8 +130,8 @@ def _outside(
 @asynccontextmanager
 async def store_alone(settings: Settings) -> AsyncIterator[JobStore]:
     """The tables and nothing else, for a command. Raises :class:`ConfigurationError`."""
-    credential = _Credential()
-    store = _tables(settings, credential)
+    credential, breaker = _Credential(), Breaker("Table Storage", SystemClock().monotonic, policy=PROMPT)
+    store = _tables(settings, credential, breaker)
     try:
         yield store
     finally:
@@ -173,7 +176,7 @@ class _Credential:
             await self._value.close()
 
 
-def _tables(settings: Settings, credential: _Credential) -> TableJobStore:
+def _tables(settings: Settings, credential: _Credential, breaker: Breaker) -> TableJobStore:
     import aiohttp
     from azure.core.credentials import AzureNamedKeyCredential
     from azure.core.pipeline.transport import AioHttpTransport
@@ -216,7 +219,7 @@ def _tables(settings: Settings, credential: _Credential) -> TableJobStore:
     bare = BareClient(
         account.endpoint, limit=MAX_CONNECTIONS - MAX_OFFICIAL, timeout=sum(TABLE_TIMEOUTS.values())
     )
-    link = TableLink(client=bare, endpoint=account.endpoint, auth=auth)
+    link = TableLink(client=bare, endpoint=account.endpoint, auth=auth, breaker=breaker)
 
     async def close() -> None:
         await bare.close()
@@ -336,8 +339,8 @@ def research_tools(settings: Settings, circuits: Circuits | None = None) -> Call
 def _make_tools(settings: Settings, circuits: Circuits) -> Tools:
     """The library, and what of the open web the settings name; own sources that are pages need no provider."""
     from orchestration.adapters.guarded_http import GuardedClient, Limits
+    from orchestration.adapters.guarded_provider import GuardedProvider
     from orchestration.adapters.library_files import FileLibrary
-    from orchestration.adapters.observed import ObservedProvider
     from orchestration.adapters.pdf_text import MOST_BYTES
     from orchestration.adapters.research_web import Crossref, Wikipedia
     from orchestration.adapters.web_pages import WebPages
@@ -349,12 +352,14 @@ def _make_tools(settings: Settings, circuits: Circuits) -> Tools:
         "wikipedia": lambda: Wikipedia(client),
         "crossref": lambda: Crossref(client),
     }
-    providers = [ObservedProvider(makers[name]()) for name in settings.providers if name in makers]
-    for provider in providers:
-        circuits.add(provider.name, provider.circuit.state)
+    guarded: list[ResearchProvider] = []
+    for name in [name for name in settings.providers if name in makers]:
+        breaker = Breaker(name, SystemClock().monotonic)
+        circuits.add(name, breaker.circuit)
+        guarded.append(GuardedProvider(makers[name](), breaker))
     return Tools(
         library=FileLibrary(folder) if folder and "library" in settings.providers else None,
-        providers=tuple(providers),
+        providers=tuple(guarded),
         pages=WebPages(reader, agent=PRODUCT, clock=SystemClock()),
         llm=_language_model(settings, circuits) if settings.has_llm else None,
     )
@@ -381,5 +386,5 @@ def _language_model(settings: Settings, circuits: Circuits) -> LanguageModel:
         price_out=settings.llm_price_output,
     )
     model = ChatEndpoint(target, headers=headers, clock=SystemClock())
-    circuits.add("languageModel", lambda: model.breaker.state.value)
+    circuits.add("languageModel", model.breaker.circuit)
     return model

@@ -8,6 +8,7 @@ Talks to the stack of ./dev up, or to CONTENT_ARCHITECT_API_URL with the key in 
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import sys
 from pathlib import Path
@@ -19,6 +20,8 @@ from content_architect_client import ContentArchitect, ContentArchitectError, Op
 
 def main() -> int:
     """Exit code 1 when the job ended without an article, or the service refused."""
+    # Microsoft's socket client warns whenever it is closed.
+    logging.getLogger("azure.messaging.webpubsubclient").setLevel(logging.ERROR)
     parser = argparse.ArgumentParser(description="Write an article with the Python client.")
     parser.add_argument("topic")
     parser.add_argument("--no-socket", action="store_true", help="poll instead of listening")

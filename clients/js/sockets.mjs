@@ -5,7 +5,9 @@ import { WebPubSubClient, WebPubSubJsonProtocol, WebPubSubJsonReliableProtocol }
 /** `protocol`: "reliable" or "json". */
 export function webPubSubClient(access, protocol, autoReconnect) {
   const made = protocol === "json" ? WebPubSubJsonProtocol() : WebPubSubJsonReliableProtocol();
-  return new WebPubSubClient(access, { protocol: made, autoReconnect, messageRetryOptions: { maxRetries: 0 } });
+  // Its own keep-alive would hold a finished program for forty seconds; whoever listens notices silence by itself.
+  const silent = { keepAliveIntervalInMs: 0, keepAliveTimeoutInMs: 0 };
+  return new WebPubSubClient(access, { protocol: made, autoReconnect, ...silent, messageRetryOptions: { maxRetries: 0 } });
 }
 
 /** A socket whose messages wait until they are asked for; undefined where none can be opened. */

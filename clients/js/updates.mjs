@@ -5,6 +5,7 @@ import { endedJob, missed } from "./watching.mjs";
 
 const ANSWER_SECONDS = 10;
 const POLL_SECONDS = 2;
+const QUIET_MS = 15_000; // a socket can be dead without saying so: after so long the log is asked
 
 /**
  * Updates of jobs that were subscribed to, each once and in order per job. The socket is negotiated anew when it is
@@ -20,6 +21,8 @@ export class Updates {
   #socket; // the client, while it is connected
   #polling = false;
   #stopped = false;
+  #heard = 0;
+  #watchdog;
 
   /** `connect(getUrl)` gives `{start(), stop(), on(name, handler), sendEvent(name, data, type)}`. */
   constructor(http, connect) {
@@ -35,6 +38,8 @@ export class Updates {
 
   /** Connect, or poll while there is no socket to be had. */
   async start() {
+    this.#watchdog ??= setInterval(() => this.#distrust(), QUIET_MS / 3);
+    this.#watchdog.unref?.();
     const client = this.#connect(async () => (await this.#http.json("POST", "realtime/negotiate", { retries: 0 })).url);
     client.on("connected", () => this.#connected(client));
     client.on("disconnected", ({ message } = {}) => this.#disconnected(message?.message ?? ""));
@@ -56,6 +61,7 @@ export class Updates {
   /** Close the socket; nothing is told any more. */
   async stop() {
     this.#stopped = true;
+    clearInterval(this.#watchdog);
     this.#jobs.clear();
     await this.#client?.stop();
   }
@@ -95,6 +101,7 @@ export class Updates {
   }
 
   #told(message) {
+    this.#heard = Date.now();
     if (message?.event !== "JobUpdate") {
       const key = `${message?.event} ${message?.jobId}`;
       this.#answers.get(key)?.(message);
@@ -123,9 +130,28 @@ export class Updates {
     });
   }
 
+  /** How many events the log had that the socket has not told. */
   async #catchUp(jobId, job) {
-    for await (const event of missed(this.#http, jobId, job.inbox)) this.#emit("JobUpdate", event);
+    let count = 0;
+    for await (const event of missed(this.#http, jobId, job.inbox)) {
+      count += 1;
+      this.#emit("JobUpdate", event);
+    }
     await this.#ended(jobId, job);
+    return count;
+  }
+
+  /** A quiet socket that has missed something is dead: stop it, which brings another one. */
+  #distrust() {
+    if (!this.#socket || Date.now() - this.#heard < QUIET_MS) return;
+    this.#heard = Date.now();
+    const socket = this.#socket;
+    for (const jobId of this.#jobs.keys()) {
+      this.#line(jobId, async (job) => {
+        const silent = Date.now();
+        if ((await this.#catchUp(jobId, job)) && socket === this.#socket && this.#heard <= silent) await socket.stop();
+      });
+    }
   }
 
   async #ended(jobId, job) {
@@ -137,6 +163,7 @@ export class Updates {
 
   #connected(client) {
     this.#socket = client; // here, because it may be said before `start` has come back
+    this.#heard = Date.now();
     this.#polling = false;
     this.#emit("Connected");
     for (const jobId of this.#jobs.keys()) {

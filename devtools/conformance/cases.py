@@ -170,6 +170,8 @@ async def _trace(target: Target) -> None:
 
 
 async def _switched_off(target: Target) -> None:
+    if (await target.get("/api/switched-off/is-set")).text != "GET True":
+        raise NotApplicableError("the app setting AzureWebJobs.switched_off.Disabled=true is missing")
     expect(404, (await target.get("/api/switched-off")).status, "a disabled function")
 
 

@@ -52,7 +52,7 @@ async def run_cases(url: str | None, key: str | None, master_key: str | None) ->
 
 async def judge(target: Target) -> list[Verdict]:
     """Run every case, one after the other."""
-    if (await target.get("/api/unrouted")).status == 404:
+    if (await target.send_once("GET", "/api/unrouted")).status == 404:
         raise UnreachableError(f"{target.url} does not serve the app in devtools/conformance/app")
     return [await judge_one(case, target) for case in CASES]
 

@@ -61,18 +61,19 @@ class Target:
         return await self.send("POST", path, **options)
 
     async def send(self, method: str, path: str, **options: Any) -> Reply:
-        """Send one request. A host that refuses the connection is given time to come (back)."""
+        """Send one request. A host that refuses the connection is given time to come back."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + _PATIENCE_S
         while True:
             try:
-                return await self._send(method, path, **options)
+                return await self.send_once(method, path, **options)
             except aiohttp.ClientConnectorError:
                 if loop.time() > deadline:
                     raise
                 await asyncio.sleep(0.1)
 
-    async def _send(self, method: str, path: str, **options: Any) -> Reply:
+    async def send_once(self, method: str, path: str, **options: Any) -> Reply:
+        """Send one request without such patience."""
         async with self.session.request(method, f"{self.url}{path}", **options) as response:
             return Reply(
                 status=response.status,

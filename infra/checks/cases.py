@@ -32,6 +32,7 @@ CASES: Final[Mapping[str, Mapping[str, Any]]] = {
         "location": "northeurope",
         "profile": "vnet",
         "entraClientId": _APP_REGISTRATION,
+        "authMode": "apikey",
         "publicUrl": "https://content.example.com",
         "deployOpenAI": True,
     },

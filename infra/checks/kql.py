@@ -57,10 +57,11 @@ class Names:
             operators=frozenset(data["language"]["operators"]),
         )
 
-    @property
-    def dimensions(self) -> frozenset[str]:
-        """Everything that ``Properties`` may hold."""
-        return self.attributes.union(*self.metrics.values())
+    def keys(self, tables: set[str]) -> frozenset[str]:
+        """What ``Properties`` of these tables may hold."""
+        dimensions = frozenset[str]().union(*self.metrics.values())
+        known = dimensions if "AppMetrics" in tables else frozenset()
+        return known | self.attributes if tables - {"AppMetrics"} else known
 
     @property
     def columns(self) -> frozenset[str]:
@@ -85,6 +86,7 @@ def problems(query: str, names: Names) -> Iterator[tuple[int, str]]:
     """Line and message of every name that there is not."""
     pieces = tokens(query)
     yield from _balance(pieces)
+    keys = names.keys(tables_of(query, names))
     known = (
         names.columns | _made(pieces) | names.tables.keys() | names.words | names.functions | names.operators
     )
@@ -99,7 +101,7 @@ def problems(query: str, names: Names) -> Iterator[tuple[int, str]]:
                 kind = "function" if after == "(" else "table or column"
                 yield piece.line, f"there is no {kind} {piece.value}, or it is not in the list"
         elif piece.kind == "text":
-            message = _text_problem(pieces, at, names)
+            message = _text_problem(pieces, at, names, keys)
             if message:
                 yield piece.line, message
 
@@ -135,11 +137,11 @@ def _made(pieces: tuple[Token, ...]) -> frozenset[str]:
     return frozenset(made - {"kind"})
 
 
-def _text_problem(pieces: tuple[Token, ...], at: int, names: Names) -> str | None:
+def _text_problem(pieces: tuple[Token, ...], at: int, names: Names, keys: frozenset[str]) -> str | None:
     """What is wrong with a text, judged by the column that it is compared with."""
     text = pieces[at].value
     if pieces[at - 1].value == "[" and pieces[at - 2].value == _DIMENSIONED:
-        return None if text in names.dimensions else f"nothing emits the dimension {text}"
+        return None if text in keys else f"nothing emits {text} into Properties"
     column = _compared_with(pieces, at)
     if column == "Name" and ("." in text or " " in text):
         known = text in names.metrics or text in names.spans

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from infra.checks.context import load
 from infra.checks.findings import TemplateError
-from infra.checks.report import findings
+from infra.checks.properties import PROPERTIES
 from infra.checks.sources import Sources
 
 PATH: Final = "infra/checks/mutations.yaml"
@@ -38,15 +39,10 @@ class Defect:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """A defect, and the numbers of the properties that noticed it."""
+    """A defect, and whether the property that it breaks noticed."""
 
     defect: Defect
-    noticed: frozenset[int]
-
-    @property
-    def caught(self) -> bool:
-        """Whether the property that it breaks noticed."""
-        return self.defect.breaks in self.noticed
+    caught: bool
 
 
 def defects(sources: Sources) -> list[Defect]:
@@ -55,7 +51,7 @@ def defects(sources: Sources) -> list[Defect]:
 
 
 def run(sources: Sources) -> Iterator[Outcome]:
-    """Make each defect and look."""
+    """Make each defect and ask the property that it breaks."""
     for defect in defects(sources):
-        found = findings(defect.over(sources))
-        yield Outcome(defect=defect, noticed=frozenset(each.number for each in found))
+        found = PROPERTIES[defect.breaks].findings(load(defect.over(sources)))
+        yield Outcome(defect=defect, caught=bool(found))

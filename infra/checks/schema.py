@@ -64,7 +64,7 @@ class Schema:
         if isinstance(shape, list):
             if value not in shape:
                 yield f"{path} is {value!r}, not one of {', '.join(map(str, shape))}"
-        elif isinstance(shape, Mapping):
+        elif isinstance(shape, dict):
             yield from self._object(path, value, shape)
         elif inner := re.fullmatch(r"(list|map)\((\w+)\)", shape):
             each = self._array if inner[1] == "list" else self._map
@@ -84,14 +84,14 @@ class Schema:
             yield from self._value(f"{path}[{position}]", each, item)
 
     def _map(self, path: str, value: Any, item: str) -> Iterator[str]:
-        if not isinstance(value, Mapping):
+        if not isinstance(value, dict):
             yield f"{path} is {value!r}, not an object"
             return
         for key, each in value.items():
             yield from self._value(f"{path}.{key}", each, item)
 
     def _object(self, path: str, value: Any, shape: Mapping[str, Any]) -> Iterator[str]:
-        if not isinstance(value, Mapping):
+        if not isinstance(value, dict):
             yield f"{path} is {value!r}, not an object"
             return
         known = {key.removesuffix("!"): inner for key, inner in shape.items()}

@@ -41,9 +41,14 @@ class FaqPlan(Wire):
 
 
 class Outline(Artifact):
-    """Bottom line up front, then sections ranked by evidence. Word counts are targets, not promises."""
+    """Bottom line up front, then sections ranked by evidence. Word counts are targets, not promises.
+
+    The title names the sections ``promised``, by id; where one of them comes to nothing, ``plain_title`` stands.
+    """
 
     title: str
+    plain_title: str = ""
+    promised: tuple[str, ...] = ()
     template: Template
     answer_question: str
     answer_passages: tuple[str, ...]

@@ -20,7 +20,7 @@ from layers.middle.outline.facets import FACETS, Facet
 from layers.middle.outline.faq import choose_faq
 from layers.middle.outline.key_points import KeyPointReading, read_key_points, without_evidence
 from layers.middle.outline.sections import Sections, plan_sections
-from layers.middle.outline.titles import make_title
+from layers.middle.outline.titles import make_title, named_facets, plain_title
 from layers.middle.outline.wording import question_of
 
 _OWN_OF_ANSWER = 1  # passages kept for the answer alone; of the others it takes a sentence or two
@@ -61,8 +61,13 @@ def build_outline(
         queries=queries,
         limit=desk.budget.faq,
     )
+    title, plain = make_title(desk.topic, brief.content_type, sections.facets), plain_title(desk.topic)
     return Outline(
-        title=make_title(desk.topic, brief.content_type, sections.facets),
+        title=title,
+        plain_title=plain,
+        promised=sections.ids_of(named_facets(desk.topic, brief.content_type, sections.facets))
+        if title != plain
+        else (),
         template=desk.plan.template,
         answer_question=question_of(focus, desk.topic) if focus else desk.topic.question,
         answer_passages=answer,

@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -34,13 +34,11 @@ def main(arguments: Sequence[str]) -> int:
     os.chdir(options.app)
     host = FunctionHost(options)
     try:
-        begin_anew = asyncio.run(_serve(host))
+        asyncio.run(_serve(host, lambda: _begin_anew(arguments, folder, host.port)))
     except (HostError, OSError) as error:
         sys.stderr.write(f"{type(error).__name__}: {error}\n")
         return 1
     flushed = flush_telemetry()
-    if begin_anew:
-        _begin_anew(arguments, folder, host.port)
     if host.busy_threads:
         _LOG.warning("%d threads still run a synchronous function and are left behind.", host.busy_threads)
     if host.busy_threads or not flushed:
@@ -51,8 +49,11 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-async def _serve(host: FunctionHost) -> bool:
-    """Serve until the stop; True when it comes from a function timeout instead of a signal."""
+async def _serve(host: FunctionHost, begin_anew: Callable[[], NoReturn]) -> None:
+    """Serve until a signal comes, or begin anew after a function timeout.
+
+    The latter from inside the loop: closing it would wait for threads that the function may have left busy.
+    """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -69,14 +70,16 @@ async def _serve(host: FunctionHost) -> bool:
         await asyncio.wait({stopping, losing}, return_when=asyncio.FIRST_COMPLETED)
         losing.cancel()
         _LOG.info("Stopping.")
-        return not stop.is_set()
     finally:
         await host.stop()
+    if not stop.is_set():
+        begin_anew()
 
 
 def _begin_anew(arguments: Sequence[str], folder: Path, port: int) -> NoReturn:
     """Replace this process by a new one: the only way to be rid of threads and of what the app keeps in memory."""
     _LOG.warning("Starting the process again after a function timeout.")
+    flush_telemetry()
     logging.shutdown()
     os.chdir(folder)
     command = [sys.executable, "-m", "localcloud.host", *arguments, "--port", str(port)]

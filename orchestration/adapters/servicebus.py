@@ -11,7 +11,7 @@ from azure.servicebus import ServiceBusMessage
 from azure.servicebus.aio import ServiceBusClient, ServiceBusSender
 from azure.servicebus.exceptions import ServiceBusError
 
-from orchestration.circuits import Observed
+from orchestration.adapters.breaker import Breaker, BreakerOpen
 from orchestration.errors import QueueUnavailable
 from orchestration.ports import OutgoingMessage
 from orchestration.telemetry.work import sending
@@ -25,14 +25,13 @@ SEND_TIMEOUT = 10.0
 class ServiceBusQueue:
     """One client, one sender a queue, one send at a time on each (the SDK's links are not concurrent)."""
 
-    def __init__(self, connect: Callable[[], ServiceBusClient]) -> None:
+    def __init__(self, connect: Callable[[], ServiceBusClient], breaker: Breaker) -> None:
         self._connect = connect
+        self._breaker = breaker
         self._client: ServiceBusClient | None = None
         self._senders: dict[str, ServiceBusSender] = {}
         self._locks: dict[str, asyncio.Lock] = {}
-        self.circuit = Observed()
         self._opening: set[asyncio.Task[None]] = set()
-        self.circuit = Observed()
 
     def prepare(self, queue: str) -> None:
         """Begin to open a queue's sender: that is half a second of waiting, in which the caller has other work.
@@ -59,8 +58,16 @@ class ServiceBusQueue:
             application_properties=properties,
             scheduled_enqueue_time_utc=message.not_before,
         )
-        with sending(message):
-            await self._send_alone(message.queue, outgoing)
+        try:
+            with sending(message), self._breaker.call() as outcome:
+                try:
+                    await self._send_alone(message.queue, outgoing)
+                except QueueUnavailable:
+                    outcome.worked = False
+                    raise
+                outcome.worked = True
+        except BreakerOpen as refused:
+            raise QueueUnavailable(f"{message.queue} takes no message: {refused}") from refused
 
     async def close(self) -> None:
         """Close all senders and the client."""
@@ -80,9 +87,7 @@ class ServiceBusQueue:
             async with asyncio.timeout(SEND_TIMEOUT), lock:
                 used = True
                 await self._sender(queue).send_messages(outgoing)
-            self.circuit.worked()
         except (ServiceBusError, TimeoutError, OSError, ValueError) as error:
-            self.circuit.failed()
             if used:  # a sender whose turn never came is in somebody else's use, and may be well
                 await self._forget(queue)
             raise QueueUnavailable(f"{queue} takes no message: {type(error).__name__}") from error

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from orchestration.adapters.bare_http import Answer, BareClient, NoAnswer
+from orchestration.adapters.breaker import Breaker, BreakerOpen
 from orchestration.adapters.table_auth import TableAuth
 from orchestration.errors import StorageUnavailable
 from orchestration.retry import CALL_RETRY
@@ -20,15 +21,20 @@ from orchestration.retry import CALL_RETRY
 T = TypeVar("T")
 
 TRANSIENT = frozenset({408, 429, 500, 502, 503, 504})
+_DOWN = frozenset({500, 502, 504})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableLink:
-    """The endpoint (without a trailing slash), how requests are signed, and a long-lived, shared client."""
+    """The endpoint (without a trailing slash), how requests are signed, and a long-lived, shared client.
+
+    The breaker refuses calls while the service does not answer; one that answers that it is busy is alive.
+    """
 
     client: BareClient
     endpoint: str
     auth: TableAuth
+    breaker: Breaker
 
     async def request(
         self,
@@ -48,8 +54,15 @@ class TableLink:
         if content_type:
             signed["Content-Type"] = content_type
         try:
-            return await self.client.request(method, url, signed, body)
-        except NoAnswer as error:
+            with self.breaker.call() as outcome:
+                try:
+                    answer = await self.client.request(method, url, signed, body)
+                except NoAnswer:
+                    outcome.worked = False
+                    raise
+                outcome.worked = answer.status not in _DOWN
+                return answer
+        except (NoAnswer, BreakerOpen) as error:
             raise StorageUnavailable(f"tables do not answer: {error}") from error
 
 

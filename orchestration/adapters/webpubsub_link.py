@@ -13,6 +13,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import jwt
 
@@ -22,7 +23,7 @@ from orchestration.retry import PUBLISH_RETRY
 
 API_VERSION = "2024-12-01"
 IDENTITY_SCOPE = "https://webpubsub.azure.com/.default"
-_TOKEN_SECONDS = 60
+_TOKENS_KEPT = 256
 _TRANSIENT = frozenset({408, 429, 500, 502, 503, 504})
 
 Authorize = Callable[[str], Awaitable[str]]
@@ -30,10 +31,17 @@ Authorize = Callable[[str], Awaitable[str]]
 
 
 def key_token(key: str) -> Authorize:
-    """Tokens signed with an access key, each for one URL and one minute."""
+    """Tokens signed with an access key, each for one URL and one to two minutes.
+
+    All messages of a job go to one URL, so a token serves for many: signing costs as much as sending.
+    """
+
+    @lru_cache(maxsize=_TOKENS_KEPT)
+    def signed(url: str, minute: int) -> str:
+        return jwt.encode({"aud": url, "exp": (minute + 2) * 60}, key, algorithm="HS256")
 
     async def token(url: str) -> str:
-        return jwt.encode({"aud": url, "exp": int(time.time()) + _TOKEN_SECONDS}, key, algorithm="HS256")
+        return signed(url, int(time.time() // 60))
 
     return token
 

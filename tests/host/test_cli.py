@@ -68,6 +68,32 @@ async def test_a_thread_that_never_ends_does_not_hold_up_the_stop(tmp_path):
     assert b"1 threads still run a synchronous function" in errors
 
 
+async def test_case_31_the_process_begins_anew_after_a_timeout_whatever_its_threads_do(tmp_path):
+    source = """
+        @app.route(route="stuck")
+        async def stuck(req: func.HttpRequest) -> str:
+            await asyncio.to_thread(time.sleep, 3600)
+        @app.route(route="pid")
+        async def pid(req: func.HttpRequest) -> str:
+            seen.append(1)
+            return f"{os.getpid()} {len(seen)}"
+    """
+    app = write_app(tmp_path / "app", source, host_json={"functionTimeout": "00:00:00.5"})
+    async with (
+        host_process(app, tmp_path / "data", "--grace", "0.1") as process,
+        aiohttp.ClientSession() as session,
+    ):
+        first = await ready_line(process)
+        url = f"http://127.0.0.1:{first['port']}/api"
+        async with session.get(f"{url}/pid") as response:
+            assert f"{process.pid} 1" == await response.text()
+        async with session.get(f"{url}/stuck") as response:
+            assert (500, "") == (response.status, await response.text())
+        assert first == await ready_line(process)
+        async with session.get(f"{url}/pid") as response:
+            assert f"{process.pid} 1" == await response.text()
+
+
 @pytest.mark.parametrize(
     ("source", "message"),
     [

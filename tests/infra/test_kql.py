@@ -22,7 +22,12 @@ def names() -> kql.Names:
             "nothing emits the metric or span content.jobs.lost",
         ),
         ('AppMetrics | where Name in ("content.jobs.active", "content.x")', "content.x"),
-        ('AppMetrics | extend x = tostring(Properties["jobId"])', "nothing emits the dimension jobId"),
+        ('AppMetrics | extend x = tostring(Properties["jobId"])', "nothing emits jobId"),
+        ('AppDependencies | extend x = tostring(Properties["error.type"])', "nothing emits error.type"),
+        (
+            'AppMetrics | extend x = tostring(Properties["content.error.code"])',
+            "nothing emits content.error.code",
+        ),
         ("AppMetrics | summarise n = count()", "no operator summarise"),
         ("AppMetrics | summarize n = avgish(Sum)", "no function avgish"),
         ("AppMetrics | where Duration > 1", "no table or column Duration"),

@@ -13,7 +13,8 @@ from infra.checks.context import load
 from infra.checks.schema import Schema
 from infra.checks.sources import Sources
 
-DATA = Path("/work/shared/data/bicep-types-pruned.json.gz")
+FOLDERS = [folder / "shared" / "data" for folder in Path(__file__).resolve().parents[3:]]
+DATA = next((folder for folder in FOLDERS if folder.is_dir()), FOLDERS[0]) / "bicep-types-pruned.json.gz"
 NOT_IN_THE_DATA = {"Microsoft.Network/natGateways", "Microsoft.Network/publicIPAddresses"}
 REQUIRED, READ_ONLY = 1, 2
 SCALARS = {"string": "StringType", "int": "IntegerType", "bool": "BooleanType"}

@@ -17,7 +17,7 @@ def context() -> Context:
 def test_the_app_starts_with_the_settings_of_the_profile(case: str, context: Context) -> None:
     given = {**context.settings(case), "WEBSITE_SITE_NAME": "func", "WEBSITE_INSTANCE_ID": "1"}
     loaded = load_settings(given)
-    assert ("apikey" if case == "dev" else "entra") == loaded.auth_mode
+    assert ("entra" if case == "prod" else "apikey") == loaded.auth_mode
     assert loaded.tables_connection is None
     assert loaded.storage_table_uri
     assert loaded.storage_table_uri.startswith("https://std")

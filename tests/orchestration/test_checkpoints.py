@@ -66,7 +66,7 @@ def test_the_estimated_size_is_never_below_the_encoded_one(values: dict[str, byt
     from orchestration.adapters.table_link import TableLink
 
     row = Row(key="event|00000001", values=values)
-    link = TableLink(client=None, endpoint="http://127.0.0.1", auth=None)  # type: ignore[arg-type]
+    link = TableLink(client=None, endpoint="http://127.0.0.1", auth=None, breaker=None)  # type: ignore[arg-type]
     writer = BatchWriter(link=link, table="jobs")
     partition = "018f3c5e-0000-7000-8000-000000000001"
     body = writer._body(

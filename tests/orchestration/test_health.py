@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import date
 
 import pytest
 
-from layers.contract import RawDocument, StepError
 from orchestration.adapters.callback_http import HttpCallbackSender
 from orchestration.adapters.guarded_http import GuardedClient
 from orchestration.adapters.memory import MemoryPublisher
-from orchestration.adapters.observed import ObservedProvider
-from orchestration.circuits import FAILURES_IN_A_ROW, Circuits, CircuitState, Observed
+from orchestration.circuits import Circuits, CircuitState
 from orchestration.errors import ContentArchitectError, DependencyUnavailable
 from orchestration.health import HealthService
 from tests.orchestration.support import FakeClock, World
@@ -91,36 +88,6 @@ async def test_a_circuit_is_shown_as_it_stands_now(state: CircuitState, status: 
     report = await HealthService({"storage": well}, FakeClock(), circuits).report()
     assert report["dependencies"]["languageModel"] == {"status": status, "circuit": state}
     assert report["status"] == overall
-
-
-def test_an_observed_circuit_opens_after_failures_in_a_row_and_closes_with_the_first_success() -> None:
-    circuit = Observed()
-    for _ in range(FAILURES_IN_A_ROW):
-        assert circuit.state() == "closed"
-        circuit.failed()
-    assert circuit.state() == "open"
-    circuit.worked()
-    assert circuit.state() == "closed"
-
-
-async def test_a_provider_that_does_not_answer_opens_its_circuit_and_a_refusal_does_not() -> None:
-    class Provider:
-        name = "wikipedia"
-        retryable = True
-
-        async def search(self, query: str, *, limit: int, since: date | None) -> list[RawDocument]:
-            if query == "works":
-                return []
-            raise StepError("no", code="source_unreachable", retryable=query == "down")
-
-    observed = ObservedProvider(Provider())
-    assert observed.name == "wikipedia"
-    for query in ("refused", "refused", "refused", "down", "down", "down"):
-        with pytest.raises(StepError):
-            await observed.search(query, limit=1, since=None)
-    assert observed.circuit.state() == "open"
-    await observed.search("works", limit=1, since=None)
-    assert observed.circuit.state() == "closed"
 
 
 async def test_callbacks_are_down_when_no_host_can_be_called() -> None:

@@ -1,6 +1,7 @@
 """One contract, two queues: the memory twin and Service Bus (on the local broker)."""
 
 import asyncio
+import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from azure.servicebus import ServiceBusReceivedMessage
 from azure.servicebus.aio import ServiceBusClient
 
 from orchestration.adapters import servicebus
+from orchestration.adapters.breaker import Breaker
 from orchestration.adapters.memory import MemoryQueue
 from orchestration.adapters.servicebus import ServiceBusQueue
 from orchestration.errors import QueueUnavailable
@@ -20,6 +22,10 @@ USES_SERVICES = True
 QUEUE = "content-jobs-low"
 LIMIT = 20.0
 Arrived = tuple[str, str, dict[str, object]]
+
+
+def breaker() -> Breaker:
+    return Breaker("service bus", time.monotonic)
 
 
 @dataclass
@@ -52,7 +58,9 @@ async def subject(request: pytest.FixtureRequest) -> AsyncIterator[Subject]:
         yield Subject(memory, taken)
         return
     connection = request.getfixturevalue("broker")
-    queue = ServiceBusQueue(lambda: ServiceBusClient.from_connection_string(connection, retry_total=0))
+    queue = ServiceBusQueue(
+        lambda: ServiceBusClient.from_connection_string(connection, retry_total=0), breaker()
+    )
 
     async def received(count: int) -> list[Arrived]:
         client = ServiceBusClient.from_connection_string(connection)
@@ -104,7 +112,7 @@ async def test_a_scheduled_message_is_not_there_yet_and_one_for_the_past_is(subj
 
 
 async def test_an_unknown_queue_is_unavailable_and_the_known_ones_stay_usable(broker: str) -> None:
-    queue = ServiceBusQueue(lambda: ServiceBusClient.from_connection_string(broker, retry_total=0))
+    queue = ServiceBusQueue(lambda: ServiceBusClient.from_connection_string(broker, retry_total=0), breaker())
     try:
         await queue.send(outgoing(queue="content-jobs"))
         with pytest.raises(QueueUnavailable, match="nowhere takes no message"):
@@ -119,7 +127,7 @@ async def test_a_broker_that_is_not_there_is_unavailable_within_bounded_time(
 ) -> None:
     monkeypatch.setattr(servicebus, "SEND_TIMEOUT", 0.5)
     text = "Endpoint=sb://127.0.0.1:1;SharedAccessKeyName=n;SharedAccessKey=k;UseDevelopmentEmulator=true"
-    queue = ServiceBusQueue(lambda: ServiceBusClient.from_connection_string(text, retry_total=0))
+    queue = ServiceBusQueue(lambda: ServiceBusClient.from_connection_string(text, retry_total=0), breaker())
     with pytest.raises(QueueUnavailable):
         await queue.send(outgoing())
     await queue.close()
@@ -128,7 +136,7 @@ async def test_a_broker_that_is_not_there_is_unavailable_within_bounded_time(
 async def test_waiting_too_long_for_ones_turn_does_not_close_the_sender_that_another_uses(
     broker: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    queue = ServiceBusQueue(lambda: ServiceBusClient.from_connection_string(broker, retry_total=0))
+    queue = ServiceBusQueue(lambda: ServiceBusClient.from_connection_string(broker, retry_total=0), breaker())
     try:
         await queue.send(outgoing())
         sender = queue._senders[QUEUE]
@@ -142,7 +150,7 @@ async def test_waiting_too_long_for_ones_turn_does_not_close_the_sender_that_ano
 
 
 async def test_a_sender_that_was_opened_early_is_the_one_that_sends(broker: str) -> None:
-    queue = ServiceBusQueue(lambda: ServiceBusClient.from_connection_string(broker, retry_total=0))
+    queue = ServiceBusQueue(lambda: ServiceBusClient.from_connection_string(broker, retry_total=0), breaker())
     try:
         queue.prepare(QUEUE)
         async with asyncio.timeout(LIMIT):
@@ -156,7 +164,7 @@ async def test_a_sender_that_was_opened_early_is_the_one_that_sends(broker: str)
 
 
 async def test_a_message_waits_for_a_sender_that_is_being_opened(broker: str) -> None:
-    queue = ServiceBusQueue(lambda: ServiceBusClient.from_connection_string(broker, retry_total=0))
+    queue = ServiceBusQueue(lambda: ServiceBusClient.from_connection_string(broker, retry_total=0), breaker())
     try:
         queue.prepare(QUEUE)
         await asyncio.sleep(0)
@@ -172,7 +180,7 @@ async def test_a_sender_that_cannot_be_opened_early_is_tried_again_by_the_messag
 ) -> None:
     caplog.set_level("INFO")
     text = "Endpoint=sb://127.0.0.1:1;SharedAccessKeyName=n;SharedAccessKey=k;UseDevelopmentEmulator=true"
-    queue = ServiceBusQueue(lambda: ServiceBusClient.from_connection_string(text, retry_total=0))
+    queue = ServiceBusQueue(lambda: ServiceBusClient.from_connection_string(text, retry_total=0), breaker())
     queue.prepare(QUEUE)
     async with asyncio.timeout(LIMIT):
         await asyncio.gather(*queue._opening)
@@ -184,7 +192,7 @@ async def test_a_sender_that_cannot_be_opened_early_is_tried_again_by_the_messag
 
 
 async def test_closing_ends_what_is_being_opened(broker: str) -> None:
-    queue = ServiceBusQueue(lambda: ServiceBusClient.from_connection_string(broker, retry_total=0))
+    queue = ServiceBusQueue(lambda: ServiceBusClient.from_connection_string(broker, retry_total=0), breaker())
     queue.prepare(QUEUE)
     await asyncio.sleep(0)
     await queue.close()

@@ -1,6 +1,7 @@
 """The hand-built transactions against the official client: what it reads is what was written, and errors are told apart."""
 
 import asyncio
+import time
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
@@ -11,6 +12,7 @@ from azure.core.credentials import AzureNamedKeyCredential
 from azure.data.tables.aio import TableClient, TableServiceClient
 
 from orchestration.adapters.bare_http import BareClient
+from orchestration.adapters.breaker import Breaker
 from orchestration.adapters.table_auth import IdentityAuth, SharedKeyAuth, TableAccount
 from orchestration.adapters.table_batch import MAX_OPERATIONS, BatchWriter, Operation, Write
 from orchestration.adapters.table_link import TableLink
@@ -66,7 +68,9 @@ async def bench(azurite: str) -> AsyncIterator[Bench]:
     ):
         client = await tables.create_table_if_not_exists("batches")
         auth = SharedKeyAuth(account=account)
-        link = TableLink(client=bare, endpoint=account.endpoint, auth=auth)
+        link = TableLink(
+            client=bare, endpoint=account.endpoint, auth=auth, breaker=Breaker("tables", time.monotonic)
+        )
         writer = BatchWriter(link=link, table="batches")
         async with client:
             yield Bench(writer=writer, client=client, partition=str(uuid.uuid4()))
@@ -196,7 +200,12 @@ async def answered(answer: bytes | None, **changes: Any) -> tuple[str, bytes]:
     account = TableAccount(endpoint=endpoint, name="a", key="c2VjcmV0")
     try:
         async with BareClient(endpoint, limit=4, timeout=15) as bare:
-            link = TableLink(client=bare, endpoint=endpoint, auth=SharedKeyAuth(account=account))
+            link = TableLink(
+                client=bare,
+                endpoint=endpoint,
+                auth=SharedKeyAuth(account=account),
+                breaker=Breaker("tables", time.monotonic),
+            )
             writer = BatchWriter(link=replace(link, **changes), table="t")
             return await writer.write("p", [insert("r", n=1)]), fake.seen
     finally:

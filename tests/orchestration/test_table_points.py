@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from azure.data.tables import EdmType, EntityProperty
 from azure.data.tables.aio import TableClient, TableServiceClient
 
 from orchestration.adapters.bare_http import BareClient
+from orchestration.adapters.breaker import Breaker
 from orchestration.adapters.table_auth import SharedKeyAuth, TableAccount
 from orchestration.adapters.table_batch import BatchWriter, Operation, Write
 from orchestration.adapters.table_link import TableLink
@@ -47,7 +49,12 @@ async def c(azurite: str) -> AsyncIterator[Calls]:
         BareClient(account.endpoint, limit=4, timeout=15) as bare,
     ):
         client = await service.create_table(name)
-        link = TableLink(client=bare, endpoint=account.endpoint, auth=SharedKeyAuth(account=account))
+        link = TableLink(
+            client=bare,
+            endpoint=account.endpoint,
+            auth=SharedKeyAuth(account=account),
+            breaker=Breaker("tables", time.monotonic),
+        )
         async with client:
             yield Calls(client, BatchWriter(link=link, table=name), PointReader(link=link, table=name))
 
@@ -93,7 +100,12 @@ async def test_a_delete_is_told_from_a_changed_and_from_a_missing_row(c: Calls) 
 async def test_no_answer_means_that_storage_is_not_usable_now() -> None:
     account = TableAccount(endpoint="http://127.0.0.1:1/account", name="account", key="")
     async with BareClient(account.endpoint, limit=4, timeout=15) as bare:
-        link = TableLink(client=bare, endpoint=account.endpoint, auth=SharedKeyAuth(account=account))
+        link = TableLink(
+            client=bare,
+            endpoint=account.endpoint,
+            auth=SharedKeyAuth(account=account),
+            breaker=Breaker("tables", time.monotonic),
+        )
         with pytest.raises(StorageUnavailable, match="do not answer"):
             await PointReader(link=link, table="jobs").read("p", "r")
 

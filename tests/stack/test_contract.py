@@ -27,7 +27,10 @@ def as_reply(reply: Reply) -> HttpReply:
     return HttpReply(status=reply.status, body=reply.body, content_type=kind, headers=own)
 
 
-@pytest.mark.parametrize("workflow", ["standard", "research_heavy", "seo_focused", "citation_heavy"])
+MORE = [pytest.param(name, marks=pytest.mark.long) for name in ("standard", "citation_heavy")]
+
+
+@pytest.mark.parametrize("workflow", ["research_heavy", "seo_focused", *MORE])
 def test_a_real_result_is_what_the_contract_says(stack: Stack, workflow: str) -> None:
     reply = stack.call(
         "POST",

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import threading
 import uuid
 
@@ -121,6 +122,13 @@ def reserved(req: func.HttpRequest) -> str:
 def switched_off(req: func.HttpRequest) -> str:
     """Be disabled by ``AzureWebJobs.switched_off.Disabled=true``."""
     return str(req.method)
+
+
+@app.route(route="switched-off/is-set")
+def a_switched_off_is_set(req: func.HttpRequest) -> str:
+    """Say whether that setting is there."""
+    names = ("AzureWebJobs.switched_off.Disabled", "AzureWebJobs_switched_off_Disabled")
+    return f"{req.method} {any(os.environ.get(name) for name in names)}"
 
 
 @app.route(route="thread/sync")

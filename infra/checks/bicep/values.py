@@ -35,7 +35,7 @@ class Resource:
         """The value at a path of keys in the body; None where there is none."""
         value: Any = self.body
         for key in path:
-            value = value.get(key) if isinstance(value, Mapping) else None
+            value = value.get(key) if isinstance(value, dict) else None
         return value
 
     @property
@@ -68,7 +68,7 @@ def filled(pattern: str, resource: Resource, path: str) -> str:
 
 def without_nulls(value: Any) -> Any:
     """A value without keys whose value is null: Azure treats them as absent."""
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return {key: without_nulls(item) for key, item in value.items() if item is not None}
     if isinstance(value, list):
         return [without_nulls(item) for item in value]
@@ -85,7 +85,7 @@ def type_problem(value: Any, declared: TypeName) -> str | None:
         case "bool":
             fits = isinstance(value, bool)
         case "object":
-            fits = isinstance(value, Mapping)
+            fits = isinstance(value, dict)
         case "array":
             fits = isinstance(value, list)
         case "union":
@@ -106,7 +106,7 @@ def _array_problem(value: Any, declared: TypeName) -> str | None:
 
 
 def _object_problem(value: Any, declared: TypeName) -> str | None:
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         return f"{value!r} is not an object"
     members = dict(declared.members)
     if value.keys() != members.keys():

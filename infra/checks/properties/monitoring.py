@@ -62,8 +62,13 @@ def telemetry_comes_from_identities(context: Context) -> Iterator[Problem]:
             yield problem(case, space, f"keeps logs for {space.properties.get('retentionInDays')} days")
         if (space.get("properties", "workspaceCapping", "dailyQuotaGb") or 0) < 1:
             yield problem(case, space, "has no daily cap")
+    mode = context.sources.json("host.json").get("telemetryMode")
     for case, site in context.each(SITE):
         settings = context.settings(case)
+        if mode != "OpenTelemetry" or settings.get("PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY") != "true":
+            yield problem(
+                case, site, "host and worker do not both use OpenTelemetry: traces would break between them"
+            )
         sampler = (settings.get("OTEL_TRACES_SAMPLER"), settings.get("OTEL_TRACES_SAMPLER_ARG"))
         if sampler != ("microsoft.fixed_percentage", "1.0"):
             yield problem(case, site, f"traces are sampled by {sampler}: some jobs would have none")

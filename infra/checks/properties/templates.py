@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 
 from infra.checks import code
 from infra.checks.bicep.contracts import contract_problems, unread_outputs, unused_modules
@@ -79,10 +80,7 @@ def no_secret_is_handed_around(context: Context) -> Iterator[Problem]:
         *context.sources.files("infra", "infra/*.json"),
     ]
     for path in [*files, *context.sources.files(".github", "*.yml"), "azure.yaml"]:
-        text = context.sources.text(path)
-        for match in _SECRETS.finditer(text):
-            number = text.count("\n", 0, match.start()) + 1
-            yield Problem(where=f"{path}:{number}", message=f"{match[0]!r} is about a secret")
+        yield from _written_secrets(path, context.sources.text(path))
     for template in context.templates.values():
         for declaration in template.of("param", "output"):
             if declaration.decorator("secure"):
@@ -94,3 +92,14 @@ def no_secret_is_handed_around(context: Context) -> Iterator[Problem]:
             refers = value == "" or value.startswith("@Microsoft.KeyVault(SecretUri=")
             if _SECRETS.search(value) or (name in secret and not refers):
                 yield Problem(where=f"{case}: app setting {name}", message="holds a secret")
+
+
+@cache
+def _written_secrets(path: str, text: str) -> tuple[Problem, ...]:
+    return tuple(
+        Problem(
+            where=f"{path}:{text.count(chr(10), 0, match.start()) + 1}",
+            message=f"{match[0]!r} is about a secret",
+        )
+        for match in _SECRETS.finditer(text)
+    )

@@ -121,12 +121,13 @@ _ALL = (
     _facet(
         "cost", "How much {does} {short} cost?", "What {does} {it} cost?", "Costs",
         cue=r"costs?\b|prices?\b|priced\b|expens\w+|afford\w*|budgets?\b|fees?\b|invest\w+|(?:US)?[$€£]\s?\d|dollars?\b|euros?\b"
-            r"|cheap\w*|pounds? (?:per|a)\b",
+            r"|cheap\w*|pounds sterling",
         heading=r"costs?\b|pric(?:e|es|ing)|budget|money|economics|fees|investment|afford|expens|value for",
     ),
     _facet(
         "rules", "Which rules apply to {short}?", "Which rules apply?", "Rules and regulation",
-        cue=r"regulat\w+|laws?\b|legal\w*|legislat\w+|act\b|directives?\b|complian\w+|guidelines?\b|standards?\b|licen[cs]\w+"
+        cue=r"regulat(?:ions?|ory|ors?)\b|regulated (?:by|under|as)\b|laws?\b|legal\w*|legislat\w+|act\b|directives?\b|complian\w+|guidelines? (?:of|from|by|for|require)|standards? (?:for|of|set|bod(?:y|ies)|require)"
+            r"|(?:industry|international|safety|technical|legal) standards?\b|licen[cs]\w+"
             r"|permits?\b|approv\w+|ordinances?\b|regist(?:er|ered|ration)\b|authorit(?:y|ies)\b|mandatory|required by",
         heading=r"regulat|law|legal|rules|complian|governance|policy|licen[cs]|permit|standards|approval|oversight",
     ),
@@ -169,8 +170,9 @@ _ALL = (
     ),
     _facet(
         "care", "What {does} {short} need over time?", "What upkeep does it need?", "Operation and upkeep",
-        cue=r"maint\w+|inspect\w*|check\w*|season\w*|week(?:ly|s)?\b|month(?:ly|s)?\b|regular(?:ly)?|clean\w*|winter|spring\b|summer"
-            r"|turn(?:ed|ing)?\b|water(?:ed|ing)?\b|feed\w*",
+        cue=r"mainten\w+|maintain(?:s|ing)?\b|inspect\w*|check(?:s|ed)? (?:the|for|whether|your|each|every|that)|season\w*|weekly|monthly"
+            r"|(?:every|once a|each|a) (?:few )?(?:week|month|year|season|spring|autumn|fall)s?\b|regularly|clean\w*|winter|spring\b|summer"
+            r"|water(?:ed|ing)?\b|feed\w*",
         heading=r"mainten|upkeep|care\b|caring|season|inspect|monitor|through the year|calendar|looking after|managing",
         form="list",
     ),

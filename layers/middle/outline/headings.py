@@ -24,6 +24,10 @@ _FURNITURE = re.compile(
     r"|time|yes and no|trouble|tips?|start here|facts?|numbers|extras?|more|general|misc(?:ellaneous)?|other|details?|main|home|menu|search|navigation|topics?|quick answer|the short (?:answer|version))$",
     re.IGNORECASE,
 )
+_FILE_NAME = re.compile(
+    r"\.(?:txt|md|markdown|html?|pdf|docx?)$|^(?:source|document|doc|file|page|untitled|notes?|text)[\s_-]*\d*$",
+    re.IGNORECASE,
+)
 _BAIT = re.compile(
     r"\b(?:nobody|no one|secrets?|shocking|surprising|truth about|won't believe|need to know|must[- ]know|ultimate|hack|here's"
     r"|the thing|amazing|game[- ]changer|they|them|these|those|myths?)\b|^so\b|^what does matter",
@@ -62,7 +66,7 @@ def clean_heading(raw: str, casing: Casing) -> str | None:
         text = _addressed(text)
     if len(text.split()) > _LONGEST:
         text = _before_colon(text)
-    if not text or len(text.split()) > _LONGEST or _FURNITURE.match(text):
+    if not text or len(text.split()) > _LONGEST or _FURNITURE.match(text) or _FILE_NAME.search(text):
         return None
     if _VOICE.search(text) or _BAIT.search(text) or _LEANS.search(text):
         return None

@@ -26,7 +26,7 @@ _OWN_TEST = re.compile(
 )
 _MYTH = re.compile(r"\b(?:myths?|misconceptions?|debunk\w*|lies|fact or fiction)\b", re.IGNORECASE)
 _SHORTEST_SENTENCE = 5  # words; less is a label, not a statement
-_CHOSEN = 0.4  # fit of any passage, because its source was chosen for the topic
+CHOSEN = 0.4  # fit of any passage, because its source was chosen for the topic
 _RUN = 4  # stems in a row that mark a repetition
 
 
@@ -116,7 +116,7 @@ def _row(passage: Passage, known: _Known, topic: Topic, *, opens: bool) -> Row |
         words=sum(len(sentence.split()) for sentence in sentences),
         place=passage.start / max(1, len(source.text)),
         rank=known.rank,
-        fit=_CHOSEN + (1 - _CHOSEN) * (0.65 * own + 0.35 * known.title_fit),
+        fit=CHOSEN + (1 - CHOSEN) * (0.65 * own + 0.35 * known.title_fit),
         opens=opens,
     )
 

@@ -11,7 +11,7 @@ from layers.middle.outline.candidates import Candidate, HeadedRow, facet_candida
 from layers.middle.outline.desk import Desk
 from layers.middle.outline.facets import FACETS, ask
 from layers.middle.outline.key_points import KeyPointReading
-from layers.middle.outline.material import Row
+from layers.middle.outline.material import CHOSEN, Row
 from layers.middle.outline.spare import SPARE, spare_shares
 from layers.middle.outline.templates import THEMES
 from layers.middle.outline.themes import find_themes
@@ -22,34 +22,58 @@ _WANTED = 3.0  # priority of what the caller asked for
 _ANSWER_WORDS = 60
 _FAQ_WORDS = 45
 _FEWEST_WORDS = 40
+_NAMED_BY = 3  # one row in so many names the topic, where the sources use its words
 _RESERVE = 3  # evidence words at hand per word wanted, so that the writer can choose
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sections:
-    """The sections in reading order, the facets they treat, what was refused, and the words of evidence at hand."""
+    """The sections in reading order, the facets they treat, what was refused, and the words of evidence at hand.
+
+    ``places`` tells which section treats which facet.
+    """
 
     plans: tuple[SectionPlan, ...]
     facets: tuple[str, ...]
     refused: tuple[Refusal, ...]
     words_at_hand: int
+    places: Mapping[str, str]
+
+    def ids_of(self, facets: Sequence[str]) -> tuple[str, ...]:
+        """The sections that treat these facets."""
+        return tuple(self.places[facet] for facet in facets)
 
 
 def plan_sections(desk: Desk, points: KeyPointReading, answer: Collection[str]) -> Sections:
     """Sections from the passages that the answer does not use."""
     free = [item for item in desk.headed if item.row.id not in answer]
     ids = {item.row.id for item in free}
-    facets, missing = _facets(desk, points, free)
+    facets, missing = _facets(desk, points, _on_topic(free))
     fixed = [*(within(candidate, ids) for candidate in points.candidates), *facets]
     shares, refused = _fill(desk, fixed, find_themes(desk, free), [item.row for item in free])
     shares = [*shares, *spare_shares(desk, free, shares)]
     ordered = _in_order(desk, shares)
+    plans = _word_and_measure(desk, ordered)
     return Sections(
-        plans=_word_and_measure(desk, ordered),
+        plans=plans,
+        places={
+            share.candidate.key: plan.id
+            for share, plan in zip(ordered, plans, strict=True)
+            if share.candidate.key in FACETS
+        },
         facets=tuple(share.candidate.key for share in ordered if share.candidate.key in FACETS),
         refused=(*refused, *missing),
         words_at_hand=sum(share.words for share in ordered),
     )
+
+
+def _on_topic(free: Sequence[HeadedRow]) -> list[HeadedRow]:
+    """The rows that name the topic, or whose title does: what is beside it does not show a side of it.
+
+    All of them, where two thirds do not: then the sources have other words for the topic.
+    """
+    named = [item for item in free if item.row.fit > CHOSEN]
+    return named if _NAMED_BY * len(named) >= len(free) else list(free)
 
 
 def _facets(

@@ -17,10 +17,18 @@ from layers.text.numbers import figures
 from layers.text.similarity import jaccard
 from layers.text.words import stems
 from layers.top.writer.antecedents import LOOK_BACK, Surroundings, introductions, reach
-from layers.top.writer.cleaning import collapse, standing_alone, without_marks, without_own_test
+from layers.top.writer.cleaning import (
+    collapse,
+    marks_sentences,
+    standing_alone,
+    without_loose_marks,
+    without_marks,
+    without_own_test,
+)
 from layers.top.writer.suitability import (
     addresses_a_model,
     is_aside,
+    is_cut_off,
     is_denied,
     is_procedure,
     is_usable,
@@ -30,6 +38,7 @@ from layers.top.writer.suitability import (
 Vector = Mapping[str, float]
 
 _SAME_HEADING: Final = 0.6
+_LONG_WORD: Final = 9  # letters
 _SHORT_REPLY: Final = 12  # characters of "Not always."
 _NEGATION: Final = re.compile(r"\b(?:no|not|never|neither|nor|none|without|cannot)\b|n['’]t\b", re.IGNORECASE)
 _DEFINITION: Final = re.compile(
@@ -45,7 +54,7 @@ class Candidate:
 
     ``text`` is light-cleaned and stands right after its antecedent; ``alone`` is the form in which it may stand
     anywhere, or None for a sentence that leans on the one before it. ``place`` counts sentences of all sources,
-    ``defined`` is the vector of what a definition defines, empty for any other sentence.
+    ``defined`` is the vector of what a definition defines, empty for any other sentence; ``long_words`` is a share.
     """
 
     place: int
@@ -61,6 +70,7 @@ class Candidate:
     aside: bool
     procedure: bool
     lead: bool
+    long_words: float = 0.0
 
     @property
     def denies(self) -> bool:
@@ -87,6 +97,7 @@ class CandidatePool:
         self._idf = Bm25(tokens).idf
         self.candidates: list[Candidate] = []
         firsts = {passage.source: passage.id for passage in reversed(index.passages)}
+        self._marked: dict[str, bool] = {}
         self._openings = frozenset(firsts.values())
         self._heads: dict[tuple[str, str], Passage] = {}
         for passage in index.passages:
@@ -100,8 +111,15 @@ class CandidatePool:
             page.turn_to(passage.source, text, start)
             if page.paragraph_end <= start:
                 page.open_paragraph(text, start)
-            refuted = is_denied(text[end : end + 40]) or self._repeats_myths(passage) or page.distrusted
-            found = None if refuted else self._quotable(text[start:end])
+            if passage.source not in self._marked:
+                self._marked[passage.source] = marks_sentences(text)
+            refuted = (
+                is_cut_off(text, start, end)
+                or is_denied(text[end : end + 40])
+                or self._repeats_myths(passage)
+                or page.distrusted
+            )
+            found = None if refuted else self._quotable(text[start:end], marked=self._marked[passage.source])
             needed = reach(standing_alone(found), page.around()) if found else None
             company = page.company(needed)
             candidate = None
@@ -125,9 +143,10 @@ class CandidatePool:
         return tells_myths(passage.heading) or tells_myths(self._titles[passage.source])
 
     @staticmethod
-    def _quotable(quote: str) -> str | None:
-        """The sentence light-cleaned, or None where it may not be quoted."""
+    def _quotable(quote: str, *, marked: bool) -> str | None:
+        """The sentence light-cleaned, or None where it may not be quoted; ``marked`` ones end with a reference."""
         text = without_marks(collapse(quote)) if quote.strip() else ""
+        text = without_loose_marks(text) if marked else text
         words = len(text.split())
         raw = without_own_test(collapse(quote))
         return text if text and is_usable(text, words) and is_usable(raw, words) else None
@@ -158,6 +177,7 @@ class CandidatePool:
             aside=is_aside(text),
             procedure=is_procedure(text),
             lead=start == passage.start,
+            long_words=_share_of_long(text),
         )
 
     def _defined(self, text: str) -> Vector:
@@ -274,6 +294,12 @@ class _Page:
         self.paragraph.append((text, candidate, company))
         self.introduced |= introductions(text)
         self.end = end
+
+
+def _share_of_long(text: str) -> float:
+    """Which share of the words is longer than everyday words are, 0..1."""
+    found = text.split()
+    return sum(len(word.strip(".,;:()")) >= _LONG_WORD for word in found) / len(found)
 
 
 def similarity(a: Vector, b: Vector) -> float:

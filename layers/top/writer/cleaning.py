@@ -30,6 +30,9 @@ _CONNECTIVE: Final = re.compile(
     r"conversely|at the same time|in other words|again|then|and|but|so),\s+",
     re.IGNORECASE,
 )
+_LOOSE_MARK: Final = re.compile(r"^\d{1,2}\s(?=[A-Z][a-z]+(?:,|\s[a-z]))")
+_LOOSE_MARKS_AT_END: Final = re.compile(r"(?<=[a-z)])\s\d{1,3}(?:\s?[,\u2013-]\s?\d{1,3})*(?=\.$)")
+_MARKED_OFTEN: Final = 5
 _OWN_TEST: Final = re.compile(
     r"^(?:in|during|throughout|for) our (?:own )?(?:tests?|testing|trials?|measurements?|review|experience|benchmarks?),?\s+",
     re.IGNORECASE,
@@ -42,6 +45,16 @@ def collapse(text: str) -> str:
     return " ".join(text.split())
 
 
+def marks_sentences(text: str) -> bool:
+    """Whether a source ends many sentences with bare numbers of references ("... without sleep 38.")."""
+    return len(re.findall(r"[a-z)]\s\d{1,3}(?:\s?[,\u2013-]\s?\d{1,3})*\.\s", text)) >= _MARKED_OFTEN
+
+
+def without_loose_marks(text: str) -> str:
+    """The sentence without the bare number of a reference at its end."""
+    return _LOOSE_MARKS_AT_END.sub("", text)
+
+
 def without_own_test(text: str) -> str:
     """The sentence without "In our test": the citation says whose test it was."""
     bare = _OWN_TEST.sub("", text)
@@ -50,7 +63,7 @@ def without_own_test(text: str) -> str:
 
 def without_marks(text: str) -> str:
     """The sentence without reference marks, bracketed pointers and the label of an abstract, ending in a stop."""
-    bare = without_own_test(_ABSTRACT_LABEL.sub("", text))
+    bare = without_own_test(_ABSTRACT_LABEL.sub("", _LOOSE_MARK.sub("", text)))
     cleaned = collapse(_PARENTHESIS.sub("", _REFERENCE_MARK.sub("", bare)))
     cleaned = re.sub(r"\s+([.,;:])", r"\1", cleaned)
     if cleaned and cleaned[0].islower() and cleaned.split()[0].isalpha() and cleaned.split()[0].islower():

@@ -47,6 +47,7 @@ _FEWEST_ITEMS: Final = 3
 _ENOUGH_WORDS: Final = 30
 _MOST_ROWS: Final = 6
 _NEAR_TOPIC: Final = 0.5
+_OWN_TOPIC: Final = 0.2  # the caller's own sources were chosen for the topic, whatever their words
 _MORE_WORDS: Final = 260
 _ADVICE: Final = re.compile(r"\b(?:beginners?|how to|how do|tips|guide|first steps)\b", re.IGNORECASE)
 _PLAIN_TYPES: Final = (ContentType.SOCIAL_MEDIA, ContentType.EMAIL_CAMPAIGN)
@@ -146,7 +147,10 @@ class EmbeddedWriter:
         return ("prose" if plan.form == "list" else plan.form), candidates
 
     def _speaking(self, plan: SectionPlan, candidates: list[Candidate]) -> list[Candidate]:
-        """In a section on one side of the topic, the sentences that speak of it and those that lean on them, if enough."""
+        """In a section on one side of the topic, the sentences that speak of it and those that lean on them.
+
+        Where these are too few to make a section there is none: what stands beside them is about something else.
+        """
         if plan.cue is None:
             return candidates
         spoken = {found.place for found in candidates if _says(plan, found)}
@@ -155,7 +159,7 @@ class EmbeddedWriter:
             for found in candidates
             if found.place in spoken or (found.alone is None and self._led_by(found, spoken))
         ]
-        return kept if sum(found.words for found in kept) >= _ENOUGH_WORDS else candidates
+        return kept if sum(found.words for found in kept) >= _ENOUGH_WORDS else []
 
     def _led_by(self, candidate: Candidate, items: Collection[int]) -> bool:
         """Whether what a leaning sentence leans on is one of these items."""
@@ -240,10 +244,12 @@ class EmbeddedWriter:
             return []
         question = self._ask(self._brief.topic, floor=0.0)
         share = self._subject.share
+        own = all(source.origin == "given" for source in self._material.sources.sources)
+        enough = _OWN_TOPIC if own else _NEAR_TOPIC
         near = [
             found
             for found in self._pool.candidates
-            if not found.aside and max(share(found.text), share(self._pool.title_of(found))) >= _NEAR_TOPIC
+            if not found.aside and max(share(found.text), share(self._pool.title_of(found))) >= enough
         ]
         chosen = select(self._pool, question, near, self._ledger, min(missing, _MORE_WORDS))
         if sum(found.words for found in chosen) < _ENOUGH_WORDS:
@@ -281,8 +287,8 @@ class EmbeddedWriter:
         table = EvidenceTable(self._material.sources, self._material.index)
         number = Numbering(table)
         spoken = number.sentences(quoted_lines(self._pool, answer))
-        opening = [] if brief.content_type in _PLAIN_TYPES else [editorial(introduction(brief))]
-        opened = number.sentences(opening)
+        opening = introduction(brief)
+        opened = number.sentences([editorial(opening)] if opening else [])
         pairs = differing(self._pool, self._ledger.opposed, self._material.research)
         sections = self._sections(parts, figures, number) + self._extras(pairs, number)
         entries = tuple(
@@ -291,10 +297,11 @@ class EmbeddedWriter:
             )
             for question, chosen in faq
         )
+        title = self._title(parts)
         article = Article(
-            title=outline.title,
-            meta_description=meta_description(outline.title, spoken),
-            slug=slug(outline.title),
+            title=title,
+            meta_description=meta_description(title, spoken),
+            slug=slug(title),
             answer=spoken,
             introduction=opened,
             sections=sections,
@@ -307,6 +314,11 @@ class EmbeddedWriter:
         lengths = length_warnings(outline, words, sum(found.words for found in answer))
         warnings = (*lengths, *warnings_of(pairs, self._material.research))
         return article.model_copy(update={"word_count": words, "warnings": warnings})
+
+    def _title(self, parts: Sequence[_Part]) -> str:
+        """The outline's title, unless it names a section that the evidence did not carry."""
+        outline, written = self._outline, {part.plan.id for part in parts}
+        return outline.title if written.issuperset(outline.promised) else outline.plain_title
 
     def _extras(self, pairs: Sequence[Pair], number: Numbering) -> tuple[Section, ...]:
         """What is no choice of sentences: a table that a source has, and pairs that differ."""

@@ -46,6 +46,7 @@ _CUES: Final = tuple(
         (r"\brisks?\b", r"\b(?:risks?|danger\w*|harm\w*|hazard\w*|threat\w*|unsafe|injur\w+|disease|bias\w*|fail\w*|infect\w+|error\w*)\b"),
         (r"\blimits?\b", r"\b(?:limit\w*|cannot|can.t|only|fails?|difficult\w*|not\s|lack\w*|drawback\w*|hard to)\b"),
         (r"\bbenefits?\b", r"\b(?:benefit\w*|advantage\w*|improv\w+|reduc\w+|sav(?:e|es|ed|ing)\b|faster|cheaper|help\w*|lower\w*|better)\b"),
+        (r"\bhelps?\b", r"\b(?:help\w*|benefit\w*|improv\w+|reduc\w+|lower\w*|prevent\w*|support\w*|protect\w*|sav(?:e|es|ed|ing)|faster|better)\b"),
         (r"\bprevented\b", r"\b(?:prevent\w*|avoid\w*|reduc\w+|protect\w*|stop\w*|block\w*)\b"),
         (r"\bevidence\b", r"\b(?:stud(?:y|ies)|trials?|review|survey|research\w*|found|percent|experiments?)\b"),
         (r"\bmatter\b", r"\b(?:because|important|essential|crucial|reason|main|most)\b"),

@@ -17,17 +17,23 @@ NEAR_DUPLICATE: Final = 0.62
 _OPPOSED: Final = 0.5
 _SAME_FIGURE: Final = 0.35
 _RELEVANCE_WEIGHT: Final = 0.75
+_TOO_LONG: Final = 0.008
 _NEIGHBOUR: Final = 0.10
 _ABOUT: Final = 0.6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taste:
-    """What a tone likes: sentences up to ``comfortable`` words, and how much a figure adds to relevance."""
+    """What a tone likes: sentences up to ``comfortable`` words, and how much a figure adds to relevance.
+
+    ``brevity`` is what each word beyond the comfortable ones takes off, ``plain`` what a sentence of long words would.
+    """
 
     comfortable: int = 28
     figures: float = 0.04
     definitions: float = 0.04
+    brevity: float = 0.0
+    plain: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,8 +128,14 @@ def relevance(pool: CandidatePool, question: Question, candidate: Candidate) -> 
         score += 0.15
     score += question.taste.figures * bool(_telling_figures(candidate))
     score += question.taste.definitions * defines(question, candidate) + 0.03 * candidate.lead
-    score -= 0.008 * max(0, candidate.words - question.taste.comfortable)
+    score -= _TOO_LONG * max(0, candidate.words - question.taste.comfortable)
     return score - 0.1 * candidate.aside - 0.08 * candidate.procedure - 0.03 * (candidate.words < 9)
+
+
+def style(taste: Taste, candidate: Candidate) -> float:
+    """What a tone holds against a sentence. It tells between sentences that answer, never whether one does."""
+    long = max(0, candidate.words - taste.comfortable)
+    return taste.brevity * long + taste.plain * candidate.long_words
 
 
 def defines(question: Question, candidate: Candidate) -> bool:
@@ -155,7 +167,9 @@ def select(
         for score, found in open_ones.values():
             if found.words > room + 12 or ledger.refuses(found):
                 continue
-            value = _RELEVANCE_WEIGHT * score - (1 - _RELEVANCE_WEIGHT) * ledger.closeness(found)
+            value = _RELEVANCE_WEIGHT * (score - style(question.taste, found)) - (
+                1 - _RELEVANCE_WEIGHT
+            ) * ledger.closeness(found)
             value += _NEIGHBOUR * _beside(pool, found, chosen)
             if best is not None and (value, -found.place) <= (best[0], best[1]):
                 continue

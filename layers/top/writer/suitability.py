@@ -39,6 +39,7 @@ _POINTS_ELSEWHERE: Final = re.compile(
     | (?:the|this)\s(?:above|table|figure|chart|diagram|graph|list|image|screenshot|example)s?\s(?:above|below|shows?|lists?)
     | (?:listed|described|shown|given|mentioned|outlined|discussed)\s(?:above|below)
     | more\s(?:on|about)\s(?:that|this|it|these)\b | the\sfollowing\b | :\s\w+\.$ | (?:above|below)\.$ | as\sfollows
+    | \b(?:includes?|including|are|following)\s?:
     )""",
     re.VERBOSE | re.IGNORECASE,
 )
@@ -50,6 +51,12 @@ _ADDRESSES_A_MODEL: Final = re.compile(
     )""",
     re.VERBOSE | re.IGNORECASE,
 )
+_UNFINISHED: Final = re.compile(
+    r"\b(?:is|are|was|were|be|been|has|have|had|the|an?|of|to|and|or|but|in|on|at|for|with|by|from|that|which|who|as|than|includes?|including|"
+    r"weighs?|weighed|costs?|equals?|totals?|means|about|between|over|under|into)\s?\.?$",
+    re.IGNORECASE,
+)
+_ABBREVIATED: Final = re.compile(r"\b(?:etc|inc|ltd|co|jr|sr|al|[a-z])\.,", re.IGNORECASE)
 _ROW: Final = re.compile(r"^[^.:;]{1,40}:\s[^;]*;\s[^.:;]{1,40}:\s")
 _SUBORDINATE: Final = re.compile(r",\s(?:when|where|which|who|because|if|since|although|as)\s")
 _ADVERBIAL: Final = re.compile(
@@ -176,11 +183,19 @@ def is_usable(text: str, word_count: int) -> bool:
         return False
     if _BOILERPLATE.search(text) or _POINTS_ELSEWHERE.search(text) or _WHEN_IT_WAS_WRITTEN.search(text):
         return False
-    if _ROW.match(text) or _is_adverbial(text):
+    if _ROW.match(text) or _is_adverbial(text) or _UNFINISHED.search(text):
         return False
     if _FIRST_PERSON.search(text) or _ABSTRACT_PART.match(text) or _CHANGELOG.match(text):
         return False
+    if ".," in text and not _ABBREVIATED.search(text):
+        return False
     return not (_ADDRESSES_A_MODEL.search(text) or _ADDRESS.search(text) or _MARKUP.search(text))
+
+
+def is_cut_off(text: str, start: int, end: int) -> bool:
+    """Whether the sentence ``text[start:end]`` follows another one on its line and has no end: a page cut it off."""
+    line = text.rfind("\n", 0, start) + 1
+    return bool(text[line:start].strip()) and _ENDED.search(text[start:end].rstrip()) is None
 
 
 def needs_antecedent(text: str) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final, Literal
 
 from layers.contract import Audience, ContentBrief, ContentType, Tone
@@ -27,10 +28,10 @@ _USUAL_TONE: Final[Mapping[ContentType, Tone]] = {
 }
 _TASTES: Final[Mapping[Tone, Taste]] = {
     Tone.FORMAL: Taste(comfortable=32, figures=0.04, definitions=0.06),
-    Tone.CONVERSATIONAL: Taste(comfortable=22, figures=0.02),
+    Tone.CONVERSATIONAL: Taste(comfortable=20, figures=0.02, brevity=0.012, plain=0.4),
     Tone.TECHNICAL: Taste(comfortable=32, figures=0.06, definitions=0.06),
-    Tone.FRIENDLY: Taste(comfortable=20, figures=0.0),
-    Tone.AUTHORITATIVE: Taste(comfortable=28, figures=0.08),
+    Tone.FRIENDLY: Taste(comfortable=18, figures=0.0, brevity=0.02, plain=0.8),
+    Tone.AUTHORITATIVE: Taste(comfortable=26, figures=0.12),
 }
 _NOUNS: Final[Mapping[ContentType, str]] = {
     ContentType.BLOG_POST: "article",
@@ -63,6 +64,10 @@ _INTRODUCTIONS: Final[Mapping[Tone, Mapping[Audience, str]]] = {
         Audience.B2B: "What follows is the evidence a decision can rest on, each statement with its source.",
         Audience.B2C: "What follows is the evidence, each statement with its source.",
     },
+}
+_SALUTATIONS: Final[Mapping[Audience, str]] = {
+    Audience.B2B: "Hello, here is a short read for you and your team, with a link behind every statement.",
+    Audience.B2C: "Hello, here is a short read for you, with a link behind every statement.",
 }
 _FORM_LEADS: Final[Mapping[Form, Mapping[Tone, str]]] = {
     "steps": {
@@ -134,16 +139,21 @@ def tone_of(brief: ContentBrief) -> Tone:
 
 
 def taste_of(brief: ContentBrief) -> Taste:
-    """Which sentences suit the tone; consumers get shorter ones."""
+    """Which sentences suit the tone; consumers get shorter and plainer ones."""
     taste = _TASTES[tone_of(brief)]
-    shorter = 4 if brief.audience is Audience.B2C else 0
-    return Taste(
-        comfortable=taste.comfortable - shorter, figures=taste.figures, definitions=taste.definitions
+    if brief.audience is Audience.B2B:
+        return taste
+    return replace(
+        taste, comfortable=taste.comfortable - 4, brevity=taste.brevity + 0.012, plain=taste.plain + 0.5
     )
 
 
-def introduction(brief: ContentBrief) -> str:
-    """One sentence on what the piece is and for whom."""
+def introduction(brief: ContentBrief) -> str | None:
+    """One sentence on what the piece is and for whom; a post has none, an e-mail its own."""
+    if brief.content_type is ContentType.SOCIAL_MEDIA:
+        return None
+    if brief.content_type is ContentType.EMAIL_CAMPAIGN:
+        return _SALUTATIONS[brief.audience]
     return _INTRODUCTIONS[tone_of(brief)][brief.audience].format(noun=_NOUNS[brief.content_type])
 
 
