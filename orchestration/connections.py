@@ -11,9 +11,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from layers.contract import LanguageModel, ResearchProvider, Tools
-from orchestration.adapters.breaker import PROMPT, SLOW_TO_FAIL, Breaker
 from orchestration.adapters.clock import SystemClock
 from orchestration.adapters.late_callbacks import LateCallbackSender
+from orchestration.breaker import PROMPT, SLOW_TO_FAIL, Breaker
 from orchestration.callbacks import CallbackSender
 from orchestration.circuits import Circuits
 from orchestration.errors import ConfigurationError

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import date
 
 from layers.contract import RawDocument, ResearchProvider, StepError
-from orchestration.adapters.breaker import Breaker, BreakerOpen
+from orchestration.breaker import Breaker, BreakerOpen
 
 
 class GuardedProvider:

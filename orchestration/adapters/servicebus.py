@@ -11,7 +11,7 @@ from azure.servicebus import ServiceBusMessage
 from azure.servicebus.aio import ServiceBusClient, ServiceBusSender
 from azure.servicebus.exceptions import ServiceBusError
 
-from orchestration.adapters.breaker import Breaker, BreakerOpen
+from orchestration.breaker import Breaker, BreakerOpen
 from orchestration.errors import QueueUnavailable
 from orchestration.ports import OutgoingMessage
 from orchestration.telemetry.work import sending

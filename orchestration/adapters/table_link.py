@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from orchestration.adapters.bare_http import Answer, BareClient, NoAnswer
-from orchestration.adapters.breaker import Breaker, BreakerOpen
 from orchestration.adapters.table_auth import TableAuth
+from orchestration.breaker import Breaker, BreakerOpen
 from orchestration.errors import StorageUnavailable
 from orchestration.retry import CALL_RETRY
 

@@ -8,11 +8,11 @@ import pytest
 
 from layers.contract import RawDocument, StepError
 from orchestration.adapters.bare_http import Answer, NoAnswer
-from orchestration.adapters.breaker import PROMPT, SLOW_TO_FAIL, Breaker, BreakerState
 from orchestration.adapters.guarded_provider import GuardedProvider
 from orchestration.adapters.servicebus import ServiceBusQueue
 from orchestration.adapters.table_auth import SharedKeyAuth, TableAccount
 from orchestration.adapters.table_link import TableLink
+from orchestration.breaker import PROMPT, SLOW_TO_FAIL, Breaker, BreakerState
 from orchestration.errors import QueueUnavailable, StorageUnavailable
 from orchestration.ports import OutgoingMessage
 from tests.orchestration.support import FakeClock

@@ -12,9 +12,9 @@ from azure.servicebus import ServiceBusReceivedMessage
 from azure.servicebus.aio import ServiceBusClient
 
 from orchestration.adapters import servicebus
-from orchestration.adapters.breaker import Breaker
 from orchestration.adapters.memory import MemoryQueue
 from orchestration.adapters.servicebus import ServiceBusQueue
+from orchestration.breaker import Breaker
 from orchestration.errors import QueueUnavailable
 from orchestration.ports import MessageQueue, OutgoingMessage
 

@@ -12,10 +12,10 @@ from azure.core.credentials import AzureNamedKeyCredential
 from azure.data.tables.aio import TableClient, TableServiceClient
 
 from orchestration.adapters.bare_http import BareClient
-from orchestration.adapters.breaker import Breaker
 from orchestration.adapters.table_auth import IdentityAuth, SharedKeyAuth, TableAccount
 from orchestration.adapters.table_batch import MAX_OPERATIONS, BatchWriter, Operation, Write
 from orchestration.adapters.table_link import TableLink
+from orchestration.breaker import Breaker
 from orchestration.errors import ConfigurationError, RowConflict, RowExists, StorageUnavailable
 
 USES_SERVICES = True

@@ -14,11 +14,11 @@ from azure.data.tables import EdmType, EntityProperty
 from azure.data.tables.aio import TableClient, TableServiceClient
 
 from orchestration.adapters.bare_http import BareClient
-from orchestration.adapters.breaker import Breaker
 from orchestration.adapters.table_auth import SharedKeyAuth, TableAccount
 from orchestration.adapters.table_batch import BatchWriter, Operation, Write
 from orchestration.adapters.table_link import TableLink
 from orchestration.adapters.table_points import PointReader, decode
+from orchestration.breaker import Breaker
 from orchestration.errors import RowConflict, RowExists, RowGone, StorageUnavailable
 from tests.orchestration.test_table_batch import ODD_KEYS
 
