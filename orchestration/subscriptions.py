@@ -7,9 +7,8 @@ submitter's group is not put into the group of that submitter's job. So each con
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
-from orchestration.answers_realtime import EventReply, ReplyError, Snapshot
 from orchestration.connection_registry import MAX_JOBS, ConnectionRegistry, OpenConnection
 from orchestration.errors import (
     ContentArchitectError,
@@ -25,6 +24,9 @@ from orchestration.ports import RealtimePublisher
 from orchestration.service import OrchestrationService
 from orchestration.upstream import UpstreamEvent, parse_job_id
 from orchestration.views import Links
+
+if TYPE_CHECKING:
+    from orchestration.answers_realtime import EventReply, ReplyError, Snapshot
 
 EventName = Literal["SubscribeToJob", "UnsubscribeFromJob"]
 SUBSCRIBE: Final = "SubscribeToJob"
