@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from orchestration.addresses import address_hash, caller_address
 from orchestration.apikeys import ApiKeyService
 from orchestration.audit import Actor
-from orchestration.claims import PRINCIPAL_HEADER, caller_of, principal_claims
+from orchestration.claims import PRINCIPAL_HEADER, caller_of, check_access_token, principal_claims
 from orchestration.errors import RequestRefused, TokenRefused
 from orchestration.http import HttpCall
 from orchestration.identity import NOBODY, Caller, Role
@@ -82,7 +82,9 @@ class AccessService:
         principal = call.headers.get(PRINCIPAL_HEADER)
         if principal is not None and self.settings.easy_auth_in_front:
             return self._principal(principal)
-        return caller_of(await self.tokens.verify(_needed(given), audience=self.settings.entra_audience))
+        claims = await self.tokens.verify(_needed(given), audience=self.settings.entra_audience)
+        check_access_token(claims)
+        return caller_of(claims)
 
     def _principal(self, header: str) -> Caller:
         claims = principal_claims(header)

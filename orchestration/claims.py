@@ -25,6 +25,7 @@ _LONG_NAMES = {
     f"{_MICROSOFT}tenantid": "tid",
     f"{_MICROSOFT}objectidentifier": "oid",
     f"{_MICROSOFT}scope": "scp",
+    "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/nameidentifier": "sub",
     "http://schemas.microsoft.com/ws/2008/06/identity/claims/role": "roles",
 }
 """Easy Auth writes some claims under the names of the older .NET identity model."""
@@ -37,15 +38,33 @@ def caller_of(claims: Mapping[str, Any]) -> Caller:
     scopes allow that the application was given in their name: ``user_impersonation`` allows all, a scope named as
     a role allows that role, others allow nothing. Without any app role there is no role.
     """
-    tenant, app = _text(claims, "tid"), _text(claims, "azp") or _text(claims, "appid")
+    tenant, owner = _text(claims, "tid"), _text(claims, "oid")
     role = _greatest(_words(claims.get("roles")))
     scopes = _words(claims.get("scp"))
-    if not scopes:
-        return Caller(tenant=tenant, subject=f"app:{app or _text(claims, 'oid')}", role=role)
-    allowed = Role.ADMIN if FULL_SCOPE in scopes else _greatest(scopes)
+    if not scopes and _of_application(claims):
+        app = _text(claims, "azp") or _text(claims, "appid")
+        return Caller(tenant=tenant, subject=f"app:{app or owner}", role=role)
+    allowed = Role.ADMIN if not scopes or FULL_SCOPE in scopes else _greatest(scopes)
     if role is not None and (allowed is None or role.includes(allowed)):
         role = allowed
-    return Caller(tenant=tenant, subject=f"user:{_text(claims, 'oid') or _text(claims, 'sub')}", role=role)
+    return Caller(tenant=tenant, subject=f"user:{owner or _text(claims, 'sub')}", role=role)
+
+
+def check_access_token(claims: Mapping[str, Any]) -> None:
+    """Raises :class:`TokenRefused` for an ID token: it tells an application who signed in, and opens nothing.
+
+    It is signed by the same keys and may be for the same audience, and a user's carries the same app roles. An
+    access token has scopes, or is an application's own.
+    """
+    if not _words(claims.get("scp")) and not _of_application(claims):
+        raise TokenRefused("this is no access token")
+
+
+def _of_application(claims: Mapping[str, Any]) -> bool:
+    """Whether nobody but an application is meant: ``idtyp`` says so where it is sent, else subject and object are one."""
+    return claims.get("idtyp") == "app" or (
+        bool(_text(claims, "oid")) and claims.get("oid") == claims.get("sub")
+    )
 
 
 def principal_claims(header: str) -> dict[str, Any]:

@@ -77,7 +77,7 @@ async def connect(settings: Settings, *, sends_soon: str | None = None) -> Outsi
     if sends_soon is not None:
         queue.prepare(sends_soon)
     try:
-        await asyncio.to_thread(_import, *_OTHER_MODULES)
+        await asyncio.to_thread(_import, *_OTHER_MODULES, *(("entra",) if settings.entra_tenants else ()))
         outside = _outside(settings, credential, service_bus, queue)
     except ConfigurationError:
         await queue.close()
@@ -101,7 +101,7 @@ def _outside(
     tables = Breaker("Table Storage", clock.monotonic, policy=PROMPT)
     store = _tables(settings, credential, tables)
     sender = LateCallbackSender(partial(_callback_sender, settings, clock))
-    tokens, close_tokens = _tokens(settings, clock)
+    tokens, close_tokens = _tokens(settings, clock, circuits)
 
     async def close() -> None:
         await queue.close()
@@ -304,7 +304,9 @@ def _callback_sender(settings: Settings, clock: Clock) -> HttpCallbackSender:
     return HttpCallbackSender(client, clock)
 
 
-def _tokens(settings: Settings, clock: Clock) -> tuple[TokenVerifier, Callable[[], Awaitable[None]]]:
+def _tokens(
+    settings: Settings, clock: Clock, circuits: Circuits
+) -> tuple[TokenVerifier, Callable[[], Awaitable[None]]]:
     """Entra where a directory is configured; else somebody who knows no token."""
     if not settings.entra_tenants:
         from orchestration.adapters.memory_tokens import MemoryTokenVerifier
@@ -314,8 +316,10 @@ def _tokens(settings: Settings, clock: Clock) -> tuple[TokenVerifier, Callable[[
     from orchestration.adapters.entra_keys import KeySource
 
     authority = settings.entra_authority
+    source = KeySource(authority, clock)
+    circuits.add("identityProvider", lambda: source.breaker.state.value)
     verifier = EntraTokenVerifier(
-        KeySource(authority, clock), authority=authority, directories=settings.entra_tenants, clock=clock
+        source, authority=authority, directories=settings.entra_tenants, clock=clock
     )
     return verifier, verifier.aclose
 

@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
-from opentelemetry.context import Context
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outgoing:
     """One message of one job, and the user who submitted it.
 
-    ``expires_at`` is in seconds of a clock that never goes back; ``context`` is that of the commit, for telemetry.
+    ``expires_at`` is in seconds of a clock that never goes back; ``traceparent`` names the span that its event comes
+    from, and ``last`` says that the job had ended then; both are for telemetry.
     """
 
     job_id: str
@@ -24,7 +23,8 @@ class Outgoing:
     text: str
     durable: bool
     expires_at: float
-    context: Context | None = None
+    traceparent: str | None = None
+    last: bool = False
 
 
 class OutgoingQueue:

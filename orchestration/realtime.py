@@ -16,8 +16,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from opentelemetry.context import Context
-
 from orchestration.breaker import SLOW_TO_FAIL, Breaker, BreakerOpen, BreakerState
 from orchestration.circuits import CircuitState
 from orchestration.errors import DependencyUnavailable
@@ -26,7 +24,7 @@ from orchestration.groups import Watcher, job_group, user_group
 from orchestration.jobs import Job, stamp
 from orchestration.outgoing import Outgoing, OutgoingQueue
 from orchestration.ports import Clock, RealtimePublisher
-from orchestration.telemetry.spans import carried
+from orchestration.telemetry.trace_context import current_traceparent
 from orchestration.telemetry.work import publishing
 
 MESSAGE_LIMIT = 5000
@@ -100,9 +98,9 @@ class RealtimeUpdatesService:
 
     def publish(self, job: Job, updates: Sequence[JobUpdate]) -> None:
         """Queue the durable events of one commit for the job's watchers. Never waits, never raises."""
-        context = carried()
+        trace = current_traceparent()
         for update in updates:
-            self._enqueue(job, update, context)
+            self._enqueue(job, update, trace)
         self._also(job, updates)
         if job.status.terminal:
             self._last_progress.pop(job.job_id, None)
@@ -166,14 +164,15 @@ class RealtimeUpdatesService:
         url = await self._publisher.client_url(user_id=watcher.user_id, group=group, minutes=TOKEN_MINUTES)
         return Socket(url=url, group=group, expires_at=expires_at)
 
-    def _enqueue(self, job: Job, update: JobUpdate, context: Context | None) -> None:
+    def _enqueue(self, job: Job, update: JobUpdate, trace: str | None) -> None:
         outgoing = Outgoing(
             job_id=job.job_id,
             submitter=job.submitter,
             text=update.to_json(),
             durable=update.sequence is not None,
             expires_at=self._clock.monotonic() + KEEP_SECONDS,
-            context=context,
+            traceparent=trace,
+            last=job.status.terminal,
         )
         self._queue.thinning = self._breaker.state is not BreakerState.CLOSED
         self._queue.push(outgoing)
@@ -218,7 +217,7 @@ class RealtimeUpdatesService:
 
     async def _call(self, group: str, outgoing: Outgoing) -> None:
         """One call, that ends in time. Raises :class:`DependencyUnavailable`."""
-        with publishing(outgoing.context):
+        with publishing(outgoing.traceparent, shown=outgoing.last):
             try:
                 async with asyncio.timeout(SEND_SECONDS):
                     await self._publisher.publish(group, outgoing.text)

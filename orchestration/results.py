@@ -10,7 +10,8 @@ from orchestration.http import HttpReply
 from orchestration.jobs import Job
 
 _SAFE_PAGE = (
-    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
 )
 
 

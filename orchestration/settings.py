@@ -22,6 +22,10 @@ TENANT = re.compile(r"^[A-Za-z0-9_-]{1,64}$")
 
 _THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 
+_REFERENCE = "@Microsoft.KeyVault("
+SHORTEST_TOKEN = 24
+"""Characters of ``INTERNAL_API_TOKEN`` in Azure: it opens every tenant, so nobody may guess it."""
+
 _AZURE_MARKER = "WEBSITE_SITE_NAME"
 """Set by the platform for every app; a local host sets names of instance and host only."""
 
@@ -152,6 +156,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         present["AUTH_MODE"] = "entra"
     if _AZURE_MARKER in present:
         present.setdefault("TRUSTED_PROXY_HOPS", "1")  # the platform's own front end
+    _check_references(present)
     try:
         settings = Settings.model_validate(present)
     except ValidationError as error:
@@ -178,6 +183,14 @@ def _fields_of(connection: str, name: str) -> tuple[str, ...]:
     return tuple(value.strip() for key, _, value in pairs if key.strip().lower() == name and value.strip())
 
 
+def _check_references(present: Mapping[str, str]) -> None:
+    """A Key Vault reference that the platform could not resolve stays as its text, which anybody may know."""
+    names = {str(field.alias) for field in Settings.model_fields.values()}
+    left = sorted(name for name in names & present.keys() if present[name].startswith(_REFERENCE))
+    if left:
+        raise ConfigurationError(f"the Key Vault reference of {', '.join(left)} was not resolved")
+
+
 def load_storage_settings(environment: Mapping[str, str] | None = None) -> Settings:
     """The settings of storage alone, for commands that work on tables beside the app.
 
@@ -192,6 +205,11 @@ def _check_identity(settings: Settings, *, in_azure: bool) -> None:
     """A mode of authentication has what it needs, and nothing else decides who somebody is."""
     if settings.auth_mode == "entra" and not (settings.entra_tenants and settings.entra_audience):
         raise ConfigurationError("AUTH_MODE=entra needs ENTRA_TENANT_ID and ENTRA_AUDIENCE")
+    token = settings.internal_api_token
+    if in_azure and token and len(token.get_secret_value()) < SHORTEST_TOKEN:
+        raise ConfigurationError(
+            f"INTERNAL_API_TOKEN should have at least {SHORTEST_TOKEN} random characters"
+        )
     parts = urlsplit(settings.entra_authority)
     if parts.scheme == "http" and (in_azure or parts.hostname not in _THIS_MACHINE):
         raise ConfigurationError("ENTRA_AUTHORITY must be https: its keys decide who is let in")

@@ -17,7 +17,10 @@ _SHOWN_OF_EACH = 20
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Which log, and whether to wait for more."""
     parser.add_argument(
-        "name", nargs="?", metavar="NAME", help="azurite, servicebus, webpubsub, functions-1 ..., supervisor"
+        "name",
+        nargs="?",
+        metavar="NAME",
+        help="azurite, servicebus, webpubsub, telemetry, functions-1 ..., supervisor",
     )
     parser.add_argument("-f", "--follow", action="store_true", help="go on showing new lines until Ctrl-C")
     add_data_folder(parser)

@@ -6,6 +6,7 @@ import argparse
 import sqlite3
 import sys
 import time
+from contextlib import closing
 
 from devtools.commands.options import add_data_folder
 from devtools.paths import shown
@@ -14,8 +15,8 @@ from localcloud.supervisor.specs import TELEMETRY_FILE
 from localcloud.telemetry.items import Item
 from localcloud.telemetry.store import TelemetryStore
 
-_QUIET = 0.7
-"""Seconds without a new item after which what was sent has arrived: exporters send twice a second."""
+_QUIET = 1.2
+"""Seconds without a new item after which what was sent has arrived: exporters send every second."""
 
 _PATIENCE = 5.0
 
@@ -36,18 +37,16 @@ def run(options: argparse.Namespace) -> int:
         )
         return 1
     job = options.job.strip().lower()
-    store = TelemetryStore(file)
     try:
-        found = _settled(store, job)
-        if found is None:
-            print(f"Nothing is known of a job {options.job} in {shown(file)}", file=sys.stderr)
-            return 1
-        print("\n".join([*render(found, job=job), *_elsewhere(store, job, found.trace)]))
+        with closing(TelemetryStore(file)) as store:
+            found = _settled(store, job)
+            if found is None:
+                print(f"Nothing is known of a job {options.job} in {shown(file)}", file=sys.stderr)
+                return 1
+            print("\n".join([*render(found, job=job), *_elsewhere(store, job, found.trace)]))
     except sqlite3.DatabaseError as error:
         print(f"{shown(file)} cannot be read: {error}", file=sys.stderr)
         return 1
-    finally:
-        store.close()
     return 0
 
 

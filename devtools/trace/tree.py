@@ -9,6 +9,8 @@ from itertools import groupby
 
 from localcloud.telemetry.items import Item
 
+_FEWEST = 2
+
 
 @dataclass(kw_only=True)
 class Node:
@@ -67,7 +69,23 @@ def timeline(trace: str, items: Iterable[Item]) -> Timeline:
         node.children.sort(key=_begun)
         node.notes.sort(key=lambda note: note.time)
     roots = sorted((n for n in spans.values() if n.item.parent not in spans), key=_begun)
-    return Timeline(trace=trace, roots=tuple(roots), loose=tuple(loose))
+    return Timeline(trace=trace, roots=_below_one(roots), loose=tuple(loose))
+
+
+def _below_one(roots: list[Node]) -> tuple[Node, ...]:
+    """All hang on one span that was lost with its process: it is put in again, without a name."""
+    parents = {root.item.parent for root in roots}
+    if len(roots) < _FEWEST or len(parents) > 1:
+        return tuple(roots)
+    first = roots[0].item
+    lost = Item(
+        kind="RequestData",
+        name="(a span that has not arrived)",
+        time=first.time,
+        id=first.parent,
+        trace=first.trace,
+    )
+    return (Node(item=lost, children=roots),)
 
 
 def _begun(node: Node) -> datetime:
@@ -141,6 +159,8 @@ _SHOWN = (
 
 def _title(item: Item) -> str:
     parts = [item.name]
+    if item.data.get("type") == "HTTP":
+        parts.append(str(item.data.get("target", "")))
     status = str(item.data.get("responseCode") or item.data.get("resultCode") or "0")
     if status != "0":
         parts.append(status)

@@ -90,8 +90,14 @@ var fixedSettings = {
 }
 
 // The worker sets telemetry up by itself. Its default sampler drops most of a burst; a job's trace must be whole.
+// It gets no signal before it ends, so that what waits to be sent must not wait long.
 var telemetrySettings = {
   APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
+  OTEL_BLRP_SCHEDULE_DELAY: '1000'
+  OTEL_BSP_MAX_QUEUE_SIZE: '8192'
+  OTEL_BSP_SCHEDULE_DELAY: '1000'
+  OTEL_METRIC_EXPORT_INTERVAL: '15000'
+  OTEL_PYTHON_DISABLED_INSTRUMENTATIONS: 'azure_sdk,django,fastapi,flask,httpx,httpx2,psycopg2,requests,urllib,urllib3'
   OTEL_SERVICE_NAME: 'content-architect'
   OTEL_TRACES_SAMPLER: 'microsoft.fixed_percentage'
   OTEL_TRACES_SAMPLER_ARG: '1.0'

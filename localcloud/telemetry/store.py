@@ -30,7 +30,11 @@ class TelemetryStore:
     def __init__(self, path: Path, *, most: int = MOST_ITEMS) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._database = sqlite3.connect(path, isolation_level=None, timeout=5)
-        self._database.executescript(f"PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF; {_SCHEMA}")
+        try:
+            self._database.executescript(f"PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF; {_SCHEMA}")
+        except sqlite3.Error:
+            self._database.close()
+            raise
         self._most = most
         self._kept = int(self._database.execute("SELECT count(*) FROM items").fetchone()[0])
 
@@ -77,11 +81,6 @@ class TelemetryStore:
         """The traces in which a job is named, the one with most items first: that is the job's own."""
         query = "SELECT trace FROM items WHERE job = ? AND trace != '' GROUP BY trace ORDER BY count(*) DESC"
         return [str(trace) for (trace,) in self._database.execute(query, (job,))]
-
-
-def read_only(path: Path) -> TelemetryStore | None:
-    """The store of a stack, running or not; None where nothing was ever sent."""
-    return TelemetryStore(path) if path.exists() else None
 
 
 def _row(item: Item) -> tuple[Any, ...]:

@@ -175,6 +175,7 @@ class Consumption:
             entry=True,
             began=self._began,
             links=links,
+            holds=True,
             logged=logged,
         )
         self._span.__enter__()
@@ -199,7 +200,7 @@ class Attempting:
         self._job = job
         self._delivery = trace.get_current_span().get_span_context()
         self._began = time.time_ns()
-        self.span: AnySpan = span("attempt", attributes=about(job), within=job.traceparent)
+        self.span: AnySpan = span("attempt", attributes=about(job), within=job.traceparent, frees=True)
 
     def __enter__(self) -> Self:
         Attempting.running += 1

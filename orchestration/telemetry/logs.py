@@ -49,7 +49,9 @@ class SecretsFilter(logging.Filter):
         text = record.getMessage()
         if (safe := masked(text)) != text:
             record.msg, record.args = safe, None
-        if record.exc_info and not record.exc_text:
+        if record.exc_text:  # kept by a handler that came first, and used again by all others
+            record.exc_text = masked(record.exc_text)
+        elif record.exc_info:
             whole = "".join(traceback.format_exception(*record.exc_info))
             if (safe := masked(whole)) != whole:
                 record.exc_text = safe.rstrip("\n")

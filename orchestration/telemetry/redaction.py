@@ -14,8 +14,8 @@ _SECRETS: Final = re.compile(
     rf"(?:(?:bearer|basic|sharedaccesssignature)\s+)?{_VALUE}"
     # Query parameters and fields of connection strings.
     rf"|(?P<field>\b(?:code|sig|access_token|accountkey|accesskey|sharedaccesskey|sharedaccesssignature|password)=){_VALUE}"
-    # Values that show by themselves what they are: callback secrets, bearer tokens, JSON Web Tokens.
-    rf"|(?P<prefix>\bwhsec_|\bbearer\s+){_VALUE}"
+    # Values that show by themselves what they are: callback secrets, API keys, bearer tokens, JSON Web Tokens.
+    rf"|(?P<prefix>\bwhsec_|\bca_[0-9a-f]{{32}}_|\bbearer\s+){_VALUE}"
     r"|\beyJ[\w-]{5,}\.[\w-]{5,}\.[\w-]*",
     re.IGNORECASE,
 )

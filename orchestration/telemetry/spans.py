@@ -7,8 +7,8 @@ Rules that keep a job's trace whole, also when a process is killed:
 - ``within`` binds a span to a job's trace: below the current span where that belongs to it, else below the
   traceparent that the job's row keeps, with a link to where it really happened.
 - Children of a span that ``holds`` them are exported after it: should the process die before it ends, they are
-  lost with it, instead of hanging in the air. Longer spans (an attempt, a delivery) do not hold; whoever takes over
-  the job writes those that the dead worker left open (:mod:`orchestration.telemetry.lost`).
+  lost with it, instead of hanging in the air. An attempt, which may be long, ``frees`` what is below it; whoever
+  takes over the job writes the spans that the dead worker left open (:mod:`orchestration.telemetry.lost`).
 
 An error is recorded as its type and our code, never with its message: messages may quote content.
 """
@@ -78,12 +78,15 @@ _holder: ContextVar[_Held | None] = ContextVar("holder", default=None)
 class Span:
     """A span that is recorded while its block runs, and is the current one there."""
 
-    __slots__ = ("_context", "_held", "_logged", "_otel", "_outer", "_tokens")
+    __slots__ = ("_context", "_frees", "_held", "_logged", "_otel", "_outer", "_tokens")
 
-    def __init__(self, otel: trace.Span, context: Context | None, *, holds: bool, logged: Logged) -> None:
+    def __init__(
+        self, otel: trace.Span, context: Context | None, *, holds: bool, frees: bool, logged: Logged
+    ) -> None:
         self._otel = otel
         self._context = context
         self._held = _Held() if holds else None
+        self._frees = frees
         self._logged = logged
         self._outer = _holder.get()
         self._tokens: tuple[Token[Context], Token[_Held | None] | None, Token[Logged] | None]
@@ -105,7 +108,7 @@ class Span:
 
     def __enter__(self) -> Self:
         attached = context_api.attach(trace.set_span_in_context(self._otel, self._context))
-        held = _holder.set(self._held) if self._held is not None else None
+        held = _holder.set(self._held) if self._held is not None or self._frees else None
         logged = LOGGED.set({**LOGGED.get(), **self._logged}) if self._logged else None
         self._tokens = (attached, held, logged)
         return self
@@ -174,13 +177,15 @@ def span(
     began: int | None = None,
     links: Sequence[Link] = (),
     holds: bool = False,
+    frees: bool = False,
     logged: Logged | None = None,
 ) -> AnySpan:
     """A span to be used in a ``with`` statement.
 
     ``parent`` and ``within`` are traceparents: the one is the parent whatever runs now, the other binds the span to
     its trace. ``entry``: it may begin a trace. ``began`` is its start in nanoseconds since 1970, if that was
-    earlier. ``logged`` goes with every log record inside.
+    earlier. ``holds``: what is below leaves after it; ``frees``: it does not wait for what holds this span.
+    ``logged`` goes with every log record inside.
     """
     tracer = SWITCH.tracer
     if tracer is None:
@@ -189,7 +194,7 @@ def span(
     if context is None and not entry and not trace.get_current_span().is_recording():
         return NO_SPAN
     otel = tracer.start_span(name, context, kind, attributes, links or None, began)
-    return Span(otel, context, holds=holds, logged=logged or {})
+    return Span(otel, context, holds=holds, frees=frees, logged=logged or {})
 
 
 def _place(
@@ -204,7 +209,7 @@ def _place(
     if parent is None and here.trace_id == wanted.trace_id:
         # The context may have been attached by the host alone, which records nothing here.
         return (None, links) if current.is_recording() else (below(wanted), links)
-    if here.is_valid and here.span_id != wanted.span_id and current.is_recording():
+    if parent is None and current.is_recording():
         links = [*links, Link(here)]
     return below(wanted), links
 
@@ -212,13 +217,6 @@ def _place(
 def below(parent: SpanContext) -> Context:
     """The running context, with another span as the current one."""
     return trace.set_span_in_context(NonRecordingSpan(parent))
-
-
-def carried() -> Context | None:
-    """The running context, for work that goes on elsewhere; None when nothing is recorded in it."""
-    if SWITCH.tracer is None or not trace.get_current_span().is_recording():
-        return None
-    return context_api.get_current()
 
 
 def annotate(attributes: Attributes) -> None:

@@ -7,8 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from opentelemetry import context as context_api
-from opentelemetry.context import Context
 from opentelemetry.trace import SpanKind
 
 from orchestration.checkpoints import Row
@@ -17,6 +15,9 @@ from orchestration.ports import OutgoingMessage
 from orchestration.telemetry.metrics import record
 from orchestration.telemetry.spans import NO_SPAN, AnySpan, Value, error_code, span
 from orchestration.telemetry.switch import SWITCH
+
+SLOW_PUBLISH = 0.05
+"""Seconds from which on a call to Web PubSub is worth a span of its own."""
 
 
 def stepping(step: str, *, layer: str, service: str, number: int) -> AnySpan:
@@ -108,26 +109,36 @@ def sending(message: OutgoingMessage) -> Iterator[None]:
 
 
 @contextmanager
-def publishing(carried: Context | None, messages: int = 1) -> Iterator[None]:
-    """One call to Web PubSub, below the commit whose events it carries; progress inside a step has no span."""
+def publishing(carried: str | None, *, shown: bool = False) -> Iterator[None]:
+    """One call to Web PubSub, below the span that its events come from: ``carried`` is its traceparent, None has no span.
+
+    Only calls that are slow, that fail or that are to be ``shown`` become spans: a job makes one for every event,
+    and they would be a third of its trace.
+    """
     if SWITCH.tracer is None:
         yield
         return
-    began, failure = time.perf_counter(), ""
-    token = context_api.attach(carried) if carried is not None else None
-    attributes: dict[str, Value] = {"server.address": "webpubsub", "content.messages": messages}
+    began, failure = time.time_ns(), ""
     try:
-        with span("publish", SpanKind.CLIENT, attributes) if carried is not None else NO_SPAN:
-            yield
+        yield
     except ContentArchitectError as error:
         failure = error_code(error)
         record("content.realtime.publish.failures", 1, {"error.type": failure})
         raise
     finally:
-        if token is not None:
-            context_api.detach(token)
+        seconds = (time.time_ns() - began) / 1e9
         outcome = "failed" if failure else "sent"
-        record("content.realtime.publish.duration", time.perf_counter() - began, {"outcome": outcome})
+        record("content.realtime.publish.duration", seconds, {"outcome": outcome})
+        if carried is not None and (shown or failure or seconds >= SLOW_PUBLISH):
+            _published(carried, began, failure)
+
+
+def _published(carried: str, began: int, failure: str) -> None:
+    with span(
+        "publish", SpanKind.CLIENT, {"server.address": "webpubsub"}, parent=carried, began=began
+    ) as call:
+        if failure:
+            call.fail(failure)
 
 
 def calling(method: str, host: str, port: int) -> AnySpan:

@@ -26,6 +26,7 @@ from tests.orchestration.tokens import (
 INTERNAL = {"INTERNAL_API_TOKEN": "the-internal-token"}
 FRONT = {**ENTRA, "EASY_AUTH_IN_FRONT": "true", "WEBSITE_SITE_NAME": "app"}
 LONG = "http://schemas.microsoft.com/identity/claims/"
+SUBJECT = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/nameidentifier"
 NOW = int(START.timestamp())
 
 
@@ -142,6 +143,16 @@ async def test_a_subject_is_the_user_or_the_application() -> None:
     assert f"app:{APP}" == (await admitted(world, bearer(world.tokens.issue(newer)))).subject
 
 
+async def test_s3_auth_an_id_token_is_no_access_token() -> None:
+    """It is genuine, for the same audience and with the user's roles, but says only who signed in somewhere."""
+    world = World(environment=ENTRA)
+    signed_in = at(oid=USER, sub="a-subject-of-this-application", appid=None, roles=["admin"])
+    reply = await listing(world, bearer(world.tokens.issue(signed_in)))
+    assert (401, "this is no access token") == (reply.status, body_of(reply)["detail"])
+    own = at(oid=USER, sub="another", idtyp="app", roles=["admin"])
+    assert Role.ADMIN is (await admitted(world, bearer(world.tokens.issue(own)))).role
+
+
 async def test_tenants_are_the_directories() -> None:
     world = World(environment=ENTRA)
     other = bearer(world.tokens.issue(at(tid=OTHER_DIRECTORY)))
@@ -185,7 +196,9 @@ async def test_s3_auth_a_client_principal_is_ignored_unless_a_setting_says_who_s
 async def test_a_client_principal_is_read_where_easy_auth_is_in_front() -> None:
     world = World(environment=FRONT)
     caller = await admitted(world, front(("roles", "viewer"), ("roles", "operator")))
-    assert (DIRECTORY, f"app:{APP}", Role.OPERATOR) == (caller.tenant, caller.subject, caller.role)
+    assert (DIRECTORY, f"user:{USER}", Role.OPERATOR) == (caller.tenant, caller.subject, caller.role)
+    application = front((SUBJECT, USER), ("roles", "viewer"))
+    assert f"app:{APP}" == (await admitted(world, application)).subject
     user = front(("roles", "admin"), (f"{LONG}scope", "user_impersonation"), tenant=DIRECTORY.upper())
     caller = await admitted(world, user)
     assert (DIRECTORY, f"user:{USER}", Role.ADMIN) == (caller.tenant, caller.subject, caller.role)
@@ -243,10 +256,18 @@ async def test_s3_auth_a_client_principal_that_does_not_fit_is_refused(headers: 
             {"EASY_AUTH_IN_FRONT": "true", "AUTH_MODE": "apikey", "WEBSITE_SITE_NAME": "app"},
             "EASY_AUTH_IN_FRONT",
         ),
+        ({**ENTRA, "WEBSITE_SITE_NAME": "app", "INTERNAL_API_TOKEN": "short"}, "24 random"),
+        (
+            {**ENTRA, "INTERNAL_API_TOKEN": "@Microsoft.KeyVault(SecretUri=https://x)"},
+            "INTERNAL_API_TOKEN was not",
+        ),
+        ({**ENTRA, "LLM_API_KEY": "@Microsoft.KeyVault(SecretUri=https://x)"}, "LLM_API_KEY was not"),
     ],
-    ids=range(10),
+    ids=range(13),
 )
-def test_a_mode_that_cannot_work_is_refused_at_the_start(environment: dict[str, str], match: str) -> None:
+def test_s3_misconfiguration_a_mode_that_cannot_work_is_refused_at_the_start(
+    environment: dict[str, str], match: str
+) -> None:
     with pytest.raises(ConfigurationError, match=match):
         settings_for(**environment)
 

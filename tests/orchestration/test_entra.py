@@ -12,11 +12,14 @@ from aiohttp import web
 from orchestration.adapters.entra import MAX_TOKEN, EntraTokenVerifier
 from orchestration.adapters.entra_keys import KEPT_AT_MOST, REFRESH_EVERY, RENEW_AFTER, KeySource
 from orchestration.breaker import BreakerState
+from orchestration.connections import connect
 from orchestration.errors import IdentityUnavailable, TokenRefused
+from orchestration.settings import load_settings
 from tests.orchestration.support import FakeClock
 from tests.orchestration.tokens import (
     AUDIENCE,
     DIRECTORY,
+    ENTRA,
     OTHER_DIRECTORY,
     Authority,
     claims,
@@ -162,6 +165,22 @@ async def test_s3_auth_claims_of_the_wrong_kind_are_refused(desk: Desk, changes:
 async def test_s3_auth_critical_headers_that_nobody_understands_are_refused(desk: Desk) -> None:
     with pytest.raises(TokenRefused):
         await desk.verify(signed(claims(), crit=["x"], x=1))
+
+
+async def test_the_app_is_connected_to_the_authority_that_the_settings_name() -> None:
+    local = {
+        "CONTENT_STORAGE_CONNECTION_STRING": "AccountName=a;AccountKey=AAAA;TableEndpoint=http://127.0.0.1:9/a",
+        "AZURE_SERVICE_BUS_CONNECTION_STRING": "Endpoint=sb://x/;SharedAccessKeyName=n;SharedAccessKey=AAAA",
+        "WEB_PUBSUB_CONNECTION_STRING": "Endpoint=http://127.0.0.1:9;AccessKey=AAAA;Version=1.0;",
+    }
+    async with Authority().running() as authority:
+        settings = load_settings({**local, **ENTRA, "ENTRA_AUTHORITY": f"{authority.url}/"})
+        outside = await connect(settings)
+        issuer = f"{authority.url}/{DIRECTORY}/v2.0"
+        token = signed(claims(iss=issuer))
+        assert issuer == (await outside.tokens.verify(token, audience=settings.entra_audience))["iss"]
+        assert "closed" == outside.circuits.states()["identityProvider"]
+        await outside.close()
 
 
 # ---------------------------------------------------------------- keys

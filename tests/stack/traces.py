@@ -47,10 +47,10 @@ def trace_of(stack: Stack, job_id: str) -> Timeline:
 
 
 def settled(stack: Stack, job_id: str) -> Timeline:
-    """The same, once nothing is added to it: exporters send twice a second, so two looks without news will do."""
+    """The same, once nothing is added to it: exporters send every second, so two looks without news will do."""
     before = trace_of(stack, job_id)
     for _ in range(20):
-        time.sleep(0.7)
+        time.sleep(1.2)
         found = trace_of(stack, job_id)
         if found.spans == before.spans:
             return found

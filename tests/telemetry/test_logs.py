@@ -32,6 +32,7 @@ FORMS = [
     f"Endpoint=https://x;AccessKey={SECRET};Version=1.0",
     f"SharedAccessSignature={SECRET}",
     f"whsec_{SECRET}",
+    f"ca_{'0123456789abcdef' * 2}_{SECRET}",
     f"the header was bearer {SECRET}",
     "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl",
 ]

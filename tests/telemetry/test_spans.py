@@ -9,7 +9,7 @@ from opentelemetry.trace import StatusCode
 
 from orchestration.errors import StorageUnavailable
 from orchestration.ports import OutgoingMessage
-from orchestration.telemetry.spans import NO_SPAN, annotate, carried, span
+from orchestration.telemetry.spans import NO_SPAN, annotate, span
 from orchestration.telemetry.trace_context import (
     current_trace_id,
     current_traceparent,
@@ -28,7 +28,7 @@ def test_without_a_provider_there_is_one_span_that_does_nothing() -> None:
         second.fail("code")
         annotate({"x": 1})
     assert first is second is NO_SPAN
-    assert (carried(), current_trace_id(), current_traceparent()) == (None, None, None)
+    assert (current_trace_id(), current_traceparent()) == (None, None)
 
 
 def test_a_span_that_is_no_entry_is_made_inside_another_one_only() -> None:
@@ -60,6 +60,16 @@ def test_children_of_a_parent_that_never_ends_are_not_left_hanging() -> None:
                 pass
             assert recorder.spans == []
             step.__exit__(None, None, None)
+
+
+def test_what_is_below_an_attempt_leaves_before_it_though_its_delivery_holds() -> None:
+    with recording() as recorder:
+        with span("process", entry=True, holds=True):
+            with span("send"):
+                pass
+            with span("attempt", frees=True), span("step", holds=True), span("call"):
+                pass
+    assert [s.name for s in recorder.spans] == ["step", "call", "process", "send", "attempt"]
 
 
 async def test_a_held_child_that_ends_after_its_parent_leaves_at_once() -> None:
@@ -169,6 +179,28 @@ async def test_a_message_goes_out_in_the_trace_that_it_carries() -> None:
             point for point, _ in recorder.points("messaging.client.sent.messages") if "error.type" in point
         ]
         assert [point["error.type"] for point in failed] == ["storage_unavailable"]
+
+
+def test_a_call_that_is_slow_or_fails_is_shown_and_others_are_measured(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with recording() as recorder:
+        with span("commit", entry=True):
+            context = current_traceparent()
+        with publishing(context):
+            pass
+        assert recorder.named("publish") == []
+        with publishing(context, shown=True):
+            pass
+        with pytest.raises(StorageUnavailable), publishing(context):
+            raise StorageUnavailable("down")
+        monkeypatch.setattr("orchestration.telemetry.work.SLOW_PUBLISH", 0.0)
+        with publishing(context):
+            pass
+        spans = recorder.named("publish")
+        assert [s.status.description for s in spans] == [None, "storage_unavailable", None]
+        assert {recorder.parent(s) for s in spans} == {"commit"}
+        assert sum(value > 0 for _, value in recorder.points("content.realtime.publish.duration")) == 2
 
 
 async def test_publishing_outside_of_any_job_is_measured_without_a_span() -> None:
