@@ -19,11 +19,11 @@ from benchmarks.noop_workflow import PAYLOAD
 from benchmarks.report import median, report
 from benchmarks.rig import stack_with
 from orchestration.adapters.bare_http import BareClient
-from orchestration.adapters.breaker import Breaker
 from orchestration.adapters.table_auth import SharedKeyAuth, TableAccount
 from orchestration.adapters.table_batch import BatchWriter, Operation, Write
 from orchestration.adapters.table_link import TableLink
 from orchestration.adapters.table_points import PointReader
+from orchestration.breaker import Breaker
 
 ROUNDS = 8
 CALLS = 20

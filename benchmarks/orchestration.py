@@ -1,6 +1,7 @@
 """The cost of the engine: a 12-step job that does nothing, from HTTP to its last commit, against the raw floor.
 
-Rounds of ours and of the floor alternate in one run, so that both meet the same noise.
+Rounds of ours and of the floor alternate in one run, so that both meet the same noise. Telemetry is off, as in the
+floor; what it costs is measured by ``./dev bench telemetry``.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ IN_FLIGHT = 16
 
 async def main() -> None:
     """Measure and print."""
-    with stack_with(ROOT / "benchmarks" / "noop_app.py") as rig:
+    without = {"PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY": "false"}
+    with stack_with(ROOT / "benchmarks" / "noop_app.py", settings=without) as rig:
         async with RawTables(rig.storage) as tables, aiohttp.ClientSession() as session:
             bench = _Bench(rig, tables, session)
             await bench.warm_up()

@@ -108,6 +108,7 @@ var tableNames = [
   'activejobs'
   'apikeys'
   'audit'
+  'connections'
   'jobindex'
   'jobs'
   'limits'

@@ -96,6 +96,7 @@ class WorkflowStepView(TypedDict):
     dependsOn: list[str]
     timeoutSeconds: float
     retry: RetryView
+    onlyIf: str | None
 
 
 class WorkflowPlan(TypedDict):

@@ -186,6 +186,7 @@ def _step_view(step: Step) -> WorkflowStepView:
             "factor": step.retry.factor,
             "capSeconds": step.retry.cap,
         },
+        "onlyIf": step.only_if,
     }
 
 

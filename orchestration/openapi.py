@@ -29,6 +29,7 @@ from orchestration.operations import (
     Parameter,
 )
 from orchestration.operations_examples import wrong_request
+from orchestration.operations_fields import FIELDS
 from orchestration.operations_jobs import OPERATIONS_OF_A_JOB
 from orchestration.operations_management import OTHER_OPERATIONS
 from orchestration.operations_realtime import OPERATIONS_OF_REALTIME
@@ -127,6 +128,9 @@ class _Components:
         )
         for name in schemas.keys() - bodies:
             schemas[name].pop("additionalProperties", None)  # answers may gain members
+        for name, texts in FIELDS.items():
+            for field, text in texts.items():
+                schemas[name]["properties"][field]["description"] = text
         _finish_package(schemas)
         schemas["JobView"]["properties"]["result"] = {"$ref": _COMPONENTS + _PACKAGE}
         schemas["GenerateRequest"]["allOf"] = _NEEDED

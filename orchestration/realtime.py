@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from orchestration.breaker import Breaker, BreakerOpen, BreakerPolicy, BreakerState
+from orchestration.breaker import SLOW_TO_FAIL, Breaker, BreakerOpen, BreakerState
 from orchestration.circuits import CircuitState
 from orchestration.errors import DependencyUnavailable
 from orchestration.events import EventType, JobUpdate
@@ -34,7 +34,6 @@ SEND_SECONDS = 5.0
 KEEP_SECONDS = 600.0
 PROGRESS_INTERVAL = 0.5
 TOKEN_MINUTES = 5
-POLICY = BreakerPolicy(window=30.0, fewest=3, share=0.5, pause=5.0)
 
 Listener = Callable[[Job, Sequence[JobUpdate]], None]
 Interest = Callable[[str], Awaitable[bool]]
@@ -92,7 +91,7 @@ class RealtimeUpdatesService:
         self._also = also
         self._interested = interested
         self._queue = OutgoingQueue(messages=MESSAGE_LIMIT, jobs=JOB_LIMIT)
-        self._breaker = Breaker("Web PubSub", clock.monotonic, policy=POLICY)
+        self._breaker = Breaker("Web PubSub", clock.monotonic, policy=SLOW_TO_FAIL)
         self._workers: set[asyncio.Task[None]] = set()
         self._last_progress: dict[str, float] = {}
         self._published = self._failed = 0

@@ -14,6 +14,7 @@ from layers.catalog import CATALOG, StepDeclaration
 from orchestration.errors import FieldError, InvalidRequest
 from orchestration.retry import STEP_RETRY, RetryPolicy
 from orchestration.schemas import field_errors
+from orchestration.workflow_conditions import Condition, condition_problems
 from orchestration.workflow_plan import plan
 from orchestration.workflows import BUILT_IN, MAX_STEPS, Step, Workflow, find_problems
 
@@ -51,6 +52,7 @@ class StepIn(_Model):
     depends_on: Annotated[tuple[_StepName, ...], Field(max_length=MAX_STEPS)] = ()
     timeout_seconds: Annotated[float, Field(ge=1, le=1500)] = 180.0
     retry: RetryIn | None = None
+    only_if: Condition | None = None
 
     def to_step(self) -> Step:
         """The step that the engine runs."""
@@ -65,6 +67,7 @@ class StepIn(_Model):
             depends_on=self.depends_on,
             timeout=self.timeout_seconds,
             retry=policy,
+            only_if=self.only_if,
         )
 
 
@@ -88,7 +91,8 @@ class WorkflowDefinition(_Model):
         if self.id in BUILT_IN:
             detail = f"{self.id} is predefined: take another id, or leave it out"
             return [FieldError(pointer="/id", detail=detail)]
-        return find_problems(self._plain("", 0), catalog)
+        plain = self._plain("", 0)
+        return find_problems(plain, catalog) or condition_problems(plain, catalog)
 
     def _plain(self, workflow_id: str, version: int) -> Workflow:
         return Workflow(

@@ -17,6 +17,7 @@ from orchestration.estimates import Estimates
 from orchestration.jobs import stamp
 from orchestration.ports import Clock
 from orchestration.schemas import GenerateRequest
+from orchestration.workflow_conditions import for_request
 from orchestration.workflow_definitions import WorkflowDefinition, is_workflow_id, parse_definition
 from orchestration.workflow_store import WorkflowHead, WorkflowStore
 from orchestration.workflows import BUILT_IN, Workflow, with_flags, workflow_for
@@ -50,7 +51,7 @@ class WorkflowService:
     estimates: Estimates
 
     async def chosen(self, request: GenerateRequest, tenant: str) -> Workflow:
-        """The workflow that a request runs, its ``include...`` flags applied."""
+        """The workflow that a request runs, its conditions and ``include...`` flags applied."""
         if request.workflow_type != "custom":
             return workflow_for(request.type, request.workflow_type, request.flags)
         workflow_id = request.workflow_id or ""
@@ -61,7 +62,8 @@ class WorkflowService:
         if head is None or definition is None:
             detail = "names no workflow that is active for this tenant"
             raise InvalidRequest([FieldError(pointer="/workflowId", detail=detail)])
-        return with_flags(definition.to_workflow(workflow_id, head.active, self.catalog), request.flags)
+        workflow = definition.to_workflow(workflow_id, head.active, self.catalog)
+        return with_flags(for_request(workflow, request), request.flags)
 
     async def of_tenant(self, tenant: str) -> list[WorkflowHead]:
         """The tenant's workflows, by id."""

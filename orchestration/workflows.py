@@ -23,7 +23,8 @@ MAX_STEPS = 60
 class Step:
     """One step of a workflow.
 
-    ``optional``: its failure degrades the result instead of failing the job. ``timeout`` is in seconds.
+    ``optional``: its failure degrades the result instead of failing the job. ``timeout`` is in seconds. ``only_if``
+    names the field of a request without which the step is left out (:mod:`orchestration.workflow_conditions`).
     """
 
     name: str
@@ -32,6 +33,7 @@ class Step:
     depends_on: tuple[str, ...] = ()
     timeout: float = 180.0
     retry: RetryPolicy = STEP_RETRY
+    only_if: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

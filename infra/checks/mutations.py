@@ -51,7 +51,11 @@ def defects(sources: Sources) -> list[Defect]:
 
 
 def run(sources: Sources) -> Iterator[Outcome]:
-    """Make each defect and ask the property that it breaks."""
+    """Make each defect and ask the property that it breaks. One that cannot be made any more counts as missed."""
     for defect in defects(sources):
-        found = PROPERTIES[defect.breaks].findings(load(defect.over(sources)))
-        yield Outcome(defect=defect, caught=bool(found))
+        try:
+            changed = defect.over(sources)
+        except TemplateError:
+            yield Outcome(defect=defect, caught=False)
+            continue
+        yield Outcome(defect=defect, caught=bool(PROPERTIES[defect.breaks].findings(load(changed))))

@@ -19,6 +19,7 @@ from layers.text.words import stems
 from layers.top.artifacts import Article, CitationReport, Quality, QualityPart, SchemaMarkup, Sentence
 from layers.top.keyword_coverage import covered, stuffed
 from layers.top.rendering.layout import blocks
+from layers.top.writer.differences import DIFFERENCES
 from layers.top.writer.figures import salient_figure
 
 _DUPLICATE = 0.8
@@ -67,7 +68,7 @@ def _parts(given: QualityInput, measured: Readability) -> list[QualityPart | Non
         _length(article, given.outline),
         _keywords(article, given.keywords),
         _figures(grounded),
-        _redundancy(grounded),
+        _redundancy(_said_once(article, grounded)),
         _readable(measured, given.brief),
         _markup(given.markup),
     ]
@@ -185,6 +186,14 @@ def _figures(grounded: Sequence[Sentence]) -> QualityPart:
     return _part(
         "statistics", count / max(3, 0.12 * len(grounded)), 0.5, f"{count} sentences give a sourced figure"
     )
+
+
+def _said_once(article: Article, grounded: Sequence[Sentence]) -> list[Sentence]:
+    """Without the pairs that are shown together because they differ: those are said again on purpose."""
+    paired = {
+        sentence.id for part in article.sections if part.id == DIFFERENCES for sentence in part.sentences
+    }
+    return [sentence for sentence in grounded if sentence.id not in paired]
 
 
 def _redundancy(grounded: Sequence[Sentence]) -> QualityPart:

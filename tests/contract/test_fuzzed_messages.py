@@ -125,7 +125,7 @@ class Broker:
     taken: int = 0
 
     async def take(self, delivery: Delivery) -> None:
-        """Deliver it as often as a broker would, then everything that it led to; look at what is left."""
+        """Deliver it, if need be once more for the last time, then everything that it led to; look at what is left."""
         self.taken += 1
         jobs, audits = set(self.world.store._rows), len(self.world.store.audits)
         outcome = await self._deliver(delivery)
@@ -141,7 +141,7 @@ class Broker:
 
     async def _deliver(self, delivery: Delivery) -> Outcome:
         outcome: Outcome = Completed("never delivered")
-        for count in range(1, MAX_DELIVERIES + 1):
+        for count in (1, MAX_DELIVERIES):
             outcome = await self.world.process(again(delivery, count), self.world.app)
             if not isinstance(outcome, DeadLetter):
                 break

@@ -12,7 +12,8 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
-from devtools.commands.openapi import DOCUMENT, generated
+from devtools.commands.openapi import DOCUMENT, files
+from devtools.contract_tables import with_tables
 from orchestration.http import HttpCall
 from orchestration.identity import Role
 from orchestration.openapi import OPERATIONS, VERSION
@@ -24,8 +25,14 @@ from tests.orchestration.support import World
 ROOT = Path(__file__).parents[2]
 
 
-def test_the_document_in_the_repository_is_what_the_code_says() -> None:
-    assert generated() == DOCUMENT.read_text(encoding="utf-8"), "run ./dev openapi and look at the difference"
+def test_the_document_and_the_tables_in_the_repository_are_what_the_code_says() -> None:
+    for file, text in files().items():
+        assert text == file.read_text(encoding="utf-8"), "run ./dev openapi and look at the difference"
+
+
+def test_a_page_without_a_place_for_a_table_is_refused() -> None:
+    with pytest.raises(ValueError, match="no place for routes"):
+        with_tables("# The API", contract())
 
 
 def test_every_route_is_documented_with_its_role_and_nothing_else_is() -> None:
@@ -97,6 +104,33 @@ def test_the_schemas_are_valid_and_all_used() -> None:
     text = json.dumps(contract())
     unused = [name for name in contract()["components"]["schemas"] if f'schemas/{name}"' not in text]
     assert [] == unused
+
+
+def bodies() -> set[str]:
+    """Names of the schemas that request bodies consist of."""
+    text = json.dumps(
+        [o.get("requestBody") for methods in contract()["paths"].values() for o in methods.values()]
+    )
+    names = set(re.findall(r'schemas/(\w+)"', text))
+    while (
+        more := set(
+            re.findall(r'schemas/(\w+)"', json.dumps([contract()["components"]["schemas"][n] for n in names]))
+        )
+        - names
+    ):
+        names |= more
+    return names
+
+
+def test_every_field_of_a_request_is_explained() -> None:
+    schemas = contract()["components"]["schemas"]
+    unexplained = [
+        f"{name}.{field}"
+        for name in bodies()
+        for field, schema in schemas[name].get("properties", {}).items()
+        if not schema.get("description")
+    ]
+    assert [] == unexplained, "orchestration/operations_fields.py explains each field"
 
 
 def examples() -> list[tuple[str, Any, Any]]:

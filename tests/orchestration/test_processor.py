@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from layers.contract import StepContext, StepError
-from orchestration.errors import PoisonMessage, QueueUnavailable, StorageUnavailable
+from orchestration.errors import PoisonMessage, QueueUnavailable, RowConflict, StorageUnavailable
 from orchestration.http import valid_traceparent
-from orchestration.jobs import Job, JobStatus, StepStatus, moment
+from orchestration.jobs import ActiveJob, Job, JobStatus, StepStatus, moment
 from orchestration.messages import ORIGINAL_ID
 from orchestration.outcomes import Completed, DeadLetter, RetryLater
 from orchestration.ports import Commit
@@ -528,6 +528,65 @@ async def test_storage_that_fails_in_the_middle_never_loses_the_job(method: str)
         await world.app.sweeper.sweep()
         await world.work(app)
         assert (await world.job(job_id)).status is JobStatus.COMPLETED
+
+
+async def test_an_active_row_that_cannot_be_marked_does_not_stop_the_job() -> None:
+    world = World()
+    await world.submit()
+    unreliable = Unreliable(world.store)
+    unreliable.broken = {"put_active"}
+    app = world.instance("two", store=unreliable)
+    (sent,) = world.queue.sent
+    assert await app.processor.process(delivery_of(sent)) == Completed("completed")
+    assert world.store.active() == []
+
+
+async def test_the_active_row_of_an_ended_job_is_gone_however_long_marking_it_took() -> None:
+    """The row is marked while steps run; the epilogue removes it only after that."""
+    world = World()
+    await world.submit()
+    ended, put = asyncio.Event(), world.store.put_active
+    world.steps.behaviours["contentAssembler"] = lambda _: asyncio.sleep(0, ended.set())
+
+    async def slowly(row: ActiveJob) -> None:
+        await ended.wait()
+        for _ in range(20):
+            await asyncio.sleep(0)
+        await put(row)
+
+    world.store.put_active = slowly  # type: ignore[method-assign]
+    assert await world.work() == [Completed("completed")]
+    assert world.store.active() == []
+
+
+async def test_nobody_waits_for_the_input_of_a_job_that_could_not_be_claimed() -> None:
+    world = World()
+    job = (await world.submit()).job
+    reads: list[str] = []
+
+    async def forever(*_: object) -> bytes:
+        reads.append("begun")
+        try:
+            await asyncio.Event().wait()
+        finally:
+            reads.append("given up")
+        return b""
+
+    commits = [RowConflict("changed")]
+    commit = world.store.commit
+
+    async def refused_once(row: Commit) -> str:
+        if commits:
+            stored = await world.store.read_job(job.job_id)
+            assert stored is not None
+            await commit(Commit(job=replace(stored.job, status=JobStatus.CANCELLED), etag=stored.etag))
+            raise commits.pop()
+        return await commit(row)
+
+    world.store.read_rows = forever  # type: ignore[method-assign]
+    world.store.commit = refused_once  # type: ignore[method-assign]
+    assert await world.work() == [Completed("the job has ended")]
+    assert reads == ["begun", "given up"]
 
 
 def test_a_poison_message_says_why() -> None:

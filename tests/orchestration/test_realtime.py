@@ -8,6 +8,7 @@ import pytest
 from orchestration import realtime as module
 from orchestration.adapters.clock import SystemClock
 from orchestration.adapters.memory import MemoryPublisher
+from orchestration.breaker import SLOW_TO_FAIL
 from orchestration.circuits import Circuits
 from orchestration.errors import DependencyUnavailable
 from orchestration.events import EventType, JobUpdate
@@ -129,8 +130,8 @@ async def test_after_an_outage_each_job_has_its_newest_event_published_so_that_w
     }
     figures = realtime.figures()
     assert (figures.state, figures.published, figures.dropped, figures.waiting) == ("closed", 2, 3, 0)
-    assert figures.failed >= module.POLICY.fewest
-    assert max(clock.slept) == module.POLICY.pause
+    assert figures.failed >= SLOW_TO_FAIL.fewest
+    assert max(clock.slept) == SLOW_TO_FAIL.pause
 
 
 async def test_while_it_is_down_one_message_at_a_time_probes() -> None:
@@ -143,7 +144,7 @@ async def test_while_it_is_down_one_message_at_a_time_probes() -> None:
     calls, begun = publisher.calls, clock.monotonic()
     while clock.monotonic() < begun + 60:
         await asyncio.sleep(0)
-    assert publisher.calls - calls <= 60 / module.POLICY.pause + module.MOST_AT_ONCE
+    assert publisher.calls - calls <= 60 / SLOW_TO_FAIL.pause + module.MOST_AT_ONCE
     publisher.down = False
     await realtime.drain()
     assert len(publisher.published) == 30
@@ -288,7 +289,7 @@ async def test_the_real_clock_is_slept_on_while_it_is_down() -> None:
     while realtime.figures().state == "closed":
         await asyncio.sleep(0)
     (worker,) = realtime._workers
-    assert publisher.calls == module.POLICY.fewest
+    assert publisher.calls == SLOW_TO_FAIL.fewest
     worker.cancel()
     await asyncio.wait([worker])
 

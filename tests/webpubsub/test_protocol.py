@@ -128,6 +128,12 @@ async def test_a_sequence_ack_is_refused_outside_the_reliable_subprotocol(
         assert (await client.receive())["event"] == "disconnected"
 
 
+@pytest.mark.parametrize("subprotocol", [JSON, RELIABLE])
+async def test_a_ping_is_answered_with_a_pong(stand_in: StandIn, hub: str, subprotocol: str) -> None:
+    async with connected(stand_in, hub, subprotocol=subprotocol) as client:
+        assert await client.ask(type="ping") == {"type": "pong"}
+
+
 async def test_an_invocation_is_refused_but_the_connection_lives(stand_in: StandIn, hub: str) -> None:
     async with connected(stand_in, hub) as client:
         refusal = await client.ask(type="invoke", invocationId="1", target="event", event="e")

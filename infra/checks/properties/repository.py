@@ -16,6 +16,7 @@ from infra.checks.registry import property_
 
 WORKFLOW: Final = ".github/workflows/deploy.yml"
 APP_ROLES: Final = "infra/hooks/app-roles.json"
+GUIDE: Final = "docs/deploy.md"
 PARAMETERS: Final = "infra/main.parameters.json"
 _PINNED = re.compile(r"[\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
 _DEPLOYED: Final = (
@@ -150,6 +151,9 @@ def inputs_are_the_same_everywhere(context: Context) -> Iterator[Problem]:
     passed = set(context.sources.yaml(WORKFLOW)["jobs"].get("provision-and-deploy", {}).get("env", {}))
     for name in sorted(variables - {"AZURE_PRINCIPAL_ID"} - passed):
         yield Problem(where=WORKFLOW, message=f"does not pass {name} on")
+    documented = set(re.findall(r"`([A-Z_]+)`", context.sources.text(GUIDE)))
+    for name in sorted(variables - standard - documented):
+        yield Problem(where=GUIDE, message=f"does not say what {name} is")
     if azure["infra"] != {"provider": "bicep", "path": "infra", "module": "main"}:
         yield Problem(where="azure.yaml", message=f"infra is {azure['infra']}")
     for name, hook in azure.get("hooks", {}).items():

@@ -134,7 +134,8 @@ _ALL = (
     _facet(
         "environment", "What {does} {short} mean for the environment?", "What {does} {it} mean for the environment?",
         "Environmental impact",
-        cue=r"environment\w*|climate|emissions?\b|carbon\b|sustainab\w+|landfill|recycl\w+|footprint|biodivers\w+|pollut\w+",
+        cue=r"environmental(?:ly)?\b|for the environment\b|(?<!political )(?<!economic )(?<!business )climate\b|emissions?\b|carbon\b"
+            r"|(?<!debt )(?<!fiscal )sustainab\w+|landfill|recycl\w+|carbon footprint|biodivers\w+|pollut\w+",
         heading=r"environment|climate|sustainab|recycl|footprint|emission|ecolog|biodivers",
     ),
     _facet(
@@ -145,8 +146,8 @@ _ALL = (
     ),
     _facet(
         "outlook", "What comes next for {short}?", "What comes next?", "Outlook",
-        cue=r"future|will (?:be|likely|become|need)\b|expected to|forecasts?\b|projected|trends?\b|by 20[2-9]\d|next (?:few|decade"
-            r"|generation|years)|emerging|plans? to|pipeline|could become",
+        cue=r"in the future|the future of|future (?:research|work|generations?|versions?|growth|plans|use)|will (?:be|likely|become|need)\b|expected to"
+            r"|forecasts?\b|projected|trends?\b|by 20(?:2[7-9]|[3-9]\d)|next (?:few|decade|generation|years)|emerging|pipeline|could become",
         heading=r"future|outlook|trend|what(?:'s| is| comes)? next|forecast|prospects|road ?map|ahead",
     ),
     _facet(

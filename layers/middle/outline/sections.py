@@ -12,6 +12,7 @@ from layers.middle.outline.desk import Desk
 from layers.middle.outline.facets import FACETS, ask
 from layers.middle.outline.key_points import KeyPointReading
 from layers.middle.outline.material import CHOSEN, Row
+from layers.middle.outline.people import names_a_person
 from layers.middle.outline.spare import SPARE, spare_shares
 from layers.middle.outline.templates import THEMES
 from layers.middle.outline.themes import find_themes
@@ -23,6 +24,7 @@ _ANSWER_WORDS = 60
 _FAQ_WORDS = 45
 _FEWEST_WORDS = 40
 _NAMED_BY = 3  # one row in so many names the topic, where the sources use its words
+_OF_PEOPLE = frozenset(("history", "why", "evidence"))  # the sides that a person's life has
 _RESERVE = 3  # evidence words at hand per word wanted, so that the writer can choose
 
 
@@ -82,8 +84,9 @@ def _facets(
     """The facets of the template, and those that nothing speaks of."""
     found: list[Candidate] = []
     missing: list[Refusal] = []
+    person = names_a_person(desk.brief.topic, desk.material.texts)
     for slot in desk.plan.slots:
-        if slot.facet == THEMES:
+        if slot.facet == THEMES or (person and slot.facet not in _OF_PEOPLE):
             continue
         facet = FACETS[slot.facet]
         heading = ask(slot.title or facet.title, desk.topic)

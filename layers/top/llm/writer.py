@@ -25,6 +25,7 @@ from layers.top.llm.prompts import PROMPT_VERSION, repair_prompt, section_prompt
 from layers.top.llm.reply import SCHEMA, DraftSentence, parse_draft
 from layers.top.llm.settling import Settled, settle, sound
 from layers.top.verification.evidence_finder import EvidenceFinder
+from layers.top.writer.differences import DIFFERENCES
 from layers.top.writer.headings import meta_description
 from layers.top.writer.length_warnings import LENGTH_CODES, length_warnings
 
@@ -156,7 +157,7 @@ class _ModelWriter:
         if part.id != ANSWER:
             yield from self._sentences(ANSWER, article.answer)
         for section in article.sections:
-            if section.id != part.id:
+            if section.id not in (part.id, DIFFERENCES):
                 yield from self._sentences(section.id, section.sentences)
         for entry in article.faq:
             yield from entry.answer

@@ -43,7 +43,7 @@ _UNIQUE: Final = word_set(
 # A definite noun of this kind always stands for one that was introduced before.
 _INTRODUCED: Final = word_set(
     """
-    study trial experiment survey sample review analysis report paper group arm cohort participants respondents patients
+    study trial experiment survey sample review analysis report paper group groups arm arms cohort studies trials experiments participants respondents patients
     authors researchers investigators model network system algorithm programme program pilot network device ruling bill
     difference differences figure figures finding findings result results file map map plan deal merger proposal project
     """

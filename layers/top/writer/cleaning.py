@@ -30,7 +30,7 @@ _CONNECTIVE: Final = re.compile(
     r"conversely|at the same time|in other words|again|then|and|but|so),\s+",
     re.IGNORECASE,
 )
-_LOOSE_MARK: Final = re.compile(r"^\d{1,2}\s(?=[A-Z][a-z]+(?:,|\s[a-z]))")
+_LOOSE_MARK: Final = re.compile(r"^\d{1,2}\s(?=[A-Z][a-z]+(?:,|\s[a-z]|\s[A-Z][a-z]+\s[a-z]))")
 _LOOSE_MARKS_AT_END: Final = re.compile(r"(?<=[a-z)])\s\d{1,3}(?:\s?[,\u2013-]\s?\d{1,3})*(?=\.$)")
 _MARKED_OFTEN: Final = 5
 _OWN_TEST: Final = re.compile(

@@ -23,13 +23,13 @@ _ORPHAN: Final = re.compile(
 # What a template asks of any noun: good English about the topic, nonsense about most other nouns.
 _BY_TEMPLATE: Final = re.compile(
     r"^(?:with\s|what role\b|what are (?:the )?(?:examples|risks|limits|benefits)\b|how (?:do|does|can)\s.+\s(?:work|help|affect|compare)\b"
-    r"|how can .+ be prevented|why (?:do|does)\s.+\smatter|how do you get started|what does the evidence say|what does .+ mean for)",
+    r"|how can .+ be prevented|why (?:do|does)\s.+\smatter|how do you get started|what does the evidence say|what do you need for|what does .+ mean for)",
     re.IGNORECASE,
 )
 _NEVER: Final = re.compile(r"^with\s|^what role\b|\b(?:affect|examples|compare)\b", re.IGNORECASE)
 _FRAMES: Final = (
     re.compile(
-        r"^(?:what are (?:the )?(?:risks|limits|benefits) of|what does the evidence say about|how do you get started with)\s(?P<x>.+)\?$",
+        r"^(?:what are (?:the )?(?:risks|limits|benefits) of|what does the evidence say about|how do you get started with|what do you need for)\s(?P<x>.+)\?$",
         re.IGNORECASE,
     ),
     re.compile(
@@ -46,7 +46,7 @@ _CUES: Final = tuple(
         (r"\brisks?\b", r"\b(?:risks?|danger\w*|harm\w*|hazard\w*|threat\w*|unsafe|injur\w+|disease|bias\w*|fail\w*|infect\w+|error\w*)\b"),
         (r"\blimits?\b", r"\b(?:limit\w*|cannot|can.t|only|fails?|difficult\w*|not\s|lack\w*|drawback\w*|hard to)\b"),
         (r"\bbenefits?\b", r"\b(?:benefit\w*|advantage\w*|improv\w+|reduc\w+|sav(?:e|es|ed|ing)\b|faster|cheaper|help\w*|lower\w*|better)\b"),
-        (r"\bhelps?\b", r"\b(?:help\w*|benefit\w*|improv\w+|reduc\w+|lower\w*|prevent\w*|support\w*|protect\w*|sav(?:e|es|ed|ing)|faster|better)\b"),
+        (r"\bhelps?\b", r"\b(?:help\w*|benefit\w*|improv\w+|reduc\w+|lower\w*|prevent\w*|protect\w*|sav(?:e|es|ed|ing)|faster|better)\b"),
         (r"\bprevented\b", r"\b(?:prevent\w*|avoid\w*|reduc\w+|protect\w*|stop\w*|block\w*)\b"),
         (r"\bevidence\b", r"\b(?:stud(?:y|ies)|trials?|review|survey|research\w*|found|percent|experiments?)\b"),
         (r"\bmatter\b", r"\b(?:because|important|essential|crucial|reason|main|most)\b"),
@@ -93,13 +93,17 @@ def stands_alone(question: str, subject: Subject) -> bool:
 
 
 def answers(text: str, question: Question, candidate: Candidate) -> bool:
-    """Whether a sentence gives what the wording of the question asks for: a definition, a price, a risk."""
+    """Whether a sentence gives what the wording of the question asks for: a definition, a price, a risk of it."""
     if _DEFINITION.match(text):
         return defines(question, candidate)
     if re.search(r"\bcosts?\b|\bhow much\b", text, re.IGNORECASE):
         named = set(stems(" ".join(candidate.text.split()[:_SUBJECT_WORDS])))
         priced = telling_figure(candidate.text) or _PRICE.search(candidate.text)
         return priced is not None and set(stems(text)) - _ASKS_PRICE <= named
+    framed = next((found["x"] for frame in _FRAMES if (found := frame.match(text))), None)
+    opening = set(stems(" ".join(candidate.text.split()[:_SUBJECT_WORDS])))
+    if framed and not opening & set(stems(framed)):
+        return False
     cues = [told for asked, told in _CUES if asked.search(text)]
     return all(told.search(candidate.text) for told in cues) and not (cues and candidate.defined)
 

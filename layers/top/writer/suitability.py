@@ -10,6 +10,7 @@ sentences in the first person, whose author is not the author of the article.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 MIN_WORDS: Final = 6
@@ -57,6 +58,10 @@ _UNFINISHED: Final = re.compile(
     re.IGNORECASE,
 )
 _ABBREVIATED: Final = re.compile(r"\b(?:etc|inc|ltd|co|jr|sr|al|[a-z])\.,", re.IGNORECASE)
+_WORK_CITED: Final = re.compile(
+    r"\([^()]*\b(?:Press|Publish\w+|Books|Verlag|Editions?)\b[^()]*\d{4}[^()]*\)|\b\d+\s?\(\d+\)\s?:\s?\d+|©|\bISBN\b|\b(?:pp?|vol)\.\s?\d|\bibid\b",
+    re.IGNORECASE,
+)
 _ROW: Final = re.compile(r"^[^.:;]{1,40}:\s[^;]*;\s[^.:;]{1,40}:\s")
 _SUBORDINATE: Final = re.compile(r",\s(?:when|where|which|who|because|if|since|although|as)\s")
 _ADVERBIAL: Final = re.compile(
@@ -177,13 +182,17 @@ _MENTIONED: Final = re.compile(
 )
 
 
+@lru_cache(maxsize=16_384)
 def is_usable(text: str, word_count: int) -> bool:
-    """Whether a sentence may be quoted at all. ``text`` has its white space collapsed."""
+    """Whether a sentence may be quoted at all. ``text`` has its white space collapsed.
+
+    Remembered, since steps and jobs on the same sources ask about the same sentences.
+    """
     if not MIN_WORDS <= word_count <= MAX_WORDS or not _looks_like_prose(text):
         return False
     if _BOILERPLATE.search(text) or _POINTS_ELSEWHERE.search(text) or _WHEN_IT_WAS_WRITTEN.search(text):
         return False
-    if _ROW.match(text) or _is_adverbial(text) or _UNFINISHED.search(text):
+    if _ROW.match(text) or _is_adverbial(text) or _UNFINISHED.search(text) or _WORK_CITED.search(text):
         return False
     if _FIRST_PERSON.search(text) or _ABSTRACT_PART.match(text) or _CHANGELOG.match(text):
         return False
@@ -252,7 +261,7 @@ def is_procedure(text: str) -> bool:
 
 def _looks_like_prose(text: str) -> bool:
     tokens = text.split()
-    letters = sum(character.isalpha() for character in text)
+    letters = sum(map(str.isalpha, text))
     if letters < 0.6 * len(text) or not text[0].isprintable():
         return False
     first = tokens[0].strip("\"'“‘(")
@@ -268,7 +277,7 @@ def _looks_like_prose(text: str) -> bool:
     if shouted > 0.3 * len(tokens):
         return False
     if _ENDED.search(text) and len(tokens) > MIN_WORDS:
-        return True
+        return _VERB.search(text) is not None or not _title_like(tokens)
     return _VERB.search(text) is not None and not _title_like(tokens)
 
 

@@ -66,8 +66,8 @@ _INTRODUCTIONS: Final[Mapping[Tone, Mapping[Audience, str]]] = {
     },
 }
 _SALUTATIONS: Final[Mapping[Audience, str]] = {
-    Audience.B2B: "Hello, here is a short read for you and your team, with a link behind every statement.",
-    Audience.B2C: "Hello, here is a short read for you, with a link behind every statement.",
+    Audience.B2B: "A short read for you and your team; every statement carries its link.",
+    Audience.B2C: "A short read for you; every statement carries its link.",
 }
 _FORM_LEADS: Final[Mapping[Form, Mapping[Tone, str]]] = {
     "steps": {
