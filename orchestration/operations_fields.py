@@ -82,6 +82,7 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
         "dependsOn": "Steps that must be through before it, beyond those that it needs.",
         "timeoutSeconds": "Longest time that one try may take.",
         "retry": "How it is tried again within an attempt.",
+        "onlyIf": "Leave it out for requests in which this field is empty.",
     },
     "RetryIn": {
         "maxTries": "Tries in all.",
