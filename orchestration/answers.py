@@ -1,6 +1,6 @@
 """The shapes of all answers, as types: mypy holds the views to them, and the OpenAPI document is made from them.
 
-Typed dictionaries cost nothing when a call is answered. An absent member is ``NotRequired``; one that may be null
+Where calls are answered they are imported for type checking alone, so they cost nothing there. An absent member is ``NotRequired``; one that may be null
 says so. Times are RFC 3339 in UTC.
 """
 

@@ -14,8 +14,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
-from orchestration.answers_realtime import ConnectionView
 from orchestration.checkpoints import Row
 from orchestration.errors import RequestRefused, RowConflict, RowExists
 from orchestration.groups import Watcher
@@ -23,6 +23,9 @@ from orchestration.ids import key_part
 from orchestration.interest import TABLE, UserInterest
 from orchestration.jobs import stamp
 from orchestration.ports import Clock, JobStore, RealtimePublisher, RowTable, TaggedRow
+
+if TYPE_CHECKING:
+    from orchestration.answers_realtime import ConnectionView
 
 OPEN = "open"
 """The one partition of connections: connections come and go slowly against the 2,000 rows a second that it takes."""

@@ -7,9 +7,8 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from orchestration.answers import EventList, JobUpdateView, JobView, Liveness
 from orchestration.apikeys import ApiKeyService
 from orchestration.audit import Action, Actor
 from orchestration.audit_log import AuditLog
@@ -46,6 +45,9 @@ from orchestration.settings import Settings
 from orchestration.socket_services import SocketServices
 from orchestration.views import Links, entity_tag, job_view, problem
 from orchestration.workflow_service import WorkflowService
+
+if TYPE_CHECKING:
+    from orchestration.answers import EventList, JobUpdateView, JobView, Liveness
 
 PROBLEM = "application/problem+json"
 RETRY_AFTER = "2"

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from orchestration.answers_management import AuditEntry, AuditList
 from orchestration.audit_log import parse_audit_query
 from orchestration.checkpoints import Row
 from orchestration.controller import ContentArchitectController
 from orchestration.http import HttpCall, HttpReply, json_reply
 from orchestration.listing import CursorKey, next_link
+
+if TYPE_CHECKING:
+    from orchestration.answers_management import AuditEntry, AuditList
 
 
 async def list_audit(controller: ContentArchitectController, call: HttpCall) -> HttpReply:

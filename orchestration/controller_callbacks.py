@@ -5,15 +5,10 @@ Part of the HTTP face: each takes the controller and a call, as the controller's
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from orchestration.answers_management import (
-    AttemptView,
-    DeliveryList,
-    DeliveryView,
-    NewSecret,
-    TestCallReport,
-)
 from orchestration.audit import Action
 from orchestration.callbacks import Attempt, Callback, webhook_id
 from orchestration.controller import ContentArchitectController, actor_of, job_id_of, read_json
@@ -22,6 +17,15 @@ from orchestration.http import HttpCall, HttpReply, json_reply
 from orchestration.jobs import Job
 from orchestration.schemas import WebUrl, field_errors
 from orchestration.views import Links
+
+if TYPE_CHECKING:
+    from orchestration.answers_management import (
+        AttemptView,
+        DeliveryList,
+        DeliveryView,
+        NewSecret,
+        TestCallReport,
+    )
 
 
 class CallTest(BaseModel):

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import base64
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from orchestration.answers import JobList
-from orchestration.answers_management import LetterList, LetterView
 from orchestration.controller import ContentArchitectController, actor_of, job_id_of, read_json
 from orchestration.errors import FieldError, InvalidRequest
 from orchestration.groups import user_of
@@ -21,6 +20,10 @@ from orchestration.listing import CursorKey, next_link, page_size, parse_query
 from orchestration.redrive import parse_redrive
 from orchestration.reruns import parse_fork
 from orchestration.views import Links, summary_view
+
+if TYPE_CHECKING:
+    from orchestration.answers import JobList
+    from orchestration.answers_management import LetterList, LetterView
 
 _SHOWN_BYTES = 2048
 _BOOLEANS = {"true": True, "false": False}

@@ -5,11 +5,15 @@ Part of the HTTP face: each takes the controller and a call, as the controller's
 
 from __future__ import annotations
 
-from orchestration.answers_management import KeyList, KeyView, NewKey
+from typing import TYPE_CHECKING
+
 from orchestration.apikeys import ApiKey, parse_key_request
 from orchestration.audit import Action
 from orchestration.controller import ContentArchitectController, actor_of, read_json
 from orchestration.http import HttpCall, HttpReply, json_reply
+
+if TYPE_CHECKING:
+    from orchestration.answers_management import KeyList, KeyView, NewKey
 
 
 async def list_keys(controller: ContentArchitectController, call: HttpCall) -> HttpReply:

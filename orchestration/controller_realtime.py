@@ -5,7 +5,8 @@ Part of the HTTP face: each takes the controller and a call, as the controller's
 
 from __future__ import annotations
 
-from orchestration import answers_realtime as answers
+from typing import TYPE_CHECKING
+
 from orchestration.connection_registry import MAX_LISTED, figures_of
 from orchestration.controller import ContentArchitectController, job_id_of
 from orchestration.errors import RequestRefused
@@ -15,6 +16,9 @@ from orchestration.jobs import stamp
 from orchestration.realtime import TOKEN_MINUTES, PublishingFigures, Socket
 from orchestration.upstream import Kind, UpstreamEvent, parse_connect
 from orchestration.views import Links
+
+if TYPE_CHECKING:
+    from orchestration import answers_realtime as answers
 
 _SHOWN = 500
 

@@ -6,21 +6,11 @@ Part of the HTTP face: each takes the controller and a call, as the controller's
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from layers.catalog import StepDeclaration
-from orchestration.answers import FieldProblem
-from orchestration.answers_management import (
-    WorkflowCheck,
-    WorkflowItem,
-    WorkflowLinks,
-    WorkflowList,
-    WorkflowPlan,
-    WorkflowStepView,
-    WorkflowView,
-)
 from orchestration.controller import ContentArchitectController, actor_of, read_json, whole_number
 from orchestration.errors import FieldError, InvalidRequest, RequestRefused
 from orchestration.estimates import NOTHING_KNOWN, History
@@ -31,6 +21,18 @@ from orchestration.workflow_plan import plan
 from orchestration.workflow_service import WorkflowVersion
 from orchestration.workflow_store import WorkflowHead
 from orchestration.workflows import PREDEFINED, Step, Workflow
+
+if TYPE_CHECKING:
+    from orchestration.answers import FieldProblem
+    from orchestration.answers_management import (
+        WorkflowCheck,
+        WorkflowItem,
+        WorkflowLinks,
+        WorkflowList,
+        WorkflowPlan,
+        WorkflowStepView,
+        WorkflowView,
+    )
 
 
 class Activation(BaseModel):

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from orchestration.answers import DependencyHealth, Health
 from orchestration.circuits import Circuits
 from orchestration.errors import ContentArchitectError
 from orchestration.ports import Clock
+
+if TYPE_CHECKING:
+    from orchestration.answers import DependencyHealth, Health
 
 CACHE_SECONDS = 5.0
 PROBE_SECONDS = 2.0

@@ -5,23 +5,25 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from layers.contract import JobType
-from orchestration.answers import (
-    JobLinks,
-    JobMetadata,
-    JobSummaryView,
-    JobView,
-    Problem,
-    Progress,
-    StepView,
-    WarningView,
-)
 from orchestration.errors import ContentArchitectError, InvalidRequest
 from orchestration.events import progress_of
 from orchestration.job_index import JobSummary
 from orchestration.jobs import Job, JobStatus, Priority, StepRecord, moment, stamp
+
+if TYPE_CHECKING:
+    from orchestration.answers import (
+        JobLinks,
+        JobMetadata,
+        JobSummaryView,
+        JobView,
+        Problem,
+        Progress,
+        StepView,
+        WarningView,
+    )
 
 _MESSAGES = {
     JobStatus.QUEUED: "The job waits for its turn.",

@@ -198,7 +198,7 @@ async def main():
     call = HttpCall(method="POST", body=json.dumps(REQUEST).encode())
     assert (await world.app.api.answer(ROUTES["generate"], call)).status == 202
 asyncio.run(main())
-print([m for m in sys.modules if m.startswith(("orchestration.operations", "orchestration.openapi", "offapi"))])
+print([m for m in sys.modules if m.startswith(("orchestration.operations", "orchestration.answers", "orchestration.openapi", "offapi"))])
 """
 
 

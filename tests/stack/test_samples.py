@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -72,3 +73,20 @@ def test_the_receiver_takes_what_the_service_signed_and_nothing_else(stack: Stac
     other = "whsec_" + "A" * 43 + "="
     with receiver(other) as (url, _):
         assert stack.call("POST", "/webhooks/test", {"url": url}).json["status"] == 400
+
+
+@pytest.mark.node
+@pytest.mark.skipif(shutil.which("node") is None, reason="needs Node")
+def test_the_javascript_sample_watches_two_jobs_over_one_socket(stack: Stack) -> None:
+    command = ["node", str(ROOT / "samples" / "client_js.mjs"), TOPIC, "Phishing and small businesses"]
+    said = subprocess.run(
+        command, env=environment(stack), capture_output=True, text=True, timeout=120, check=False
+    )
+    assert said.returncode == 0, said.stderr
+    assert said.stdout.startswith("# ")
+    told: dict[str, list[int]] = {}
+    for job, number, *_ in (line.split() for line in said.stderr.splitlines()):
+        if number != "-":
+            told.setdefault(job, []).append(int(number))
+    assert len(told) == 2, said.stderr
+    assert all(numbers == list(range(1, len(numbers) + 1)) for numbers in told.values()), said.stderr
