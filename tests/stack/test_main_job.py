@@ -239,4 +239,4 @@ def test_requests_that_are_no_requests_get_problem_documents(stack: Stack) -> No
     replies = [broken, huge, unknown, wrong_method, nowhere]
     assert [reply.status for reply in replies] == [400, 413, 404, 405, 404]
     assert all(re.match(r"urn:content-architect:problem:", reply.json["type"]) for reply in replies)
-    assert wrong_method.headers["Allow"] == "POST"
+    assert wrong_method.headers["Allow"] == "OPTIONS, POST"
