@@ -24,6 +24,9 @@ from localcloud.supervisor.options import StackOptions
 _LINKED = ("host.json", "localcloud", "node_modules", "samples", "orchestration", "layers", "benchmarks")
 _TICKS = os.sysconf("SC_CLK_TCK")
 
+SILENT = {"PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY": "false"}
+"""Benchmarks send no telemetry, as the systems beside them send none; benchmarks/telemetry.py tells what it costs."""
+
 
 @dataclass(kw_only=True)
 class Rig:

@@ -19,7 +19,7 @@ PRINCIPAL_HEADER = "x-ms-client-principal"
 FULL_SCOPE = "user_impersonation"
 """The scope that the portal offers: the application may do what its user may."""
 
-MAX_PRINCIPAL = 32 * 1024
+MAX_PRINCIPAL = 16 * 1024
 _MICROSOFT = "http://schemas.microsoft.com/identity/claims/"
 _LONG_NAMES = {
     f"{_MICROSOFT}tenantid": "tid",

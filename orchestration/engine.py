@@ -30,7 +30,7 @@ from orchestration.errors import (
 from orchestration.events import Event, ended, step_completed
 from orchestration.jobs import Job, JobStatus, StepRecord, StepStatus, limited_warnings, stamp
 from orchestration.ports import Clock, JobStore
-from orchestration.step_cache import Place, StepCache, place_of, worth_keeping
+from orchestration.step_cache import Place, StepCache, place_of, seen_by, worth_keeping
 from orchestration.telemetry.counts import step_ended
 from orchestration.telemetry.work import restoring, reused, stepping
 from orchestration.workflows import RESULT_ARTIFACT, Step, Workflow, dependencies
@@ -278,7 +278,7 @@ class WorkflowEngineService:
         ends = min(run.ends, self._clock.monotonic() + step.timeout)
         context = StepContext(
             brief=run.brief,
-            artifacts=dict(run.artifacts),
+            artifacts=seen_by(self._catalog[step.service], run.artifacts),
             tools=run.tools,
             report=partial(run.progress, step.name),
             seconds_left=lambda: ends - self._clock.monotonic(),

@@ -75,8 +75,8 @@ class RateLimits:
         if not self.per_minute:
             return {}
         window = self._window(tenant)
-        if window.left <= self._block // 2:
-            self._begin_refill(tenant, window)
+        if window.left <= self._block // 2 and not window.spent_out:
+            self._refilling(tenant, window)
         await self._await_tokens(tenant, window)
         if window.left < 1 and window.spent_out:
             headers = {**self._headers(window), "Retry-After": str(self._seconds_left)}
@@ -90,10 +90,7 @@ class RateLimits:
         for _ in range(2):
             if window.left >= 1 or window.spent_out:
                 return
-            self._begin_refill(tenant, window)
-            if window.refill is None:
-                return
-            ended, _ = await asyncio.wait([window.refill], timeout=WAIT_SECONDS)
+            ended, _ = await asyncio.wait([self._refilling(tenant, window)], timeout=WAIT_SECONDS)
             if not ended:
                 return
 
@@ -111,13 +108,14 @@ class RateLimits:
         if window is None or window.number != number:
             window = _Window(number=number, left=self._block)
             self._windows.put(tenant, window)
-            self._begin_refill(tenant, window)
+            self._refilling(tenant, window)
         return window
 
-    def _begin_refill(self, tenant: str, window: _Window) -> None:
-        if window.spent_out or (window.refill is not None and not window.refill.done()):
-            return
-        window.refill = asyncio.get_running_loop().create_task(self._refill(tenant, window))
+    def _refilling(self, tenant: str, window: _Window) -> asyncio.Task[None]:
+        """The refill that is under way, or a new one."""
+        if window.refill is None or window.refill.done():
+            window.refill = asyncio.get_running_loop().create_task(self._refill(tenant, window))
+        return window.refill
 
     async def _refill(self, tenant: str, window: _Window) -> None:
         try:

@@ -65,6 +65,16 @@ def place_of(
     )
 
 
+def seen_by(
+    declaration: StepDeclaration, artifacts: Mapping[type[Artifact], Artifact]
+) -> dict[type[Artifact], Artifact]:
+    """What a step may see: where its result is kept, nothing that its key does not name."""
+    if declaration.cached_for <= 0:
+        return dict(artifacts)
+    declared = {*declaration.requires, *declaration.uses}
+    return {kind: artifact for kind, artifact in artifacts.items() if kind.__name__ in declared}
+
+
 def worth_keeping(artifact: Artifact, tools: Tools) -> bool:
     """Whether a result is as good as it gets: no warning, and by the language model where there is one."""
     made_as_wanted = tools.llm is None or artifact.made_by == "llm"

@@ -59,25 +59,24 @@ class SubscriptionService:
             return _failed(None, None, EventRefused(known, code="unknown_event"))
         asked: str | None = None
         try:
-            await self.registry.bound(event.connection_id, watcher)
+            connection = await self.registry.bound(event.connection_id, watcher)
             asked = parse_job_id(event)[:_STEP_NAME]
-            return await handler(event, watcher, asked)
+            return await handler(connection, asked)
         except (EventRefused, RequestRefused, DependencyUnavailable) as error:
             if error.code == "forbidden":
                 raise
             return _failed(name, asked, error)
 
-    async def _subscribe(self, event: UpstreamEvent, watcher: Watcher, asked: str) -> EventReply:
+    async def _subscribe(self, connection: OpenConnection, asked: str) -> EventReply:
         """Join first, then look: what is committed after the look arrives over the socket."""
-        job = await self._owned(watcher, asked)
-        connection = await self.registry.bound(event.connection_id, watcher)
+        job = await self._owned(connection, asked)
         group = _group_that_has(connection, job)
         if group is None:
-            group = job_group(job.job_id)
-            await self.registry.change(event.connection_id, watcher, lambda c: _with(c, job.job_id))
-            if not await self.publisher.join(event.connection_id, group):
+            group, connection_id = job_group(job.job_id), connection.connection_id
+            await self.registry.change(connection_id, connection.watcher, lambda c: _with(c, job.job_id))
+            if not await self.publisher.join(connection_id, group):
                 raise EventRefused("the connection has ended", code="connection_gone")
-            job = await self._owned(watcher, asked)
+            job = await self._owned(connection, asked)
         return {
             "event": SUBSCRIBE,
             "jobId": job.job_id,
@@ -88,25 +87,26 @@ class SubscriptionService:
             "links": self.links.of(job),
         }
 
-    async def _unsubscribe(self, event: UpstreamEvent, watcher: Watcher, asked: str) -> EventReply:
+    async def _unsubscribe(self, connection: OpenConnection, asked: str) -> EventReply:
         """Leaving is for everybody, so that no answer tells whether a job of somebody else exists."""
         job_id = canonical_job_id(asked)
         reply: EventReply = {"event": UNSUBSCRIBE, "jobId": asked, "subscribed": False}
         if job_id is None:
             return reply
-        connection = await self.registry.change(event.connection_id, watcher, lambda c: _without(c, job_id))
-        await self.publisher.leave(event.connection_id, job_group(job_id))
+        connection_id = connection.connection_id
+        await self.registry.change(connection_id, connection.watcher, lambda c: _without(c, job_id))
+        await self.publisher.leave(connection_id, job_group(job_id))
         if not connection.has_own_jobs:
             return reply
         try:
-            job = await self._owned(watcher, job_id)
+            job = await self._owned(connection, job_id)
         except RequestRefused:
             return reply
-        return {**reply, "subscribed": job.submitter == watcher.user}
+        return {**reply, "subscribed": job.submitter == connection.watcher.user}
 
-    async def _owned(self, watcher: Watcher, asked: str) -> Job:
-        """The job, if it is of the watcher's tenant; what is no id is an unknown job."""
-        return (await self.service.owned(watcher.tenant, canonical_job_id(asked) or "")).job
+    async def _owned(self, connection: OpenConnection, asked: str) -> Job:
+        """The job, if it is of the tenant of who is connected; what is no id is an unknown job."""
+        return (await self.service.owned(connection.watcher.tenant, canonical_job_id(asked) or "")).job
 
 
 def _group_that_has(connection: OpenConnection, job: Job) -> str | None:

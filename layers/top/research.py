@@ -111,7 +111,7 @@ def _with_opposites(brief: ResearchBrief, judgement: Judgement) -> ResearchBrief
             "warnings": (
                 *brief.warnings,
                 *map(_disagree, opposed),
-                *judgement.warnings("generate_research"),
+                *judgement.failures("generate_research"),
             ),
         }
     )

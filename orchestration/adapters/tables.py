@@ -60,7 +60,11 @@ class TableJobStore:
         self._active_batch = BatchWriter(link=link, table=ACTIVE)
         self._points = PointReader(link=link, table=JOBS)
         self._tables = {
-            name: TableRows(service.get_table_client(name), BatchWriter(link=link, table=name))
+            name: TableRows(
+                service.get_table_client(name),
+                BatchWriter(link=link, table=name),
+                PointReader(link=link, table=name),
+            )
             for name in (JOBS, AUDIT, *DERIVED)
         }
         self._close = close

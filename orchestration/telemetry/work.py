@@ -29,7 +29,6 @@ def stepping(step: str, *, layer: str, service: str, number: int) -> AnySpan:
         "content.layer": layer,
         "content.service": service,
         "content.try": number,
-        "content.restored": False,
     }
     return span(f"step {step}", attributes=attributes, holds=True, logged={"content.step": step})
 

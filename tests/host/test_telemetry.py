@@ -104,7 +104,7 @@ async def test_an_endpoint_that_does_not_answer_holds_up_the_end_no_longer_than_
     assert said[-1] is False
 
 
-@pytest.mark.parametrize("connection", ["", "nonsense"])
+@pytest.mark.parametrize("connection", ["nonsense"])
 def test_a_connection_string_that_cannot_be_used_leaves_it_off(tmp_path: Path, connection: str) -> None:
     settings = {
         "PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY": "1",

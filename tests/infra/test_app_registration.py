@@ -10,16 +10,15 @@ import pytest
 SCRIPT = Path(__file__).parents[2] / "infra" / "hooks" / "app-registration.sh"
 CLIENT, SERVICE, ME, ADMIN = "client-1", "service-1", "me-1", "role-admin"
 
-AZ = """#!/usr/bin/env python3
-import json, os, sys
-arguments = sys.argv[1:]
-with open(os.environ["AZ_CALLS"], "a") as file:
-    file.write(json.dumps(arguments) + "\\n")
-answers = {
-    "ad app list": os.environ["AZ_EXISTING"], "ad app create": "client-1", "ad sp create": "service-1",
-    "ad signed-in-user show": "me-1", "ad sp show": "role-admin",
-}
-print(answers.get(" ".join(arguments[:3]), ""))
+AZ = r"""#!/bin/sh
+printf '%s\0' "$@" END >> "$AZ_CALLS"
+case "$1 $2 $3" in
+    "ad app list") echo "$AZ_EXISTING" ;;
+    "ad app create") echo client-1 ;;
+    "ad sp create") echo service-1 ;;
+    "ad signed-in-user show") echo me-1 ;;
+    "ad sp show") echo role-admin ;;
+esac
 """
 
 
@@ -37,7 +36,7 @@ def run(folder: Path, existing: str = "") -> tuple[subprocess.CompletedProcess[s
         check=False,
         timeout=60,
     )
-    return done, [json.loads(line) for line in calls.read_text().splitlines()]
+    return done, [call.split("\0") for call in calls.read_text().split("\0END\0") if call]
 
 
 def option(call: list[str], name: str) -> str:

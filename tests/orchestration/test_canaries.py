@@ -31,6 +31,7 @@ from orchestration.routes import BASE, CATCH_ALL, ROUTES
 from orchestration.settings import Settings, load_settings
 from orchestration.telemetry.logs import SecretsFilter
 from tests.orchestration.support import REQUEST, FakeSteps, body_of, kind_of, message
+from tests.telemetry.recorder import Recorder, recording
 from tests.webpubsub.support import StandIn
 
 USES_SERVICES = True
@@ -93,6 +94,13 @@ def log() -> Iterator[Everything]:
         logger.disabled = disabled
 
 
+@pytest.fixture
+def recorder() -> Iterator[Recorder]:
+    """All spans and metrics."""
+    with recording() as found:
+        yield found
+
+
 async def call(app: App, name: str, key: str, body: object = None, **parts: Any) -> HttpReply:
     headers = {
         "content-type": "application/json",
@@ -124,7 +132,7 @@ async def stumbling(context: StepContext) -> None:
 
 
 async def test_s3_secrets_no_canary_comes_out_anywhere(
-    outside: Outside, azurite: str, web_pubsub: StandIn, log: Everything
+    outside: Outside, azurite: str, web_pubsub: StandIn, log: Everything, recorder: Recorder
 ) -> None:
     tenant = f"t{id(log)}"
     sender = MemoryCallbackSender()
@@ -190,7 +198,15 @@ async def test_s3_secrets_no_canary_comes_out_anywhere(
     }
     assert all(secrets.values())
     calls = repr([(body, headers) for _, body, headers in sender.sent])
-    sinks = {"logs": "\n".join(log.lines), "answers": repr(replies), "events": events, "callbacks": calls}
+    spans = repr([span.to_json() for span in recorder.spans]) + str(recorder.reader.get_metrics_data())
+    assert recorder.spans
+    sinks = {
+        "spans": spans,
+        "logs": "\n".join(log.lines),
+        "answers": repr(replies),
+        "events": events,
+        "callbacks": calls,
+    }
     assert len(log.lines) > 50
     assert leaks(secrets, sinks) == []
     # The topic and the callback's address are the job's own: they are kept with it.

@@ -151,6 +151,28 @@ async def test_calls_are_let_through_and_logged_while_tables_are_down(
     assert "not counted" in caplog.text
 
 
+async def test_tables_that_are_slow_hold_a_call_for_a_moment_and_do_not_refuse_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("orchestration.rate_limits.WAIT_SECONDS", 0.001)
+    clock = FakeClock()
+    store = MemoryJobStore(clock)
+    answered = asyncio.Event()
+
+    class Slow:
+        async def read_tagged(self, *_: str) -> Any:
+            await answered.wait()
+
+        insert = staticmethod(store.table(LIMITS).insert)
+
+    store._tables[LIMITS] = Slow()  # type: ignore[assignment]
+    rates = RateLimits(store=store, clock=clock, per_minute=20)
+    for _ in range(6):
+        headers = await rates.spend("acme")
+    answered.set()
+    assert headers["RateLimit"].startswith('"tenant";r=1')
+
+
 async def test_a_row_that_everybody_writes_is_no_reason_to_refuse(caplog: pytest.LogCaptureFixture) -> None:
     clock = FakeClock()
     store = MemoryJobStore(clock)
@@ -322,6 +344,13 @@ async def test_storage_that_does_not_answer_refuses_nobody_here(caplog: pytest.L
     clock.advance(COUNT_EVERY)
     await limits.admit("acme")
     await asyncio.sleep(0)
+
+
+async def test_no_limit_of_jobs_counts_nothing() -> None:
+    clock = FakeClock()
+    store = CountedStore(clock)
+    await JobLimits(store=store, clock=clock, most=0).admit("acme")
+    assert 0 == store.counts
 
 
 async def test_a_role_matters_before_a_limit() -> None:

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 import aiohttp
 import pytest
-from azure.core.exceptions import ServiceRequestError
+from azure.core.exceptions import ResourceNotFoundError, ServiceRequestError
 from azure.messaging.webpubsubservice.aio import WebPubSubServiceClient
 
 from orchestration.adapters.bare_http import BareClient
@@ -210,4 +210,21 @@ async def test_memberships_that_cannot_be_changed_or_asked_for_are_unavailable()
     for call in (publisher.join("c-1", "job:1"), publisher.leave("c-1", "job:1"), publisher.exists("c-1")):
         with pytest.raises(DependencyUnavailable):
             await call
+    await publisher.close()
+
+
+async def test_leaving_after_the_end_is_leaving() -> None:
+    """The stand-in answers 204 for a connection that is gone; the service may answer 404."""
+
+    class Gone:
+        async def remove_connection_from_group(self, *_: object, **__: object) -> None:
+            raise ResourceNotFoundError("gone")
+
+        async def close(self) -> None:
+            return None
+
+    bare = BareClient("http://127.0.0.1:1", limit=1, timeout=LIMIT_SECONDS)
+    link = PubSubLink(client=bare, endpoint="http://127.0.0.1:1", hub="h", authorize=key_token(KEY))
+    publisher = WebPubSubPublisher(link, Gone, bare.close)  # type: ignore[arg-type]
+    await publisher.leave("c-1", "job:1")
     await publisher.close()

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from layers.catalog import CATALOG
-from layers.contract import ContentBrief, ContentWarning, Tools
+from layers.contract import ContentBrief, ContentWarning, StepContext, Tools
 from orchestration.audit import Actor
 from orchestration.checkpoints import Row, result_key
 from orchestration.jobs import Job, JobStatus, StepStatus
@@ -90,6 +90,19 @@ async def test_a_result_is_taken_for_its_time_and_never_from_the_future(seconds:
     await cache.keep(place, b"data")
     clock.advance(seconds)
     assert [await cache.find(place, max_age=HALF_A_DAY)] == ([b"data"] if hits else [None])
+
+
+async def test_a_step_whose_result_is_kept_sees_nothing_that_its_key_does_not_name() -> None:
+    world, seen = World(), set[str]()
+
+    async def look(context: StepContext) -> None:
+        seen.update(kind.__name__ for kind in context.artifacts)
+
+    world.steps.behaviours[WRITER] = look
+    await completed(world)
+    declaration = CATALOG[WRITER]
+    assert "Intent" not in seen
+    assert set(declaration.requires) <= seen <= {*declaration.requires, *declaration.uses}
 
 
 async def test_a_new_version_of_a_step_takes_nothing_of_the_old_one() -> None:

@@ -13,11 +13,12 @@ from orchestration.controller import ContentArchitectController as Face
 from orchestration.errors import DependencyUnavailable
 from orchestration.groups import Watcher, parse_user_id, user_of, watcher_of
 from orchestration.http import HttpCall
-from orchestration.identity import Caller
+from orchestration.identity import Caller, Role
 from orchestration.jobs import JobStatus, stamp
 from orchestration.routes import ROUTES
 from orchestration.service import Origin
 from tests.orchestration.support import API, REQUEST, START, World, body_of
+from tests.orchestration.test_apikeys import issued
 from tests.orchestration.upstream_events import ANN, BOB, EVE, WITH_KEY, PubSub, event
 
 UNKNOWN = "018f3c5e-0000-7000-8000-00000000dead"
@@ -309,6 +310,16 @@ async def test_the_submitters_own_socket_goes_on_after_unsubscribing_and_the_rep
     assert (await pubsub.ask("UnsubscribeFromJob", UNKNOWN))["subscribed"] is False
 
 
+async def test_a_socket_on_one_job_leaves_even_its_own_and_comes_back() -> None:
+    pubsub = PubSub()
+    job_id = await submitted(pubsub)
+    await pubsub.connect(ANN, groups=[f"job:{job_id}"])
+    assert (await pubsub.ask("UnsubscribeFromJob", job_id))["subscribed"] is False
+    assert pubsub.groups() == set()
+    assert (await pubsub.ask("SubscribeToJob", job_id))["group"] == f"job:{job_id}"
+    assert pubsub.groups() == {f"job:{job_id}"}
+
+
 # ---------------------------------------------------------------- operators
 
 
@@ -327,3 +338,12 @@ async def test_operators_see_the_sockets_of_their_tenant_and_how_publishing_goes
     assert body["partial"] is False
     assert body["publishing"]["state"] == "closed"
     assert body["publishing"]["published"] >= 1
+
+
+async def test_how_publishing_goes_is_not_for_an_operator_of_one_tenant() -> None:
+    """What one process publishes for all tenants would tell each about the others."""
+    world = World(environment={**WITH_KEY, "AUTH_MODE": "apikey", "RATE_LIMIT_PER_MINUTE": "0"})
+    key = await issued(world, role=Role.OPERATOR)
+    call = HttpCall(method="GET", headers={"authorization": f"Bearer {key}"})
+    body = body_of(await world.answer(ROUTES["realtime_connections"], call))
+    assert set(body) == {"value", "connections", "users", "byJob", "partial"}

@@ -115,19 +115,19 @@ def _fill(
 
 
 def _in_order(desk: Desk, shares: Sequence[Share]) -> list[Share]:
-    """Template order; key points stand before the themes, and those in the order in which the sources bring them."""
+    """Template order; key points stand before the themes, and those source by source, in the order of each."""
     slots = {slot.facet: number for number, slot in enumerate(desk.plan.slots)}
 
-    def rank(entry: tuple[int, Share]) -> tuple[int, int, float, int]:
+    def rank(entry: tuple[int, Share]) -> tuple[int, int, float, float, int]:
         number, share = entry
         key = share.candidate.key
         if key in slots:
-            return (slots[key], 0, 0.0, number)
+            return (slots[key], 0, 0.0, 0.0, number)
         if key.startswith("point:"):
-            return (slots[THEMES], 0, 0.0, number)
+            return (slots[THEMES], 0, 0.0, 0.0, number)
         if key.startswith(SPARE):
-            return (slots[THEMES], 2, share.candidate.place, number)
-        return (slots[THEMES], 1, share.candidate.place, number)
+            return (slots[THEMES], 2, 0.0, share.candidate.place, number)
+        return (slots[THEMES], 1, -share.candidate.rank, share.candidate.place, number)
 
     return [share for _, share in sorted(enumerate(shares), key=rank)]
 

@@ -42,6 +42,17 @@ class Judgement:
         return not self.failed and self.stopped is None
 
     def warnings(self, where: str) -> tuple[ContentWarning, ...]:
+        """Which claims are contradicted, and what kept the model from judging; at most one warning each."""
+        against = [name for name, verdict in self.verdicts.items() if verdict.status == "contradicted"]
+        found = ContentWarning(
+            severity="warning",
+            code="claims_contradicted",
+            where=f"{where}: {', '.join(against)}",
+            fix="Read the evidence named with each claim; correct the claim, or leave it out.",
+        )
+        return (*([found] if against else []), *self.failures(where))
+
+    def failures(self, where: str) -> tuple[ContentWarning, ...]:
         """What kept the model from judging, at most one warning."""
         code = self.stopped or next(iter(self.failed), None)
         if code is None:

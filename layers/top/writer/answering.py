@@ -24,7 +24,7 @@ _CONSIDERED: Final = 30
 _DEFINES_IT: Final = 0.35
 _OTHER_THING: Final = -0.4
 _SOON: Final = 6
-_FIGURED: Final = -0.25
+_FIGURED: Final = -0.45
 _ASKS_FIGURE: Final = re.compile(
     r"\b(?:how (?:much|many|long|old|big|fast)|costs?|prices?|rates?|average|statistics|figures)\b",
     re.IGNORECASE,

@@ -47,7 +47,7 @@ _FEWEST_ITEMS: Final = 3
 _ENOUGH_WORDS: Final = 30
 _MOST_ROWS: Final = 6
 _NEAR_TOPIC: Final = 0.5
-_OWN_TOPIC: Final = 0.2  # the caller's own sources were chosen for the topic, whatever their words
+_ANYTHING: Final = -1.0
 _MORE_WORDS: Final = 260
 _ADVICE: Final = re.compile(r"\b(?:beginners?|how to|how do|tips|guide|first steps)\b", re.IGNORECASE)
 _PLAIN_TYPES: Final = (ContentType.SOCIAL_MEDIA, ContentType.EMAIL_CAMPAIGN)
@@ -242,15 +242,8 @@ class EmbeddedWriter:
         missing = self._outline.min_words - said - sum(found.words for _, chosen in faq for found in chosen)
         if missing < _ENOUGH_WORDS or self._brief.content_type in _PLAIN_TYPES:
             return []
-        question = self._ask(self._brief.topic, floor=0.0)
-        share = self._subject.share
-        own = all(source.origin == "given" for source in self._material.sources.sources)
-        enough = _OWN_TOPIC if own else _NEAR_TOPIC
-        near = [
-            found
-            for found in self._pool.candidates
-            if not found.aside and max(share(found.text), share(self._pool.title_of(found))) >= enough
-        ]
+        question = self._ask(self._brief.topic, floor=_ANYTHING)
+        near = [found for found in self._pool.candidates if not found.aside and self._belongs(found)]
         chosen = select(self._pool, question, near, self._ledger, min(missing, _MORE_WORDS))
         if sum(found.words for found in chosen) < _ENOUGH_WORDS:
             return []
@@ -259,6 +252,17 @@ class EmbeddedWriter:
             id="more", heading=heading, level=2, question=heading, passages=(), target_words=missing
         )
         return [_Part(plan=plan, question=question, form="prose", chosen=chosen)]
+
+    def _belongs(self, found: Candidate) -> bool:
+        """Whether a sentence may stand under no heading of its own: it names the topic, as its title may do for it.
+
+        The caller chose the own sources for the topic: there it is enough that the passage around it names a part.
+        """
+        share, source = self._subject.share, self._material.sources.by_id(found.source)
+        if max(share(found.text), share(source.title)) >= _NEAR_TOPIC:
+            return True
+        around = source.text[found.passage.start : found.passage.end]
+        return source.origin == "given" and share(around) > 0
 
     def _own_passages(self, part: _Part, _: Sequence[_Part]) -> tuple[Question, list[Candidate]]:
         return replace(part.question, floor=_WIDER_FLOOR), self._planned(part.plan, part.question)

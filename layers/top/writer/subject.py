@@ -20,14 +20,17 @@ class Subject:
         found = [concept.related(vocabulary) for concept in concepts(topic, acronyms(known))]
         self._weighted = [(concept.forms, _VAGUE_WEIGHT if concept.vague else 1.0) for concept in found]
         self._total = math.fsum(weight for _, weight in self._weighted)
+        self._shares: dict[str, float] = {}
 
     def share(self, text: str) -> float:
         """Which share of the topic a text names, 0..1; all of it where the topic has no words."""
         if not self._total:
             return 1.0
-        row = f" {' '.join(stems(text))} "
-        named = (weight for forms, weight in self._weighted if any(form in row for form in forms))
-        return math.fsum(named) / self._total
+        if text not in self._shares:
+            row = f" {' '.join(stems(text))} "
+            named = (weight for forms, weight in self._weighted if any(form in row for form in forms))
+            self._shares[text] = math.fsum(named) / self._total
+        return self._shares[text]
 
     def purity(self, phrase: str) -> float:
         """Which share of a phrase's content words name the topic, 0..1: 1/3 for "algorithmic bias in healthcare"."""

@@ -127,9 +127,13 @@ _IMPERATIVE: Final = re.compile(
     r"manage|measure|mix|monitor|move|notify|offer|open|order|pay|pick|place|plan|plant|prepare|prevent|provide|publish|put|"
     r"reduce|register|remove|repeat|replace|report|require|reset|restrict|review|revoke|rinse|run|schedule|search|seek|select|send|separate|set|"
     r"share|show|sign|spend|start|stay|stop|store|switch|take|talk|teach|tell|test|track|train|treat|try|turn|update|use|verify|wait|wash|"
-    r"watch|water|wear|work|write)\b(?! (?:is|are|was|were|has|have|of|for)\b)",
+    r"watch|water|wear|work|write|bake|beat|boil|breathe|carry|chop|connect|cook|cover|detach|dig|discard|disconnect|download|drain|enter|fold|grease|knead|"
+    r"launch|peel|practi[cs]e|preheat|rebalance|restart|slice|sprinkle|stir|stretch|throw|tighten|unplug|upload|whisk|wrap)\b(?! (?:is|are|was|were|has|have|of|for)\b)"
+    r"|^(?:never |do not )?(?:return|raise|heat|cool|shift|drink|leave|level|press|shape|feed|serve|rest|attach|mount|stand|sit)"
+    r" (?:all|the|your|it|them|any|every|each|an?|plenty|enough|heavy|in|on|at)\b",
     re.IGNORECASE,
 )
+_CONDITION: Final = re.compile(r"^(?:if|when|once|before|after|unless)\b[^,;]{3,80},\s", re.IGNORECASE)
 _RECOMMENDS: Final = re.compile(r"\b(?:should|must|recommends?|needs? to)\b", re.IGNORECASE)
 
 
@@ -183,5 +187,6 @@ def is_instruction(text: str) -> bool:
 
 
 def is_practice(text: str) -> bool:
-    """Whether a sentence is an instruction or a recommendation."""
-    return is_instruction(text) or _RECOMMENDS.search(text) is not None
+    """Whether a sentence is an instruction, at once or behind its condition, or a recommendation."""
+    bare = _CONDITION.sub("", text)
+    return is_instruction(bare[:1].upper() + bare[1:]) or _RECOMMENDS.search(text) is not None

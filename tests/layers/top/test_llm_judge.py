@@ -208,7 +208,10 @@ async def test_one_more_try_is_enough_for_a_judge_that_listens(behaviour):
         report = await check_facts(replace(context, tools=Tools(llm=endpoint)))
 
     assert ["contradicted"] == [fact.status for fact in report.facts]
-    assert (2, ()) == (len(model.requests), report.warnings)
+    assert (2, ["claims_contradicted"]) == (
+        len(model.requests),
+        [warning.code for warning in report.warnings],
+    )
 
 
 async def test_what_commands_a_judge_is_never_shown_to_it():
@@ -304,6 +307,7 @@ async def test_citations_of_given_content_are_judged_and_no_fault_breaks_the_pac
     assert 2 == len(statuses)
     honest = {"good", "slow", "obeys_injection"}  # nothing in these sources demands anything
     assert (behaviour in honest) == ("contradicted" in statuses)
+    assert (behaviour in honest) == ("claims_contradicted" in {notice.code for notice in package.notices})
     assert "https://" not in package.model_dump_json()
     assert "complete" == package.status
 
