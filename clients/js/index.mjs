@@ -29,7 +29,7 @@ export class ContentArchitectClient {
 
   /** The job as it is. */
   job(jobId) {
-    return this.#http.json("GET", `job/${jobId}`);
+    return this.#http.json("GET", `job/${encodeURIComponent(jobId)}`);
   }
 
   /** The job once it has ended, in whatever status. Throws TookTooLong after `within` seconds. */
@@ -49,7 +49,7 @@ export class ContentArchitectClient {
   async result(jobId, { form = "json", within } = {}) {
     const job = await this.wait(jobId, { within });
     if (job.status !== "completed") throw new JobNotDone(job);
-    const { text } = await this.#http.call("GET", `job/${jobId}/result`, { headers: { accept: FORMS[form] } });
+    const { text } = await this.#http.call("GET", `job/${encodeURIComponent(jobId)}/result`, { headers: { accept: FORMS[form] } });
     return form === "json" ? JSON.parse(text) : text;
   }
 
@@ -66,13 +66,13 @@ export class ContentArchitectClient {
 
   /** Ask a job to stop. */
   cancel(jobId) {
-    return this.#http.json("POST", `job/${jobId}/cancel`);
+    return this.#http.json("POST", `job/${encodeURIComponent(jobId)}/cancel`);
   }
 
   /** Run a failed or cancelled job again, from its last finished step on. */
   retry(jobId, { fromScratch = false } = {}) {
     const query = fromScratch ? { fromScratch: true } : {};
-    return this.#http.json("POST", `job/${jobId}/retry`, { query, repeatable: false });
+    return this.#http.json("POST", `job/${encodeURIComponent(jobId)}/retry`, { query, repeatable: false });
   }
 
   /** All jobs that fit, newest first, page after page: `{ status: "failed", tag: "spring" }`. */

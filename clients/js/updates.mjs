@@ -96,7 +96,7 @@ export class Updates {
   }
 
   async #look(jobId) {
-    const job = await this.#http.json("GET", `job/${jobId}`);
+    const job = await this.#http.json("GET", `job/${encodeURIComponent(jobId)}`);
     return { event: "SubscribeToJob", jobId, subscribed: true, lastSequence: job.sequence, job };
   }
 

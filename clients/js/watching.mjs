@@ -19,7 +19,7 @@ export class JobPoll {
 
   async next(seconds = LONG_POLL) {
     const headers = this.#tag ? { "if-none-match": this.#tag } : {};
-    const answer = await this.http.call("GET", `job/${this.jobId}`, { query: { wait: seconds }, headers });
+    const answer = await this.http.call("GET", `job/${encodeURIComponent(this.jobId)}`, { query: { wait: seconds }, headers });
     this.#tag = answer.headers.get("etag") ?? "";
     if (answer.status === 200) this.job = parsed(answer);
     if (!ENDED.includes(this.job.status)) await this.http.sleep(this.http.pauseOf(answer, 2));
@@ -30,7 +30,7 @@ export class JobPoll {
 /** Log entries of a job behind `inbox.last`, as they are handed on. */
 export async function* missed(http, jobId, inbox, page = PAGE) {
   for (let full = true; full; ) {
-    const { value } = await http.json("GET", `job/${jobId}/events`, { query: { after: inbox.last } });
+    const { value } = await http.json("GET", `job/${encodeURIComponent(jobId)}/events`, { query: { after: inbox.last } });
     full = value.length >= page;
     for (const event of value) if (inbox.take(event)) yield event;
   }
@@ -38,7 +38,7 @@ export async function* missed(http, jobId, inbox, page = PAGE) {
 
 /** The job, if it has ended and nothing of it is missing: a retried one has more than one last event. */
 export async function endedJob(http, jobId, inbox) {
-  const job = await http.json("GET", `job/${jobId}`);
+  const job = await http.json("GET", `job/${encodeURIComponent(jobId)}`);
   return ENDED.includes(job.status) && job.sequence <= inbox.last ? job : undefined;
 }
 
@@ -66,7 +66,7 @@ export class Watch {
 
   async #connect() {
     try {
-      const { url } = await this.http.json("POST", `job/${this.jobId}/negotiate`, { retries: 0 });
+      const { url } = await this.http.json("POST", `job/${encodeURIComponent(this.jobId)}/negotiate`, { retries: 0 });
       return await this.openSocket(url);
     } catch (error) {
       const refused = error instanceof ApiError && [401, 403, 404].includes(error.status);

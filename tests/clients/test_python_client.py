@@ -64,6 +64,13 @@ def test_a_submission_carries_credential_key_and_body() -> None:
     assert {"topic": "T"} == json.loads(second.content)
 
 
+def test_an_id_stays_one_segment_of_the_path() -> None:
+    wire = Wire()
+    with client(wire) as architect:
+        architect.job("../apikeys?x=1#y")
+    assert b"/content-architect/job/..%2Fapikeys%3Fx%3D1%23y" == wire.requests[0].url.raw_path
+
+
 def test_two_submissions_have_two_keys() -> None:
     wire = Wire(generate=JOB)
     with client(wire) as architect:

@@ -10,7 +10,7 @@ from typing import Any, Literal, Self, TypeVar, overload
 import httpx
 
 from content_architect_client import flows
-from content_architect_client.flows import Close, Effect, Emit, Flow, Now, Open, Receive, Send, Sleep
+from content_architect_client.flows import Close, Effect, Emit, Flow, Now, Open, Receive, Send, Sleep, quoted
 from content_architect_client.inbox import Inbox
 from content_architect_client.models import Event, Job, JobSummary
 from content_architect_client.options import RESULT_TYPES, TIMEOUT, Options, answer_of, new_key, no_answer
@@ -69,7 +69,7 @@ class AsyncContentArchitect:
         """The result, once there is one. Raises :class:`JobNotDone`, :class:`TookTooLong`."""
         await self._run(flows.finished(job_id, within, self._options.retry))
         accept = {"Accept": RESULT_TYPES[form]}
-        asked = Send(method="GET", path=f"job/{job_id}/result", headers=accept)
+        asked = Send(method="GET", path=f"job/{quoted(job_id)}/result", headers=accept)
         answer = await self._run(flows.call(asked, self._options.retry))
         return dict(json.loads(answer.text)) if form == "json" else answer.text
 
@@ -80,13 +80,13 @@ class AsyncContentArchitect:
 
     async def cancel(self, job_id: str) -> Job:
         """Ask a job to stop."""
-        return await self._job_call(Send(method="POST", path=f"job/{job_id}/cancel"))
+        return await self._job_call(Send(method="POST", path=f"job/{quoted(job_id)}/cancel"))
 
     async def retry(self, job_id: str, *, from_scratch: bool = False) -> Job:
         """Run a failed or cancelled job again, from its last finished step on."""
         query = {"fromScratch": "true"} if from_scratch else {}
         return await self._job_call(
-            Send(method="POST", path=f"job/{job_id}/retry", query=query, repeatable=False)
+            Send(method="POST", path=f"job/{quoted(job_id)}/retry", query=query, repeatable=False)
         )
 
     def list(self, **filters: str) -> AsyncIterator[JobSummary]:

@@ -10,7 +10,7 @@ from typing import Any, Literal, Self, TypeVar, overload
 import httpx
 
 from content_architect_client import flows
-from content_architect_client.flows import Close, Effect, Emit, Flow, Now, Open, Receive, Send, Sleep
+from content_architect_client.flows import Close, Effect, Emit, Flow, Now, Open, Receive, Send, Sleep, quoted
 from content_architect_client.inbox import Inbox
 from content_architect_client.models import Event, Job, JobSummary
 from content_architect_client.options import RESULT_TYPES, TIMEOUT, Options, answer_of, new_key, no_answer
@@ -71,7 +71,7 @@ class ContentArchitect:
         """
         self._run(flows.finished(job_id, within, self._options.retry))
         accept = {"Accept": RESULT_TYPES[form]}
-        asked = Send(method="GET", path=f"job/{job_id}/result", headers=accept)
+        asked = Send(method="GET", path=f"job/{quoted(job_id)}/result", headers=accept)
         answer = self._run(flows.call(asked, self._options.retry))
         return dict(json.loads(answer.text)) if form == "json" else answer.text
 
@@ -85,12 +85,14 @@ class ContentArchitect:
 
     def cancel(self, job_id: str) -> Job:
         """Ask a job to stop."""
-        return self._job_call(Send(method="POST", path=f"job/{job_id}/cancel"))
+        return self._job_call(Send(method="POST", path=f"job/{quoted(job_id)}/cancel"))
 
     def retry(self, job_id: str, *, from_scratch: bool = False) -> Job:
         """Run a failed or cancelled job again, from its last finished step on."""
         query = {"fromScratch": "true"} if from_scratch else {}
-        return self._job_call(Send(method="POST", path=f"job/{job_id}/retry", query=query, repeatable=False))
+        return self._job_call(
+            Send(method="POST", path=f"job/{quoted(job_id)}/retry", query=query, repeatable=False)
+        )
 
     def list(self, **filters: str) -> Iterator[JobSummary]:
         """All jobs that fit, newest first, page after page: ``status="failed"``, ``tag="spring"``, ``pageSize="200"``."""

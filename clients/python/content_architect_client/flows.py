@@ -9,7 +9,7 @@ import json
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, TypeVar, cast
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 from content_architect_client.errors import JobNotDone, NoAnswer, TookTooLong, error_of
 from content_architect_client.models import ENDED, Event, Job, JobSummary
@@ -74,6 +74,11 @@ T = TypeVar("T")
 Flow: TypeAlias = Generator[Effect, Any, T]
 
 
+def quoted(name: str) -> str:
+    """A name as one segment of a path, whatever is in it."""
+    return quote(name, safe="")
+
+
 def call(request: Send, policy: RetryPolicy) -> Flow[Answer]:
     """Send a request, again where that may help. Raises :class:`ApiError` and :class:`NoAnswer`."""
     made = 0
@@ -116,7 +121,7 @@ def submit(request: Mapping[str, Any], key: str, wait: float | None, policy: Ret
 
 def get_job(job_id: str, policy: RetryPolicy) -> Flow[Job]:
     """The job as it is."""
-    return cast("Job", (yield from fetch(Send(method="GET", path=f"job/{job_id}"), policy)))
+    return cast("Job", (yield from fetch(Send(method="GET", path=f"job/{quoted(job_id)}"), policy)))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -131,7 +136,7 @@ class JobPoll:
     def next(self, seconds: int = LONG_POLL) -> Flow[Job]:
         """The job after the next news, or as it was when nothing happened; waits as long as the service asks."""
         headers = {"If-None-Match": self.tag} if self.tag else {}
-        path, query = f"job/{self.job_id}", {"wait": str(seconds)}
+        path, query = f"job/{quoted(self.job_id)}", {"wait": str(seconds)}
         request = Send(method="GET", path=path, query=query, headers=headers)
         answer = yield from call(request, self.policy)
         self.tag = answer.headers.get("etag", "")
@@ -184,5 +189,5 @@ def pages(query: Mapping[str, str], policy: RetryPolicy) -> Flow[None]:
 
 def event_pages(job_id: str, after: int, policy: RetryPolicy) -> Flow[list[Event]]:
     """The events of a job's log behind ``after``, one page."""
-    request = Send(method="GET", path=f"job/{job_id}/events", query={"after": str(after)})
+    request = Send(method="GET", path=f"job/{quoted(job_id)}/events", query={"after": str(after)})
     return list((yield from fetch(request, policy))["value"])

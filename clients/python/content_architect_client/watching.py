@@ -17,6 +17,7 @@ from content_architect_client.flows import (
     event_pages,
     fetch,
     get_job,
+    quoted,
 )
 from content_architect_client.inbox import Inbox, ends
 from content_architect_client.models import ENDED, Event, Job
@@ -53,7 +54,7 @@ class Watch:
         """A new address each time: the token in it is short-lived. None where there is no socket to be had now."""
         once = RetryPolicy(retries=0)
         try:
-            given = yield from fetch(Send(method="POST", path=f"job/{self.job_id}/negotiate"), once)
+            given = yield from fetch(Send(method="POST", path=f"job/{quoted(self.job_id)}/negotiate"), once)
         except NoAnswer:
             return None
         except ApiError as error:

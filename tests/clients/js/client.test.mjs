@@ -73,6 +73,12 @@ test("errors name the fields; redirects, pages of proxies and lists are no jobs"
   }
 });
 
+test("an id stays one segment of the path", async () => {
+  const service = wire(json(job("queued")));
+  await service.client().job("../apikeys?x=1#y");
+  assert.equal(service.requests[0].url, `${BASE}/content-architect/job/..%2Fapikeys%3Fx%3D1%23y`);
+});
+
 test("a credential never goes over an open wire", () => {
   assert.throws(() => new ContentArchitectClient({ baseUrl: "http://api.example.org", apiKey: "k" }), /https/);
   assert.throws(() => new ContentArchitectClient({ baseUrl: "ftp://api.example.org" }), /https/);
