@@ -254,15 +254,15 @@ class EmbeddedWriter:
         return [_Part(plan=plan, question=question, form="prose", chosen=chosen)]
 
     def _belongs(self, found: Candidate) -> bool:
-        """Whether a sentence may stand under no heading of its own: it names the topic, or its source is the caller's.
+        """Whether a sentence may stand under no heading of its own: it names the topic, as its title may do for it.
 
-        The caller chose the own sources for the topic; one that never names it stays out all the same.
+        The caller chose the own sources for the topic: there it is enough that the passage around it names a part.
         """
-        share = self._subject.share
-        if max(share(found.text), share(self._pool.title_of(found))) >= _NEAR_TOPIC:
+        share, source = self._subject.share, self._material.sources.by_id(found.source)
+        if max(share(found.text), share(source.title)) >= _NEAR_TOPIC:
             return True
-        source = self._material.sources.by_id(found.source)
-        return source.origin == "given" and share(source.text) > 0
+        around = source.text[found.passage.start : found.passage.end]
+        return source.origin == "given" and share(around) > 0
 
     def _own_passages(self, part: _Part, _: Sequence[_Part]) -> tuple[Question, list[Candidate]]:
         return replace(part.question, floor=_WIDER_FLOOR), self._planned(part.plan, part.question)
