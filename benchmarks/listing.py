@@ -21,11 +21,18 @@ from azure.data.tables.aio import TableServiceClient
 from benchmarks._azurite import Filling, azurite, fill
 from orchestration.adapters.memory import MemoryJobStore
 from orchestration.connections import connect
-from orchestration.job_index import INDEX, JobIndex
-from orchestration.job_listing import JobLister
-from orchestration.job_statistics import STATE, STATS, EndedJobs, Period, StatisticsService, hour_of
 from orchestration.jobs import Job, JobStatus, Priority, StepRecord, StepStatus, stamp
-from orchestration.listing import JobFilter, JobQuery
+from orchestration.management.job_index import INDEX, JobIndex
+from orchestration.management.job_listing import JobLister
+from orchestration.management.job_statistics import (
+    STATE,
+    STATS,
+    EndedJobs,
+    Period,
+    StatisticsService,
+    hour_of,
+)
+from orchestration.management.listing import JobFilter, JobQuery
 from orchestration.ports import JobStore
 from orchestration.settings import Settings, load_settings
 

@@ -32,7 +32,6 @@ from orchestration.commits import Change, commit_once
 from orchestration.connections import Outside, connect
 from orchestration.errors import DependencyUnavailable
 from orchestration.events import JobUpdate, status_changed
-from orchestration.groups import Watcher, job_group
 from orchestration.ids import new_commit_id
 from orchestration.jobs import Job
 from orchestration.messages import Delivery
@@ -41,6 +40,7 @@ from orchestration.realtime import RealtimeUpdatesService
 from orchestration.schemas import parse_request
 from orchestration.service import Origin
 from orchestration.settings import Settings, load_settings
+from orchestration.sockets.groups import Watcher, job_group
 
 WARM_UP = 20
 KEY = "a-key-for-benchmarks-that-is-long-enough"

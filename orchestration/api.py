@@ -9,12 +9,12 @@ import asyncio
 import logging
 from dataclasses import dataclass, replace
 
-from orchestration.access import AccessService
+from orchestration.access.rate_limits import RateLimits
+from orchestration.access.service import AccessService
 from orchestration.controller import ContentArchitectController, refusal
 from orchestration.errors import ContentArchitectError
 from orchestration.http import HttpCall, HttpReply, check_size, complete
 from orchestration.ids import canonical_job_id
-from orchestration.rate_limits import RateLimits
 from orchestration.routes import BASE, Route, as_get
 from orchestration.telemetry.entries import admitted, served, serving
 from orchestration.telemetry.trace_context import current_trace_id

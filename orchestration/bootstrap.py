@@ -13,25 +13,21 @@ from dataclasses import dataclass
 
 from layers.catalog import CATALOG, StepDeclaration, artifact_type
 from layers.contract import Artifact, Tools
-from orchestration.access_services import wire_access
+from orchestration.access.wiring import wire_access
 from orchestration.api import Api
 from orchestration.attempts import AttemptRunner
-from orchestration.audit import AuditTrail
-from orchestration.callback_dispatch import CallbackDispatcher
-from orchestration.callback_secrets import WebhookSecrets
-from orchestration.callback_service import CallbackService
 from orchestration.connections import Outside, connect, research_tools
 from orchestration.controller import ContentArchitectController, refusal
 from orchestration.engine import WorkflowEngineService
 from orchestration.epilogue import Epilogue
 from orchestration.errors import ContentArchitectError, DependencyUnavailable, StorageUnavailable
-from orchestration.estimates import Estimates
 from orchestration.health import HealthService
 from orchestration.http import HttpCall, HttpReply, complete
-from orchestration.interest import UserInterest
-from orchestration.job_services import JobServices, wire_jobs
-from orchestration.job_statistics import StatisticsService
 from orchestration.jobs import Priority
+from orchestration.management.audit import AuditTrail
+from orchestration.management.estimates import Estimates
+from orchestration.management.job_statistics import StatisticsService
+from orchestration.management.wiring import JobServices, wire_jobs
 from orchestration.process_identity import is_alive, owner_name
 from orchestration.processor import ContentJobProcessor
 from orchestration.realtime import RealtimeUpdatesService
@@ -39,13 +35,17 @@ from orchestration.recovery import RecoverySweeper
 from orchestration.routes import Route
 from orchestration.service import OrchestrationService
 from orchestration.settings import Settings, load_settings
-from orchestration.socket_services import SocketServices, wire_sockets
+from orchestration.sockets.interest import UserInterest
+from orchestration.sockets.wiring import SocketServices, wire_sockets
 from orchestration.step_cache import StepCache
 from orchestration.step_threads import StepThreads
 from orchestration.telemetry import setup as telemetry
 from orchestration.telemetry.metrics import watch_each
-from orchestration.workflow_service import WorkflowService
-from orchestration.workflow_store import WorkflowStore
+from orchestration.webhooks.dispatch import CallbackDispatcher
+from orchestration.webhooks.secrets import WebhookSecrets
+from orchestration.webhooks.service import CallbackService
+from orchestration.workflow.service import WorkflowService
+from orchestration.workflow.store import WorkflowStore
 
 _log = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from orchestration.checkpoints import Row
 from orchestration.events import EventType, JobUpdate
 from orchestration.jobs import Job, RowValue, moment, stamp
 from orchestration.ports import OutgoingMessage
-from orchestration.webhooks import next_delay
+from orchestration.webhooks.signing import next_delay
 
 QUEUE = "content-callbacks"
 FIRST_KEY, LAST_KEY = "callback|", "callback}"

@@ -17,7 +17,7 @@ from orchestration.breaker import PROMPT, SLOW_TO_FAIL, Breaker
 from orchestration.callbacks import CallbackSender
 from orchestration.circuits import Circuits
 from orchestration.errors import ConfigurationError
-from orchestration.letters import DeadLetterBox
+from orchestration.management.letters import DeadLetterBox
 from orchestration.ports import Clock, JobStore, MessageQueue, RealtimePublisher, TokenVerifier
 from orchestration.settings import Settings
 

@@ -9,12 +9,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
-from orchestration.apikeys import ApiKeyService
-from orchestration.audit import Action, Actor
-from orchestration.audit_log import AuditLog
-from orchestration.callback_service import CallbackService
+from orchestration.access.apikeys import ApiKeyService
+from orchestration.access.job_limits import JobLimits
 from orchestration.checkpoints import result_key
-from orchestration.deadletters import DeadLetterService
 from orchestration.errors import (
     ContentArchitectError,
     FieldError,
@@ -22,13 +19,14 @@ from orchestration.errors import (
     RequestRefused,
     StorageUnavailable,
 )
-from orchestration.groups import user_of
 from orchestration.health import HealthService
 from orchestration.http import HttpCall, HttpReply, accepted_type, json_reply, matches_tag
 from orchestration.ids import canonical_job_id
-from orchestration.job_limits import JobLimits
 from orchestration.job_management import JobManagementService
 from orchestration.jobs import Job, JobStatus, StoredJob
+from orchestration.management.audit import Action, Actor
+from orchestration.management.audit_log import AuditLog
+from orchestration.management.deadletters import DeadLetterService
 from orchestration.ports import Clock, JobStore
 from orchestration.realtime import RealtimeUpdatesService
 from orchestration.request_headers import preferred_wait, read_operation_key
@@ -42,12 +40,14 @@ from orchestration.schemas import (
 )
 from orchestration.service import OrchestrationService, Origin
 from orchestration.settings import Settings
-from orchestration.socket_services import SocketServices
+from orchestration.sockets.groups import user_of
+from orchestration.sockets.wiring import SocketServices
 from orchestration.views import Links, entity_tag, job_view, problem
-from orchestration.workflow_service import WorkflowService
+from orchestration.webhooks.service import CallbackService
+from orchestration.workflow.service import WorkflowService
 
 if TYPE_CHECKING:
-    from orchestration.answers import EventList, JobUpdateView, JobView, Liveness
+    from orchestration.contract.answers import EventList, JobUpdateView, JobView, Liveness
 
 PROBLEM = "application/problem+json"
 RETRY_AFTER = "2"

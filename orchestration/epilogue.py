@@ -15,14 +15,14 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from orchestration.callback_dispatch import CallbackDispatcher
 from orchestration.errors import QueueUnavailable, RowConflict, StorageUnavailable
-from orchestration.job_index import JobIndex
-from orchestration.job_statistics import EndedJobs
 from orchestration.jobs import ActiveJob, Job, JobStatus
+from orchestration.management.job_index import JobIndex
+from orchestration.management.job_statistics import EndedJobs
 from orchestration.ports import JobStore
 from orchestration.realtime import RealtimeUpdatesService
 from orchestration.telemetry.counts import ended
+from orchestration.webhooks.dispatch import CallbackDispatcher
 
 _log = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from orchestration.errors import ContentArchitectError
 from orchestration.ports import Clock
 
 if TYPE_CHECKING:
-    from orchestration.answers import DependencyHealth, Health
+    from orchestration.contract.answers import DependencyHealth, Health
 
 CACHE_SECONDS = 5.0
 PROBE_SECONDS = 2.0

@@ -13,24 +13,24 @@ from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from orchestration.audit import Action, Actor, AuditTrail
-from orchestration.callback_service import CallbackService
 from orchestration.checkpoints import INPUT_KEY, pack, step_key
 from orchestration.commits import MAX_BATCH_BYTES, MAX_BATCH_ROWS, Change, commit_once
 from orchestration.errors import RequestRefused, RowConflict, StorageUnavailable
 from orchestration.events import status_changed
 from orchestration.ids import new_commit_id
-from orchestration.job_index import JobIndex
-from orchestration.job_listing import JobLister, JobPage
-from orchestration.job_statistics import EndedJobs, Period, StatisticsService
 from orchestration.jobs import Job, JobInput, JobStatus, StepRecord, StoredJob, stamp
-from orchestration.listing import JobQuery
+from orchestration.management.audit import Action, Actor, AuditTrail
+from orchestration.management.job_index import JobIndex
+from orchestration.management.job_listing import JobLister, JobPage
+from orchestration.management.job_statistics import EndedJobs, Period, StatisticsService
+from orchestration.management.listing import JobQuery
+from orchestration.management.reruns import ForkRequest, plan_fork, retried
 from orchestration.ports import Clock, JobStore
 from orchestration.realtime import RealtimeUpdatesService
-from orchestration.reruns import ForkRequest, plan_fork, retried
 from orchestration.service import OrchestrationService, Origin
 from orchestration.settings import Settings
 from orchestration.telemetry.entries import acting, enqueueing
+from orchestration.webhooks.service import CallbackService
 
 _log = logging.getLogger(__name__)
 

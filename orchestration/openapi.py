@@ -14,8 +14,11 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from layers.catalog import artifact_type
-from orchestration.answers import Problem
-from orchestration.operations import (
+from orchestration.contract.answers import Problem
+from orchestration.contract.examples import wrong_request
+from orchestration.contract.job_operations import OPERATIONS_OF_A_JOB
+from orchestration.contract.management_operations import OTHER_OPERATIONS
+from orchestration.contract.operations import (
     BODY_REFUSALS,
     CHANGE_REFUSALS,
     CODES,
@@ -28,11 +31,8 @@ from orchestration.operations import (
     Operation,
     Parameter,
 )
-from orchestration.operations_examples import wrong_request
+from orchestration.contract.realtime_operations import OPERATIONS_OF_REALTIME
 from orchestration.operations_fields import FIELDS
-from orchestration.operations_jobs import OPERATIONS_OF_A_JOB
-from orchestration.operations_management import OTHER_OPERATIONS
-from orchestration.operations_realtime import OPERATIONS_OF_REALTIME
 from orchestration.routes import BASE, ROUTES, Route
 
 VERSION = "0.1.0"

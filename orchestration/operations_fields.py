@@ -1,4 +1,4 @@
-"""What each field of a request body means, by model and wire name. See :mod:`orchestration.operations`.
+"""What each field of a request body means, by model and wire name. See :mod:`orchestration.contract.operations`.
 
 Words stand here and not in the models, which are imported where calls are answered.
 """

@@ -20,10 +20,10 @@ from orchestration.breaker import SLOW_TO_FAIL, Breaker, BreakerOpen, BreakerSta
 from orchestration.circuits import CircuitState
 from orchestration.errors import DependencyUnavailable
 from orchestration.events import EventType, JobUpdate
-from orchestration.groups import Watcher, job_group, user_group
 from orchestration.jobs import Job, stamp
-from orchestration.outgoing import Outgoing, OutgoingQueue
 from orchestration.ports import Clock, RealtimePublisher
+from orchestration.sockets.groups import Watcher, job_group, user_group
+from orchestration.sockets.outgoing import Outgoing, OutgoingQueue
 from orchestration.telemetry.trace_context import current_traceparent
 from orchestration.telemetry.work import publishing
 
@@ -74,7 +74,7 @@ class RealtimeUpdatesService:
     """Publishes job updates and hands out sockets.
 
     An update goes to the group of its job and to that of whoever submitted it. No connection is in both
-    (:mod:`orchestration.subscriptions`), so each gets it once. ``also`` is told of the same durable events; it must not
+    (:mod:`orchestration.sockets.subscriptions`), so each gets it once. ``also`` is told of the same durable events; it must not
     wait or raise. ``interested`` says whether a submitter may be watching.
     """
 

@@ -1,7 +1,7 @@
 """The table of routes: what is called how, which role it takes, who handles it.
 
 A route is named as its function in ``function_app.py``; a test compares this table with the real bindings. What a
-route's contract says beyond that (parameters, bodies, answers) is in :mod:`orchestration.operations`.
+route's contract says beyond that (parameters, bodies, answers) is in :mod:`orchestration.contract.operations`.
 """
 
 from __future__ import annotations
@@ -10,21 +10,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from orchestration import (
-    controller_audit,
-    controller_callbacks,
-    controller_contract,
-    controller_jobs,
-    controller_keys,
-    controller_realtime,
-    controller_workflows,
-)
 from orchestration.controller import ContentArchitectController as Face
 from orchestration.controller import Handler
 from orchestration.errors import FieldError, InvalidRequest, RequestRefused
+from orchestration.handlers import audit, callbacks, contract, jobs, keys, realtime, workflows
 from orchestration.http import HttpCall, HttpReply
 from orchestration.identity import Role
-from orchestration.listing import FILTERS
+from orchestration.management.listing import FILTERS
 from orchestration.request_headers import REPEATABILITY
 
 BASE = "content-architect"
@@ -129,52 +121,52 @@ _TABLE: tuple[tuple[str, str, str, Role | None, Handler], ...] = (
     ("job_result", "GET", f"{_JOB}/result", _VIEWER, Face.result),
     ("job_events", "GET", f"{_JOB}/events", _VIEWER, Face.events),
     ("job_cancel", "POST", f"{_JOB}/cancel", _SUBMITTER, Face.cancel),
-    ("job_retry", "POST", f"{_JOB}/retry", _SUBMITTER, controller_jobs.retry_job),
-    ("job_fork", "POST", f"{_JOB}/fork", _SUBMITTER, controller_jobs.fork_job),
-    ("job_delete", "DELETE", _JOB, _SUBMITTER, controller_jobs.delete_job),
-    ("job_negotiate", "POST", f"{_JOB}/negotiate", _VIEWER, controller_realtime.negotiate_job),
-    ("job_deliveries", "GET", f"{_JOB}/deliveries", _SUBMITTER, controller_callbacks.list_deliveries),
+    ("job_retry", "POST", f"{_JOB}/retry", _SUBMITTER, jobs.retry_job),
+    ("job_fork", "POST", f"{_JOB}/fork", _SUBMITTER, jobs.fork_job),
+    ("job_delete", "DELETE", _JOB, _SUBMITTER, jobs.delete_job),
+    ("job_negotiate", "POST", f"{_JOB}/negotiate", _VIEWER, realtime.negotiate_job),
+    ("job_deliveries", "GET", f"{_JOB}/deliveries", _SUBMITTER, callbacks.list_deliveries),
     (
         "job_redeliver",
         "POST",
         f"{_JOB}/deliveries/{{deliveryId}}/redeliver",
         _SUBMITTER,
-        controller_callbacks.redeliver,
+        callbacks.redeliver,
     ),
-    ("jobs", "GET", "jobs", _VIEWER, controller_jobs.list_jobs),
-    ("jobs_statistics", "GET", "jobs/statistics", _VIEWER, controller_jobs.job_statistics),
-    ("workflows", "GET", "workflows", _VIEWER, controller_workflows.list_workflows),
-    ("workflow_create", "POST", "workflows", _OPERATOR, controller_workflows.create_workflow),
-    ("workflow_validate", "POST", "workflows/validate", _VIEWER, controller_workflows.validate_workflow),
-    ("workflow", "GET", _WORKFLOW, _VIEWER, controller_workflows.get_workflow),
-    ("workflow_update", "PUT", _WORKFLOW, _OPERATOR, controller_workflows.update_workflow),
-    ("workflow_delete", "DELETE", _WORKFLOW, _OPERATOR, controller_workflows.delete_workflow),
+    ("jobs", "GET", "jobs", _VIEWER, jobs.list_jobs),
+    ("jobs_statistics", "GET", "jobs/statistics", _VIEWER, jobs.job_statistics),
+    ("workflows", "GET", "workflows", _VIEWER, workflows.list_workflows),
+    ("workflow_create", "POST", "workflows", _OPERATOR, workflows.create_workflow),
+    ("workflow_validate", "POST", "workflows/validate", _VIEWER, workflows.validate_workflow),
+    ("workflow", "GET", _WORKFLOW, _VIEWER, workflows.get_workflow),
+    ("workflow_update", "PUT", _WORKFLOW, _OPERATOR, workflows.update_workflow),
+    ("workflow_delete", "DELETE", _WORKFLOW, _OPERATOR, workflows.delete_workflow),
     (
         "workflow_activate",
         "POST",
         f"{_WORKFLOW}/activate",
         _OPERATOR,
-        controller_workflows.activate_workflow,
+        workflows.activate_workflow,
     ),
-    ("dead_letters", "GET", "deadletters", _OPERATOR, controller_jobs.dead_letters),
-    ("dead_letters_redrive", "POST", "deadletters/redrive", _OPERATOR, controller_jobs.redrive),
-    ("webhooks_rotate", "POST", "webhooks/secret/rotate", _ADMIN, controller_callbacks.rotate_secret),
-    ("webhooks_test", "POST", "webhooks/test", _ADMIN, controller_callbacks.test_call),
-    ("realtime_negotiate", "POST", "realtime/negotiate", _VIEWER, controller_realtime.negotiate_user),
-    ("realtime_connections", "GET", "realtime/connections", _OPERATOR, controller_realtime.list_connections),
+    ("dead_letters", "GET", "deadletters", _OPERATOR, jobs.dead_letters),
+    ("dead_letters_redrive", "POST", "deadletters/redrive", _OPERATOR, jobs.redrive),
+    ("webhooks_rotate", "POST", "webhooks/secret/rotate", _ADMIN, callbacks.rotate_secret),
+    ("webhooks_test", "POST", "webhooks/test", _ADMIN, callbacks.test_call),
+    ("realtime_negotiate", "POST", "realtime/negotiate", _VIEWER, realtime.negotiate_user),
+    ("realtime_connections", "GET", "realtime/connections", _OPERATOR, realtime.list_connections),
     # Open to everybody, since their handlers check the sender: Web PubSub has no credential of this app.
-    ("realtime_handshake", "OPTIONS", "realtime/upstream", None, controller_realtime.handshake),
-    ("realtime_upstream", "POST", "realtime/upstream", None, controller_realtime.receive),
-    ("apikeys", "GET", "apikeys", _ADMIN, controller_keys.list_keys),
-    ("apikey_create", "POST", "apikeys", _ADMIN, controller_keys.issue_key),
-    ("apikey_revoke", "DELETE", "apikeys/{keyId}", _ADMIN, controller_keys.revoke_key),
-    ("audit", "GET", "audit", _ADMIN, controller_audit.list_audit),
+    ("realtime_handshake", "OPTIONS", "realtime/upstream", None, realtime.handshake),
+    ("realtime_upstream", "POST", "realtime/upstream", None, realtime.receive),
+    ("apikeys", "GET", "apikeys", _ADMIN, keys.list_keys),
+    ("apikey_create", "POST", "apikeys", _ADMIN, keys.issue_key),
+    ("apikey_revoke", "DELETE", "apikeys/{keyId}", _ADMIN, keys.revoke_key),
+    ("audit", "GET", "audit", _ADMIN, audit.list_audit),
     ("health", "GET", "health", None, Face.health_overall),
     ("health_live", "GET", "health/live", None, Face.health_live),
     ("health_ready", "GET", "health/ready", None, Face.health_overall),
-    ("openapi", "GET", "openapi.json", None, controller_contract.contract),
-    ("docs", "GET", "docs", None, controller_contract.docs_page),
-    ("docs_file", "GET", "docs/{file}", None, controller_contract.docs_file),
+    ("openapi", "GET", "openapi.json", None, contract.contract),
+    ("docs", "GET", "docs", None, contract.docs_page),
+    ("docs_file", "GET", "docs/{file}", None, contract.docs_file),
 )
 
 _WAIT = ("wait",)

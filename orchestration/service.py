@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from layers.catalog import CATALOG
-from orchestration.audit import Action, Actor, AuditTrail
 from orchestration.callbacks import Callback, CallbackSender, is_owed
 from orchestration.checkpoints import INPUT_KEY, Row, event_key, pack
 from orchestration.commits import Change, commit_once
@@ -31,8 +30,9 @@ from orchestration.errors import (
 )
 from orchestration.events import JobUpdate, ended, status_changed
 from orchestration.ids import derived_job_id, new_commit_id, new_job_id
-from orchestration.job_index import JobIndex
 from orchestration.jobs import ActiveJob, Job, JobInput, JobStatus, Priority, StepRecord, StoredJob, stamp
+from orchestration.management.audit import Action, Actor, AuditTrail
+from orchestration.management.job_index import JobIndex
 from orchestration.messages import job_message
 from orchestration.ports import Clock, JobStore, MessageQueue
 from orchestration.realtime import RealtimeUpdatesService
@@ -44,7 +44,7 @@ from orchestration.telemetry.entries import about, acting, enqueueing
 from orchestration.telemetry.spans import annotate
 from orchestration.telemetry.trace_context import current_traceparent, new_traceparent
 from orchestration.telemetry.work import committing
-from orchestration.workflow_service import WorkflowService
+from orchestration.workflow.service import WorkflowService
 from orchestration.workflows import BUILT_IN, Workflow, in_order
 
 QUEUED_SILENT_SECONDS = 60

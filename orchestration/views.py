@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, cast
 from layers.contract import JobType
 from orchestration.errors import ContentArchitectError, InvalidRequest
 from orchestration.events import progress_of
-from orchestration.job_index import JobSummary
 from orchestration.jobs import Job, JobStatus, Priority, StepRecord, moment, stamp
+from orchestration.management.job_index import JobSummary
 
 if TYPE_CHECKING:
-    from orchestration.answers import (
+    from orchestration.contract.answers import (
         JobLinks,
         JobMetadata,
         JobSummaryView,

@@ -18,19 +18,18 @@ PACKAGES = {
 }  # fmt: skip
 
 VALUES = {
-    "addresses",
-    "answers",
-    "answers_management",
-    "answers_realtime",
+    "access.addresses",
+    "access.claims",
     "breaker",
     "checkpoints",
     "circuits",
-    "claims",
+    "contract.answers",
+    "contract.management_answers",
+    "contract.realtime_answers",
     "decisions",
     "errors",
     "events",
     "expiring",
-    "groups",
     "http",
     "identity",
     "ids",
@@ -44,7 +43,8 @@ VALUES = {
     "retry",
     "schemas",
     "settings",
-    "upstream",
+    "sockets.groups",
+    "sockets.upstream",
     "views",
     "workflows",
 }
@@ -157,13 +157,13 @@ def broken(files: Iterable[Path], allowed: set[str], libraries: set[str] | None)
 
 def part_of(file: Path) -> str:
     """Which row of the table a file of orchestration belongs to."""
-    parts = file.relative_to(ROOT / "orchestration").parts
-    if parts[0] == "adapters":
-        return "adapters"
-    name = Path(parts[0]).stem
-    if name in VALUES or name == "__init__":
+    parts = file.relative_to(ROOT / "orchestration").with_suffix("").parts
+    if parts[0] in ("adapters", "telemetry"):
+        return parts[0]
+    name = ".".join(parts)
+    if name in VALUES or parts[-1] == "__init__":
         return "values"
-    return "composition" if name in COMPOSITION else "telemetry" if name == "telemetry" else "services"
+    return "composition" if name in COMPOSITION else "services"
 
 
 def orchestration(part: str) -> list[Path]:

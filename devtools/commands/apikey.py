@@ -12,7 +12,7 @@ from devtools.paths import shown
 from localcloud.supervisor.folder import DataFolder
 
 if TYPE_CHECKING:
-    from orchestration.apikeys import KeyRequest
+    from orchestration.access.apikeys import KeyRequest
     from orchestration.settings import Settings
 
 _BAD_USAGE = 2
@@ -39,7 +39,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """The key is the only standard output. Exit code 2 for a wrong option, 3 when no stack runs, 1 else."""
-    from orchestration.apikeys import parse_key_request
+    from orchestration.access.apikeys import parse_key_request
     from orchestration.errors import ContentArchitectError, InvalidRequest
     from orchestration.settings import TENANT
 
@@ -80,8 +80,8 @@ def _settings(options: argparse.Namespace) -> Settings | None:
 
 
 async def _create(settings: Settings, tenant: str, request: KeyRequest) -> tuple[str, str]:
+    from orchestration.access.apikeys import ApiKeyService
     from orchestration.adapters.clock import SystemClock
-    from orchestration.apikeys import ApiKeyService
     from orchestration.connections import store_alone
     from orchestration.identity import Caller, Role
 

@@ -12,7 +12,7 @@ from azure.servicebus.amqp import AmqpMessageBodyType
 from azure.servicebus.exceptions import ServiceBusError
 
 from orchestration.errors import QueueUnavailable
-from orchestration.letters import DeadLetter, Handler
+from orchestration.management.letters import DeadLetter, Handler
 from orchestration.messages import Delivery
 
 CALL_TIMEOUT = 20.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from orchestration.letters import DeadLetter, Handler
+from orchestration.management.letters import DeadLetter, Handler
 
 
 @dataclass

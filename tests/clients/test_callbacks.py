@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from content_architect_client import CallbackRefused, verify_callback
-from orchestration.webhooks import new_secret, signed_headers
+from orchestration.webhooks.signing import new_secret, signed_headers
 
 SECRET, OTHER = new_secret(), new_secret()
 BODY = json.dumps(

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from orchestration.jobs import JobStatus
-from orchestration.letters import QUEUES
+from orchestration.management.letters import QUEUES
 from orchestration.messages import Delivery
 from orchestration.outcomes import Completed, DeadLetter, Outcome
 from tests.orchestration.support import MAX_DELIVERIES, REQUEST, World, again

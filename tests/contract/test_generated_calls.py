@@ -17,7 +17,7 @@ from schemathesis import GenerationMode
 from schemathesis.checks import CHECKS
 from schemathesis.python.asgi import _get_portal
 
-from orchestration.apikeys import KeyRequest
+from orchestration.access.apikeys import KeyRequest
 from orchestration.identity import Caller, Role
 from orchestration.openapi import operation_id
 from orchestration.routes import ROUTES

@@ -8,8 +8,8 @@ import pytest
 
 from devtools import cli
 from localcloud.supervisor.folder import DataFolder
+from orchestration.access.apikeys import ApiKeyService
 from orchestration.adapters.clock import SystemClock
-from orchestration.apikeys import ApiKeyService
 from orchestration.connections import store_alone
 from orchestration.identity import Caller, Role
 from orchestration.settings import load_settings

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from orchestration.audit import AUDIT
 from orchestration.errors import ConfigurationError
 from orchestration.http import HttpCall, HttpReply
 from orchestration.identity import Caller, Role
+from orchestration.management.audit import AUDIT
 from orchestration.routes import ROUTES
 from tests.orchestration.support import START, World, body_of, settings_for
 from tests.orchestration.tokens import (
@@ -169,7 +169,7 @@ async def test_a_tenant_in_a_header_a_body_or_an_address_changes_nothing() -> No
 async def test_an_api_key_opens_nothing_where_tokens_are_asked_for() -> None:
     world = World(environment=ENTRA)
     admin = Caller(tenant=DIRECTORY, subject="x", role=Role.ADMIN)
-    from orchestration.apikeys import KeyRequest
+    from orchestration.access.apikeys import KeyRequest
 
     _, key = await world.app.api.access.keys.issue(admin, KeyRequest(name="k", role=Role.ADMIN))
     assert (401, "unauthorized") == code_of(await listing(world, bearer(key)))

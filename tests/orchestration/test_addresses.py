@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestration.addresses import address_hash, caller_address
+from orchestration.access.addresses import address_hash, caller_address
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from orchestration.apikeys import APIKEYS, CACHE_SECONDS, MAX_KEYS, KeyRequest
-from orchestration.audit import AUDIT
+from orchestration.access.apikeys import APIKEYS, CACHE_SECONDS, MAX_KEYS, KeyRequest
 from orchestration.bootstrap import App
 from orchestration.errors import RequestRefused, RowConflict, StorageUnavailable
 from orchestration.http import HttpCall, HttpReply
 from orchestration.identity import Caller, Role
+from orchestration.management.audit import AUDIT
 from orchestration.routes import ROUTES
 from tests.orchestration.support import World, body_of
 from tests.orchestration.tokens import bearer
@@ -126,7 +126,7 @@ async def test_s3_auth_a_revoked_key_ends_at_once_here_and_within_seconds_elsewh
 async def test_look_ups_are_remembered_and_a_flood_of_invented_ids_pushes_no_key_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("orchestration.apikeys._REMEMBERED", 4)
+    monkeypatch.setattr("orchestration.access.apikeys._REMEMBERED", 4)
     world = mode_apikey()
     key = await issued(world)
     reads: list[str] = []
@@ -269,7 +269,7 @@ async def test_two_who_end_the_same_key_at_once_end_it_once(monkeypatch: pytest.
 
 async def test_ended_keys_are_forgotten_when_there_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
     """A listing shows all rows of a tenant, so their number is bounded."""
-    monkeypatch.setattr("orchestration.apikeys.MAX_KEYS", 3)
+    monkeypatch.setattr("orchestration.access.apikeys.MAX_KEYS", 3)
     world = mode_apikey()
     admin = await issued(world)
     for number in range(6):
@@ -296,7 +296,7 @@ async def test_s3_table_keys_a_foreign_an_unknown_and_an_impossible_id_are_the_s
 
 
 async def test_a_tenant_has_so_many_live_keys_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("orchestration.apikeys.MAX_KEYS", 2)
+    monkeypatch.setattr("orchestration.access.apikeys.MAX_KEYS", 2)
     assert MAX_KEYS > 100
     world = mode_apikey()
     admin, second = await issued(world), await issued(world, role=Role.VIEWER)

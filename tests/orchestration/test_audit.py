@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from orchestration import audit_log
-from orchestration.audit import AUDIT, Action, Actor
-from orchestration.audit_log import AuditLog
+from orchestration.access.refusals import MAX_FAILURES, MAX_ROWS, WINDOW_SECONDS
 from orchestration.checkpoints import Row
 from orchestration.connections import store_alone
 from orchestration.http import HttpCall, HttpReply
 from orchestration.identity import Role
 from orchestration.jobs import stamp
-from orchestration.refusals import MAX_FAILURES, MAX_ROWS, WINDOW_SECONDS
+from orchestration.management import audit_log
+from orchestration.management.audit import AUDIT, Action, Actor
+from orchestration.management.audit_log import AuditLog
 from orchestration.routes import ROUTES
 from orchestration.settings import load_settings
 from tests.orchestration.support import START, FakeClock, World, body_of

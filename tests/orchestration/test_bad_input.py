@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from layers.contract import StepContext
-from orchestration import controller_jobs, controller_workflows
 from orchestration.controller import ContentArchitectController as Controller
 from orchestration.controller import Handler
+from orchestration.handlers import jobs as controller_jobs
+from orchestration.handlers import workflows as controller_workflows
 from orchestration.http import HttpReply
 from orchestration.jobs import JobStatus, stamp
 from orchestration.workflows import MAX_STEPS

@@ -10,8 +10,6 @@ from orchestration.adapters.callback_http import LIMITS, HttpCallbackSender
 from orchestration.adapters.guarded_http import GuardedClient
 from orchestration.adapters.memory import MemoryJobStore, MemoryQueue
 from orchestration.adapters.memory_callbacks import MemoryCallbackSender
-from orchestration.callback_secrets import WebhookSecrets
-from orchestration.callback_service import CallbackService
 from orchestration.callbacks import Callback, CallbackAnswer, CallbackSender, CallbackStatus
 from orchestration.checkpoints import Row, event_key
 from orchestration.connections import Outside
@@ -20,6 +18,8 @@ from orchestration.jobs import Job, JobStatus
 from orchestration.messages import Delivery
 from orchestration.outcomes import Completed, RetryLater
 from orchestration.ports import JobStore
+from orchestration.webhooks.secrets import WebhookSecrets
+from orchestration.webhooks.service import CallbackService
 from tests.orchestration.receiver import Receiver, receiving
 from tests.orchestration.support import FakeClock, new_job
 from tests.orchestration.test_callbacks import update
@@ -198,11 +198,11 @@ async def test_a_delivery_on_real_tables_retries_and_ends(outside: Outside) -> N
 
 async def test_workflows_keep_their_versions_in_real_tables(outside: Outside) -> None:
     from layers.catalog import CATALOG
-    from orchestration.audit import Actor, AuditTrail
-    from orchestration.estimates import Estimates
-    from orchestration.job_statistics import StatisticsService
-    from orchestration.workflow_service import WorkflowService
-    from orchestration.workflow_store import WorkflowStore
+    from orchestration.management.audit import Actor, AuditTrail
+    from orchestration.management.estimates import Estimates
+    from orchestration.management.job_statistics import StatisticsService
+    from orchestration.workflow.service import WorkflowService
+    from orchestration.workflow.store import WorkflowStore
     from tests.orchestration.test_custom_workflows import STEPS, definition, step
 
     clock, me = FakeClock(), Actor(tenant=uuid.uuid4().hex)

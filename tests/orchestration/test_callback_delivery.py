@@ -8,9 +8,6 @@ from typing import Any
 import pytest
 
 from layers.contract import StepContext, StepError
-from orchestration import controller_callbacks as handlers
-from orchestration.audit import Actor
-from orchestration.callback_secrets import OVERLAP, WebhookSecrets
 from orchestration.callbacks import Callback, CallbackAnswer, CallbackStatus
 from orchestration.controller import Handler
 from orchestration.errors import (
@@ -21,10 +18,13 @@ from orchestration.errors import (
     RowExists,
     StorageUnavailable,
 )
+from orchestration.handlers import callbacks as handlers
 from orchestration.jobs import Job
+from orchestration.management.audit import Actor
 from orchestration.outcomes import Completed, DeadLetter, RetryLater
 from orchestration.ports import OutgoingMessage
 from orchestration.service import Origin
+from orchestration.webhooks.secrets import OVERLAP, WebhookSecrets
 from tests.orchestration.support import World, body_of, delivery_of, message
 from tests.orchestration.test_webhooks import accepts
 

@@ -16,11 +16,11 @@ from typing import Any
 import pytest
 
 from layers.contract import ChatFailed, ChatRequest, StepContext, Tools
+from orchestration.access.apikeys import KeyRequest
 from orchestration.adapters.clock import SystemClock
 from orchestration.adapters.llm import ChatEndpoint, ChatTarget
 from orchestration.adapters.llm_auth import key_headers
 from orchestration.adapters.memory_callbacks import MemoryCallbackSender
-from orchestration.apikeys import KeyRequest
 from orchestration.bootstrap import App, answer, wire
 from orchestration.connections import Outside, connect
 from orchestration.errors import ConfigurationError, ContentArchitectError

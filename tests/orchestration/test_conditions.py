@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from layers.catalog import CATALOG
-from orchestration.audit import Actor
 from orchestration.errors import InvalidRequest
 from orchestration.jobs import JobStatus
+from orchestration.management.audit import Actor
 from orchestration.schemas import parse_request
+from orchestration.workflow.definitions import parse_definition
 from orchestration.workflow_conditions import _HOLDS, for_request
-from orchestration.workflow_definitions import parse_definition
 from orchestration.workflows import find_problems
 from tests.orchestration.support import REQUEST, START, World
 from tests.orchestration.test_custom_workflows import ASSEMBLE, STEPS, definition, problems, step

@@ -8,17 +8,17 @@ from dataclasses import dataclass, replace
 import pytest
 
 from orchestration.adapters.memory import MemoryJobStore, MemoryPublisher
-from orchestration.connection_registry import (
+from orchestration.connections import Outside
+from orchestration.errors import DependencyUnavailable, RequestRefused, StorageUnavailable
+from orchestration.jobs import stamp
+from orchestration.ports import JobStore
+from orchestration.sockets.connection_registry import (
     ConnectionRegistry,
     OpenConnection,
     figures_of,
 )
-from orchestration.connections import Outside
-from orchestration.errors import DependencyUnavailable, RequestRefused, StorageUnavailable
-from orchestration.groups import Watcher
-from orchestration.interest import KEPT, LOOK_SECONDS, UserInterest
-from orchestration.jobs import stamp
-from orchestration.ports import JobStore
+from orchestration.sockets.groups import Watcher
+from orchestration.sockets.interest import KEPT, LOOK_SECONDS, UserInterest
 from tests.orchestration.support import START, FakeClock
 from tests.orchestration.upstream_events import ANN, BOB, EVE
 
@@ -223,7 +223,7 @@ async def test_what_was_seen_is_believed_for_half_a_second_and_without_storage_e
 
 
 async def test_the_memory_of_looks_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("orchestration.interest._MOST_REMEMBERED", 3)
+    monkeypatch.setattr("orchestration.sockets.interest._MOST_REMEMBERED", 3)
     clock = FakeClock()
     interest = UserInterest(store=MemoryJobStore(clock), clock=clock)
     for number in range(10):

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from orchestration import controller_realtime
 from orchestration.controller import ContentArchitectController as Controller
 from orchestration.controller import Handler
 from orchestration.errors import ContentArchitectError, DependencyUnavailable
+from orchestration.handlers import realtime as controller_realtime
 from orchestration.http import HttpCall, HttpReply
 from orchestration.jobs import Job, JobStatus
 from orchestration.ports import Commit

@@ -16,14 +16,14 @@ from hypothesis import strategies as st
 from layers.contract import StepContext, StepError
 from orchestration.bootstrap import App
 from orchestration.checkpoints import result_key
-from orchestration.job_index import ALL, INDEX, JobSummary, status_prefix
-from orchestration.job_statistics import STATS
 from orchestration.jobs import Job, JobStatus, StepStatus
+from orchestration.management.job_index import ALL, INDEX, JobSummary, status_prefix
+from orchestration.management.job_statistics import STATS
+from orchestration.management.statistics import EndedJob
 from orchestration.messages import Delivery
 from orchestration.outcomes import DeadLetter
 from orchestration.schemas import parse_request
 from orchestration.service import Origin
-from orchestration.statistics import EndedJob
 from tests.orchestration.support import MAX_DELIVERIES, REQUEST, World, delivery_of, message
 from tests.orchestration.unreliable import Crashing, SimulatedCrash
 

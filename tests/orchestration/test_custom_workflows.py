@@ -10,18 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from layers.catalog import CATALOG
-from orchestration import controller_workflows as handlers
-from orchestration.audit import Actor
 from orchestration.checkpoints import INPUT_KEY
 from orchestration.controller import Handler
 from orchestration.errors import InvalidRequest, RequestRefused, RowConflict
+from orchestration.handlers import workflows as handlers
 from orchestration.http import HttpCall, HttpReply
 from orchestration.jobs import JobInput, JobStatus
+from orchestration.management.audit import Actor
 from orchestration.routes import ROUTES
 from orchestration.service import Origin
-from orchestration.workflow_definitions import parse_definition
-from orchestration.workflow_plan import plan
-from orchestration.workflow_store import WorkflowStore
+from orchestration.workflow.definitions import parse_definition
+from orchestration.workflow.plan import plan
+from orchestration.workflow.store import WorkflowStore
 from orchestration.workflows import MAX_STEPS, PREDEFINED, dependencies, workflow_for
 from tests.orchestration.support import World, body_of, route_of
 
@@ -248,8 +248,8 @@ async def test_what_cannot_be_done_says_why() -> None:
 
 
 async def test_a_tenant_has_a_bounded_number_of_workflows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("orchestration.workflow_service.MAX_WORKFLOWS", 2)
-    monkeypatch.setattr("orchestration.workflow_service.MAX_VERSIONS", 2)
+    monkeypatch.setattr("orchestration.workflow.service.MAX_WORKFLOWS", 2)
+    monkeypatch.setattr("orchestration.workflow.service.MAX_VERSIONS", 2)
     world = World()
     for workflow_id in ("one", "two"):
         await world.app.api.controller.workflows.create(ME, definition(id=workflow_id))

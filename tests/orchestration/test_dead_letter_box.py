@@ -14,7 +14,7 @@ from azure.servicebus.aio import ServiceBusClient
 from orchestration.adapters.deadletters import ServiceBusDeadLetters
 from orchestration.adapters.memory_deadletters import MemoryDeadLetters
 from orchestration.errors import QueueUnavailable
-from orchestration.letters import DeadLetter, DeadLetterBox
+from orchestration.management.letters import DeadLetter, DeadLetterBox
 from orchestration.messages import Delivery
 
 USES_SERVICES = True

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from orchestration import controller_jobs
-from orchestration.audit import Actor
+from orchestration.handlers import jobs as controller_jobs
 from orchestration.jobs import JobStatus
-from orchestration.letters import DeadLetter, Meaning, meaning
+from orchestration.management.audit import Actor
+from orchestration.management.letters import DeadLetter, Meaning, meaning
+from orchestration.management.redrive import parse_redrive
 from orchestration.messages import Delivery
-from orchestration.redrive import parse_redrive
 from tests.orchestration.crashing import Died, Fuse, Mortal
 from tests.orchestration.support import START, World, body_of, message, new_job, stored
 from tests.orchestration.test_reruns import audited, failed_job
@@ -298,7 +298,7 @@ async def test_a_page_shows_letters_of_one_tenant_however_many_others_lie_betwee
         seen += [letter.sequence_number for letter in page.letters]
         place = page.place
     assert seen == list(range(40, 401, 40))
-    monkeypatch.setattr("orchestration.deadletters.MOST_PEEKED", 50)
+    monkeypatch.setattr("orchestration.management.deadletters.MOST_PEEKED", 50)
     page = await world.app.jobs.letters.page(Actor(tenant="mine"), ("content-jobs",), ("content-jobs", 0), 3)
     assert [letter.sequence_number for letter in page.letters] == [40]
     assert page.place == ("content-jobs", 50)

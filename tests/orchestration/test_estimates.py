@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from orchestration import controller_workflows
-from orchestration.audit import Actor
-from orchestration.estimates import FEWEST_RUNS, FRESH_SECONDS, NOTHING_KNOWN, Estimates, History
-from orchestration.job_statistics import EndedJobs, StatisticsService
+from orchestration.handlers import workflows as controller_workflows
 from orchestration.jobs import JobStatus, StepRecord, StepStatus, stamp
-from orchestration.statistics import EndedJob, Totals
+from orchestration.management.audit import Actor
+from orchestration.management.estimates import FEWEST_RUNS, FRESH_SECONDS, NOTHING_KNOWN, Estimates, History
+from orchestration.management.job_statistics import EndedJobs, StatisticsService
+from orchestration.management.statistics import EndedJob, Totals
 from tests.orchestration.support import START, World, body_of
 from tests.orchestration.test_custom_workflows import STEPS, definition
 from tests.orchestration.test_statistics import ended_job
@@ -109,7 +109,7 @@ async def test_what_was_learnt_holds_for_a_while_and_while_storage_is_down() -> 
 
 
 async def test_no_more_tenants_are_remembered_than_agreed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("orchestration.estimates._TENANTS_KEPT", 2)
+    monkeypatch.setattr("orchestration.management.estimates._TENANTS_KEPT", 2)
     world = World()
     estimates = Estimates(statistics=world.app.jobs.statistics, clock=world.clock)
     for tenant in ("one", "two", "three"):

@@ -8,12 +8,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from orchestration.apikeys import ApiKeyService, KeyRequest
+from orchestration.access.apikeys import ApiKeyService, KeyRequest
+from orchestration.access.rate_limits import RateLimits
 from orchestration.connections import store_alone
 from orchestration.errors import RequestRefused, TokenRefused
 from orchestration.identity import Caller, Role
 from orchestration.ports import JobStore
-from orchestration.rate_limits import RateLimits
 from orchestration.settings import load_settings
 from tests.orchestration.support import FakeClock
 

@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orchestration.access.job_limits import COUNT_EVERY, RECOUNT_AFTER, JobLimits
+from orchestration.access.rate_limits import LIMITS, RateLimits
 from orchestration.adapters.memory import MemoryJobStore
 from orchestration.bootstrap import App
 from orchestration.errors import RequestRefused, RowConflict, StorageUnavailable
 from orchestration.http import HttpCall, HttpReply
 from orchestration.identity import Role
-from orchestration.job_limits import COUNT_EVERY, RECOUNT_AFTER, JobLimits
 from orchestration.jobs import ActiveJob
-from orchestration.rate_limits import LIMITS, RateLimits
 from orchestration.routes import ROUTES
 from tests.orchestration.support import FakeClock, World, body_of, new_job
 from tests.orchestration.test_apikeys import ask, issued
@@ -154,7 +154,7 @@ async def test_calls_are_let_through_and_logged_while_tables_are_down(
 async def test_tables_that_are_slow_hold_a_call_for_a_moment_and_do_not_refuse_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("orchestration.rate_limits.WAIT_SECONDS", 0.001)
+    monkeypatch.setattr("orchestration.access.rate_limits.WAIT_SECONDS", 0.001)
     clock = FakeClock()
     store = MemoryJobStore(clock)
     answered = asyncio.Event()

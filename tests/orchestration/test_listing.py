@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestration import controller_jobs
 from orchestration.errors import InvalidRequest, StorageUnavailable
-from orchestration.job_index import JobIndex
+from orchestration.handlers import jobs as controller_jobs
 from orchestration.jobs import Job, JobStatus, Priority, moment, stamp
-from orchestration.listing import CursorKey, parse_query
+from orchestration.management.job_index import JobIndex
+from orchestration.management.listing import CursorKey, parse_query
 from tests.orchestration.support import START, World, body_of, new_job
 
 KEY = CursorKey(secret=b"secret", tenant="local")
@@ -199,8 +199,8 @@ async def test_jobs_that_wait_are_listed_newest_first_page_by_page() -> None:
 async def test_a_rare_filter_answers_after_a_bounded_scan_and_goes_on_by_cursor(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("orchestration.job_listing.MAX_SCANNED", 10)
-    monkeypatch.setattr("orchestration.job_listing._CHUNK", 5)
+    monkeypatch.setattr("orchestration.management.job_listing.MAX_SCANNED", 10)
+    monkeypatch.setattr("orchestration.management.job_listing._CHUNK", 5)
     world = World()
     for number in range(30):
         done = new_job(

@@ -7,12 +7,12 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestration import open_hours
 from orchestration.adapters.memory_rows import MemoryRows
 from orchestration.checkpoints import Row
 from orchestration.jobs import stamp
-from orchestration.open_hours import OVERLAP_SECONDS, RECOUNT_SECONDS, OpenHours
-from orchestration.statistics import EndedJob
+from orchestration.management import open_hours
+from orchestration.management.open_hours import OVERLAP_SECONDS, RECOUNT_SECONDS, OpenHours
+from orchestration.management.statistics import EndedJob
 from tests.orchestration.support import START, FakeClock, new_job
 from tests.orchestration.test_statistics import ended_job
 

@@ -14,10 +14,10 @@ import pytest
 
 from devtools.commands.openapi import DOCUMENT, files
 from devtools.contract_tables import with_tables
+from orchestration.contract.operations import CODES, PATH_PARAMETERS, TAGS
 from orchestration.http import HttpCall
 from orchestration.identity import Role
 from orchestration.openapi import OPERATIONS, VERSION
-from orchestration.operations import CODES, PATH_PARAMETERS, TAGS
 from orchestration.routes import BASE, ROUTES
 from tests.orchestration.contract import contract, documented, strict_components
 from tests.orchestration.support import World
@@ -92,7 +92,7 @@ def test_every_code_is_explained_and_documented_where_it_can_come() -> None:
         for response in contract()["components"]["responses"].values()
         for code in response["content"]["application/problem+json"]["schema"]["properties"]["code"]["enum"]
     }
-    assert set() == codes_raised() - set(CODES), "orchestration/operations.py explains each code"
+    assert set() == codes_raised() - set(CODES), "orchestration/contract/operations.py explains each code"
     assert {"method_not_allowed"} == set(CODES) - in_operations, (
         "only the catch-all's own code is in no operation"
     )
@@ -198,7 +198,7 @@ async def main():
     call = HttpCall(method="POST", body=json.dumps(REQUEST).encode())
     assert (await world.app.api.answer(ROUTES["generate"], call)).status == 202
 asyncio.run(main())
-print([m for m in sys.modules if m.startswith(("orchestration.operations", "orchestration.answers", "orchestration.openapi", "offapi"))])
+print([m for m in sys.modules if m.startswith(("orchestration.contract.operations", "orchestration.contract.answers", "orchestration.openapi", "offapi"))])
 """
 
 

@@ -5,7 +5,7 @@ from collections import defaultdict
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from orchestration.outgoing import Outgoing, OutgoingQueue
+from orchestration.sockets.outgoing import Outgoing, OutgoingQueue
 
 MESSAGES, JOBS = 6, 3
 NAMES = st.sampled_from(["a", "b", "c", "d", "e"])

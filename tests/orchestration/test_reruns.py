@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from layers.contract import StepContext, StepError
-from orchestration import controller_jobs
-from orchestration.audit import Actor
 from orchestration.controller import ContentArchitectController
+from orchestration.handlers import jobs as controller_jobs
 from orchestration.jobs import Job, JobStatus, StepStatus
+from orchestration.management.audit import Actor
 from tests.orchestration.crashing import Died, Fuse, Mortal
 from tests.orchestration.support import World, body_of
 
@@ -341,7 +341,7 @@ async def test_a_fork_that_does_not_hold_names_what_is_wrong(body: dict[str, Any
 
 async def test_a_fork_cut_off_anywhere_gives_a_job_that_completes_or_none() -> None:
     async def fork_it(world: World, job_id: str) -> None:
-        from orchestration.reruns import parse_fork
+        from orchestration.management.reruns import parse_fork
 
         await world.app.jobs.management.fork(ME, job_id, parse_fork({"fromStep": "optimize_content"}))
 

@@ -8,10 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestration import controller_jobs
-from orchestration.job_statistics import MAX_PERIODS_KEPT, REREAD_SECONDS, EndedJobs, Period, hour_of
+from orchestration.handlers import jobs as controller_jobs
 from orchestration.jobs import Job, JobStatus, StepRecord, StepStatus, stamp
-from orchestration.statistics import (
+from orchestration.management.job_statistics import (
+    MAX_PERIODS_KEPT,
+    REREAD_SECONDS,
+    EndedJobs,
+    Period,
+    hour_of,
+)
+from orchestration.management.statistics import (
     EndedJob,
     Totals,
     bucket_middle,

@@ -7,9 +7,9 @@ import pytest
 
 from layers.catalog import CATALOG
 from layers.contract import ContentBrief, ContentWarning, StepContext, Tools
-from orchestration.audit import Actor
 from orchestration.checkpoints import Row, result_key
 from orchestration.jobs import Job, JobStatus, StepStatus
+from orchestration.management.audit import Actor
 from orchestration.service import Origin
 from orchestration.step_cache import STEP_CACHE, StepCache, place_of, worth_keeping
 from tests.orchestration.support import START, FakeClock, FakeSteps, World, kind_of

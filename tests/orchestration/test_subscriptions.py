@@ -7,16 +7,16 @@ from typing import Any
 import pytest
 
 from layers.contract import StepError
-from orchestration.access import LOCAL
-from orchestration.connection_registry import MAX_JOBS, OpenConnection
+from orchestration.access.service import LOCAL
 from orchestration.controller import ContentArchitectController as Face
 from orchestration.errors import DependencyUnavailable
-from orchestration.groups import Watcher, parse_user_id, user_of, watcher_of
 from orchestration.http import HttpCall
 from orchestration.identity import Caller, Role
 from orchestration.jobs import JobStatus, stamp
 from orchestration.routes import ROUTES
 from orchestration.service import Origin
+from orchestration.sockets.connection_registry import MAX_JOBS, OpenConnection
+from orchestration.sockets.groups import Watcher, parse_user_id, user_of, watcher_of
 from tests.orchestration.support import API, REQUEST, START, World, body_of
 from tests.orchestration.test_apikeys import issued
 from tests.orchestration.upstream_events import ANN, BOB, EVE, WITH_KEY, PubSub, event

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestration import controller_realtime
 from orchestration.errors import RequestRefused, StorageUnavailable
+from orchestration.handlers import realtime as controller_realtime
 from orchestration.http import HttpCall
 from orchestration.routes import ROUTES
-from orchestration.upstream import (
+from orchestration.sockets.upstream import (
     MAX_UPSTREAM_BYTES,
     SUBPROTOCOLS,
     allowed_origin,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestration.webhooks import SCHEDULE, new_secret, next_delay, secret_key, sign, signed_headers
+from orchestration.webhooks.signing import SCHEDULE, new_secret, next_delay, secret_key, sign, signed_headers
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 DAY = 86_400.0

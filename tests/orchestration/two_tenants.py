@@ -19,15 +19,15 @@ from typing import Any
 import pytest
 
 from layers.contract import StepContext, StepError
-from orchestration.apikeys import KeyRequest
-from orchestration.groups import Watcher
+from orchestration.access.apikeys import KeyRequest
 from orchestration.http import HttpCall, HttpReply
 from orchestration.identity import Caller, Role
 from orchestration.ids import derived_job_id
-from orchestration.letters import DeadLetter as Letter
+from orchestration.management.letters import DeadLetter as Letter
 from orchestration.outcomes import DeadLetter
 from orchestration.ports import OutgoingMessage
 from orchestration.routes import ROUTES
+from orchestration.sockets.groups import Watcher
 from tests.orchestration.support import MAX_DELIVERIES, REQUEST, START, World, body_of, delivery_of
 from tests.orchestration.test_custom_workflows import definition
 from tests.orchestration.upstream_events import ENDPOINT, WITH_KEY, event

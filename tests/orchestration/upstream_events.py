@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from orchestration import controller_realtime
-from orchestration.groups import Watcher, watcher_of
+from orchestration.handlers import realtime as controller_realtime
 from orchestration.http import HttpCall, HttpReply
 from orchestration.identity import Caller, Role
+from orchestration.sockets.groups import Watcher, watcher_of
 from tests.orchestration.support import World, body_of
 
 KEY = "the-primary-key-of-a-web-pubsub-resource"

@@ -16,9 +16,9 @@ from azure.messaging.webpubsubclient.models import (
     WebPubSubProtocolType,
 )
 
-from orchestration.groups import watcher_of
 from orchestration.identity import Caller, Role
 from orchestration.service import Origin
+from orchestration.sockets.groups import watcher_of
 from tests.realtime.support import HUB, LiveApp, live_app, until
 from tests.realtime.watchers import SDK
 from tests.webpubsub.support import LIMIT_SECONDS

@@ -171,7 +171,7 @@ async def test_a_cancelled_and_retried_job_stays_in_its_trace_and_the_calls_are_
     job_id = await generate(world)
     world.queue.sent.clear()
     await world.call(Face.cancel, method="POST", route={"jobId": job_id})
-    from orchestration import controller_jobs
+    from orchestration.handlers import jobs as controller_jobs
 
     await world.call(controller_jobs.retry_job, method="POST", route={"jobId": job_id})
     await world.work()

@@ -1,0 +1,1 @@
+"""The public contract: shapes of answers and what is said of each route."""

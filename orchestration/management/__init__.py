@@ -1,0 +1,1 @@
+"""Jobs beyond their run: listing, statistics, retention, reruns, dead letters, audit."""

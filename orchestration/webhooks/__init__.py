@@ -1,0 +1,1 @@
+"""Callbacks on their way: signing, secrets, dispatch and delivery."""

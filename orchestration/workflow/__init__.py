@@ -1,0 +1,1 @@
+"""Custom workflows: definitions, versions, plans."""
