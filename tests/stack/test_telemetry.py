@@ -14,7 +14,7 @@ from devtools.trace.tree import Node, Timeline
 from tests.orchestration.receiver import receiving
 from tests.stack.conftest import Stack, until
 from tests.stack.test_callbacks import delivered
-from tests.stack.traces import asked, items, misbehave, settled
+from tests.stack.traces import asked, items, misbehave, settled, trace_of
 
 pytestmark = pytest.mark.stack
 
@@ -79,8 +79,11 @@ def test_of_a_hundred_jobs_none_is_left_out_and_no_span_hangs_in_the_air(stack: 
     jobs = [stack.submit() for _ in range(100)]
     for job_id in jobs:
         assert stack.ended(job_id, 300)["status"] == "completed"
-    broken = {job_id: found.orphans for job_id in jobs if (found := settled(stack, job_id)).orphans}
-    assert broken == {}
+    settled(stack, jobs[-1])
+    found = {job_id: trace_of(stack, job_id) for job_id in jobs}
+    assert {job_id: trace.orphans for job_id, trace in found.items() if trace.orphans} == {}
+    assert {trace.roots[0].item.name for trace in found.values()} == {"POST /content-architect/generate"}
+    assert len({trace.trace for trace in found.values()}) == len(jobs)
 
 
 def test_a_job_that_is_cancelled_retried_and_loses_its_workers_is_still_one_trace(stack: Stack) -> None:
