@@ -3,6 +3,7 @@
 import asyncio
 import json
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from content_architect_client import AsyncContentArchitect, ContentArchitect, Ev
 from tests.clients.cut_service import CUTS, EVENTS, CutService, cutting
 from tests.clients.test_javascript import NODE, READY
 from tests.clients.world import JOB_ID
-from tests.webpubsub.support import StandIn, fresh_hub, started
+from tests.webpubsub.support import LIMIT_SECONDS, StandIn, fresh_hub, started
 
 pytestmark = pytest.mark.filterwarnings(
     # The official client's acknowledging thread does not expect a socket that is gone; it ends, as it should.
@@ -31,6 +32,15 @@ def slow(protocol: str) -> Any:
 def stand_in() -> Iterator[StandIn]:
     with started(faults=True) as server:
         yield server
+
+
+@pytest.fixture(autouse=True)
+def no_thread_outlives_its_test() -> Iterator[None]:
+    """The official client's threads end a second later; what they raise then must not fall to another test."""
+    before = set(threading.enumerate())
+    yield
+    for thread in set(threading.enumerate()) - before:
+        thread.join(LIMIT_SECONDS)
 
 
 @pytest.fixture
