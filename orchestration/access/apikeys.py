@@ -56,7 +56,7 @@ class KeyRequest(BaseModel):
 def parse_key_request(value: object) -> KeyRequest:
     """Check the body. Raises :class:`InvalidRequest`."""
     try:
-        return KeyRequest.model_validate(value)
+        return KeyRequest.model_validate(value, by_alias=True, by_name=False)
     except ValidationError as error:
         raise InvalidRequest(field_errors(error)) from error
 
