@@ -110,6 +110,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     )
     os.environ.setdefault("LEASE_SECONDS", "4")
     os.environ.setdefault("CALLBACK_ALLOWED_HOSTS", "127.0.0.1")
+    os.environ.setdefault("STEP_CACHE", "false")  # tests send the same request again and mean real work
     os.environ.setdefault("SWEEP_SCHEDULE", "*/2 * * * * *")
     running = start(options, tied=True)
     yield Stack(running=running)
