@@ -284,6 +284,7 @@ async def answer(route: Route, call: HttpCall) -> HttpReply:
 
 async def on_timer(work: Callable[[App], Awaitable[object]]) -> None:
     """Do what a timer asks for. A dependency that is down now is a matter for the next tick, not a failed function."""
+    _sends_soon.set(True)  # a sweep that finds work sends for it
     try:
         await work(await current_app())
     except DependencyUnavailable as error:
