@@ -1,6 +1,6 @@
 // Submit requests, watch both jobs over one socket, print one article: the JavaScript client from beginning to end.
 //
-//     node samples/client_js.mjs "How much sleep do adults need?" "Phishing and small businesses"
+//     node samples/client_js.mjs "How much sleep do adults need?" "Cybersecurity for small businesses"
 //
 // Talks to the stack of ./dev up, or to CONTENT_ARCHITECT_API_URL with the key in CONTENT_ARCHITECT_API_KEY.
 import { ContentArchitectClient, ContentArchitectError } from "../clients/js/index.mjs";

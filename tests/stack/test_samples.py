@@ -78,7 +78,7 @@ def test_the_receiver_takes_what_the_service_signed_and_nothing_else(stack: Stac
 @pytest.mark.node
 @pytest.mark.skipif(shutil.which("node") is None, reason="needs Node")
 def test_the_javascript_sample_watches_two_jobs_over_one_socket(stack: Stack) -> None:
-    command = ["node", str(ROOT / "samples" / "client_js.mjs"), TOPIC, "Phishing and small businesses"]
+    command = ["node", str(ROOT / "samples" / "client_js.mjs"), TOPIC, "Cybersecurity for small businesses"]
     said = subprocess.run(
         command, env=environment(stack), capture_output=True, text=True, timeout=120, check=False
     )
