@@ -59,13 +59,17 @@ def assert_told(service: CutService, events: list[Event]) -> None:
 
 
 @pytest.mark.parametrize("protocol", [slow("json"), "reliable"])
-def test_the_synchronous_python_client(service: CutService, protocol: str) -> None:
+def test_the_synchronous_python_client_is_told_every_event_once_and_in_order(
+    service: CutService, protocol: str
+) -> None:
     with ContentArchitect(options(service, protocol)) as client:
         assert_told(service, list(client.watch(JOB_ID)))
 
 
 @pytest.mark.parametrize("protocol", ["json", slow("reliable")])
-async def test_the_asynchronous_python_client(service: CutService, protocol: str) -> None:
+async def test_the_asynchronous_python_client_is_told_every_event_once_and_in_order(
+    service: CutService, protocol: str
+) -> None:
     async with AsyncContentArchitect(options(service, protocol)) as client, asyncio.timeout(60):
         assert_told(service, [event async for event in client.watch(JOB_ID)])
 
