@@ -16,8 +16,9 @@ from types import TracebackType
 from typing import Self
 
 from orchestration.callbacks import Callback, is_owed
-from orchestration.checkpoints import Row, event_key
+from orchestration.checkpoints import Row
 from orchestration.errors import ContentArchitectError, RowConflict, StorageUnavailable, Superseded
+from orchestration.event_log import event_rows
 from orchestration.events import Event, JobUpdate
 from orchestration.jobs import Job, JobStatus, StoredJob, stamp
 from orchestration.ports import Clock, Commit, JobStore
@@ -239,7 +240,7 @@ def fold(
             updates.append(update)
             if is_owed(job, update):
                 rows.append(Callback.of(job, update).to_row())
-    rows += [Row(key=event_key(u.sequence or 0), values={"body": u.to_json()}) for u in updates]
+    rows += event_rows(updates)
     sequence = job.sequence + len(updates)
     return replace(job, sequence=sequence, last_commit_id=commit_id, updated_at=now), tuple(rows), updates
 

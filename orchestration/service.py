@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 
 from layers.catalog import CATALOG
 from orchestration.callbacks import Callback, CallbackSender, is_owed
-from orchestration.checkpoints import INPUT_KEY, Row, event_key, pack
+from orchestration.checkpoints import INPUT_KEY, Row, pack
 from orchestration.commits import Change, commit_once
 from orchestration.epilogue import Epilogue
 from orchestration.errors import (
@@ -28,6 +28,7 @@ from orchestration.errors import (
     RowExists,
     StorageUnavailable,
 )
+from orchestration.event_log import event_rows
 from orchestration.events import JobUpdate, ended, status_changed
 from orchestration.ids import derived_job_id, new_commit_id, new_job_id
 from orchestration.jobs import ActiveJob, Job, JobInput, JobStatus, Priority, StepRecord, StoredJob, stamp
@@ -146,10 +147,9 @@ class OrchestrationService:
         packed = pack(INPUT_KEY, job_input.to_bytes())
         job = replace(job, input_rows=len(packed))
         first = _first_event(job)
-        event_row = Row(key=event_key(1), values={"body": first.to_json()})
         owed = [Callback.of(job, first).to_row()] if is_owed(job, first) else []
         await self._store.put_active(self.active_row(job))
-        rows = [*packed, event_row, *owed]
+        rows = [*packed, *event_rows([first]), *owed]
         with committing(rows, what="insert"):
             await self._insert(job, rows)
         submitted(job)

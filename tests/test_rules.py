@@ -28,6 +28,7 @@ VALUES = {
     "contract.realtime_answers",
     "decisions",
     "errors",
+    "event_log",
     "events",
     "expiring",
     "http",

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from itertools import count
+from itertools import count, islice
 
 from orchestration.adapters.memory_rows import Entry, MemoryRows, Partitions
 from orchestration.checkpoints import JOB_KEY, Row, event_key, row_keys, unpack
 from orchestration.errors import RowConflict, RowExists
+from orchestration.event_log import updates_of
 from orchestration.events import JobUpdate
 from orchestration.jobs import ActiveJob, Job, RowValue, StoredJob
 from orchestration.ports import Clock, Commit, OutgoingMessage
@@ -74,7 +75,8 @@ class MemoryJobStore:
         """Events in order."""
         partition = self._rows.get(job_id, {})
         keys = sorted(key for key in partition if event_key(after) < key < "event}")
-        return [JobUpdate.from_json(str(partition[key].values["body"])) for key in keys[:limit]]
+        updates = (update for key in keys for update in updates_of(partition[key].values, after=after))
+        return list(islice(updates, limit))
 
     async def delete_rows(self, job_id: str) -> None:
         """Drop the partition."""

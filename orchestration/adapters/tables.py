@@ -22,6 +22,7 @@ from orchestration.adapters.table_points import PointReader
 from orchestration.adapters.table_rows import TableRows, translated
 from orchestration.checkpoints import JOB_KEY, Row, event_key, row_keys, unpack
 from orchestration.errors import RowConflict, RowExists, RowGone
+from orchestration.event_log import updates_of
 from orchestration.events import JobUpdate
 from orchestration.jobs import ActiveJob, Job, RowValue, StoredJob
 from orchestration.ports import Commit
@@ -142,10 +143,10 @@ class TableJobStore:
         async with translated():
             entities = self._jobs.query_entities(query, parameters=parameters, results_per_page=limit)
             async for entity in entities:
-                updates.append(JobUpdate.from_json(entity["body"]))
-                if len(updates) == limit:
+                updates += updates_of(entity, after=after)
+                if len(updates) >= limit:
                     break
-        return updates
+        return updates[:limit]
 
     async def delete_rows(self, job_id: str) -> None:
         """Delete the partition, the job row last, so that a crash leaves a job that can be deleted again."""

@@ -13,6 +13,7 @@ from orchestration.adapters.memory import MemoryJobStore
 from orchestration.checkpoints import Row, event_key, pack
 from orchestration.connections import Outside
 from orchestration.errors import RowConflict, RowExists
+from orchestration.event_log import event_rows
 from orchestration.events import EventType, JobUpdate
 from orchestration.jobs import ActiveJob, Job, JobError, JobStatus, StepRecord, StepStatus, stamp
 from orchestration.ports import Commit, JobStore
@@ -190,6 +191,15 @@ async def test_events_come_in_order_and_in_pages(subject: Subject) -> None:
     assert await store.read_events(job_id, after=2, limit=2) == [event(3), event(10)]
     assert await store.read_events(job_id, after=100, limit=9) == []
     assert await store.read_events(str(uuid.uuid4()), after=0, limit=9) == []
+
+
+async def test_events_that_share_a_row_are_read_from_any_place_within_it(subject: Subject) -> None:
+    rows = event_rows([event(1)]) + event_rows([event(n) for n in range(2, 40)]) + event_rows([event(40)])
+    await subject.inserted(*rows)
+    for after in range(41):
+        for limit in (1, 7, 99):
+            expected = [event(n) for n in range(after + 1, 41)][:limit]
+            assert await subject.store.read_events(subject.job.job_id, after=after, limit=limit) == expected
 
 
 async def test_deleting_removes_every_row_of_the_job_and_of_no_other(subject: Subject) -> None:
