@@ -20,6 +20,7 @@ from azure.core.exceptions import (
 from azure.data.tables.aio import TableClient
 
 from orchestration.adapters.table_batch import BatchWriter, Operation, Write
+from orchestration.adapters.table_groups import GroupWriter
 from orchestration.adapters.table_link import patiently
 from orchestration.adapters.table_points import PointReader
 from orchestration.checkpoints import Row
@@ -37,6 +38,7 @@ class TableRows:
     def __init__(self, client: TableClient, batch: BatchWriter, points: PointReader) -> None:
         self._client = client
         self._batch = batch
+        self._group = GroupWriter(transactions=batch)
         self._points = points
 
     async def insert(self, partition: str, rows: Sequence[Row]) -> None:
@@ -46,7 +48,7 @@ class TableRows:
     async def put(self, partition: str, rows: Sequence[Row]) -> None:
         """One transaction of upserts."""
         operations = [_operation(Write.UPSERT, row) for row in rows]
-        await patiently(lambda: self._batch.write(partition, operations))
+        await patiently(lambda: self._group.write(partition, operations))
 
     async def replace(self, partition: str, row: Row, *, etag: str, also: Sequence[Row] = ()) -> None:
         """One transaction: the row under its ETag, the others as they are."""
@@ -55,10 +57,9 @@ class TableRows:
 
     async def delete(self, partition: str, key: str) -> None:
         """Delete; gone is as good."""
+        operation = Operation(write=Write.DELETE, row_key=key)
         with suppress(RowGone):
-            await patiently(
-                lambda: self._batch.write(partition, [Operation(write=Write.DELETE, row_key=key)])
-            )
+            await patiently(lambda: self._group.write(partition, [operation]))
 
     async def read(self, partition: str, key: str) -> Row | None:
         """A point read."""

@@ -17,6 +17,7 @@ from azure.data.tables import UpdateMode
 from azure.data.tables.aio import TableClient, TableServiceClient
 
 from orchestration.adapters.table_batch import BatchWriter, Operation, Write
+from orchestration.adapters.table_groups import GroupWriter
 from orchestration.adapters.table_link import TableLink, patiently
 from orchestration.adapters.table_points import PointReader
 from orchestration.adapters.table_rows import TableRows, translated
@@ -59,6 +60,7 @@ class TableJobStore:
         self._audit: TableClient = service.get_table_client(AUDIT)
         self._batch = BatchWriter(link=link, table=JOBS)
         self._active_batch = BatchWriter(link=link, table=ACTIVE)
+        self._active_group = GroupWriter(transactions=self._active_batch)
         self._points = PointReader(link=link, table=JOBS)
         self._tables = {
             name: TableRows(
@@ -163,7 +165,7 @@ class TableJobStore:
     async def put_active(self, row: ActiveJob) -> None:
         """Create or replace."""
         operation = Operation(write=Write.UPSERT, row_key=row.job_id, values=_active_values(row))
-        await patiently(lambda: self._active_batch.write(row.tenant, [operation]))
+        await patiently(lambda: self._active_group.write(row.tenant, [operation]))
 
     async def move_active(self, row: ActiveJob) -> str:
         """Replace if unchanged."""
@@ -183,8 +185,9 @@ class TableJobStore:
     async def remove_active(self, tenant: str, job_id: str, *, etag: str | None = None) -> None:
         """Delete; gone is as good."""
         operation = Operation(write=Write.DELETE, row_key=job_id, etag=etag)
+        writer = self._active_group if etag is None else self._active_batch
         with contextlib.suppress(RowGone):
-            await patiently(lambda: self._active_batch.write(tenant, [operation]))
+            await patiently(lambda: writer.write(tenant, [operation]))
 
     async def active_of(self, tenant: str, *, limit: int) -> list[ActiveJob]:
         """The tenant's partition."""
