@@ -91,7 +91,7 @@ class AttemptRunner:
             return attempt.settles(await self._run(writer, message_id, attempt))
 
     async def _run(self, writer: JobWriter, message_id: str, attempt: Attempting) -> Outcome:
-        async with writer, self._reading(writer.stored.job) as given:
+        async with writer, self._reading(writer.stored) as given:
             try:
                 attempt.claimed(await writer.apply(self._claim(attempt.open_spans)), writer.stored)
             except Superseded as error:
@@ -103,9 +103,9 @@ class AttemptRunner:
                 return Completed("superseded")
 
     @asynccontextmanager
-    async def _reading(self, job: Job) -> AsyncIterator[Given]:
+    async def _reading(self, stored: StoredJob) -> AsyncIterator[Given]:
         """The job's input, read while the claim is on its way. Nobody waits for it when the claim fails."""
-        reading = asyncio.create_task(self._input(job))
+        reading = asyncio.create_task(self._input(stored))
         try:
             yield reading
         finally:
@@ -162,9 +162,10 @@ class AttemptRunner:
             except StorageUnavailable as error:
                 _log.warning("active row is late", extra={"job_id": job.job_id, "reason": str(error)})
 
-    async def _input(self, job: Job) -> tuple[Workflow, ContentBrief]:
+    async def _input(self, stored: StoredJob) -> tuple[Workflow, ContentBrief]:
+        job = stored.job
         try:
-            data = await self.store.read_rows(job.job_id, INPUT_KEY, job.input_rows)
+            data = stored.given or await self.store.read_rows(job.job_id, INPUT_KEY, job.input_rows)
             job_input = JobInput.from_bytes(data)
             brief = ContentBrief.model_validate(job_input.brief)
             return Workflow.from_snapshot(job_input.workflow), brief

@@ -21,6 +21,7 @@ from orchestration.controller import ContentArchitectController, refusal
 from orchestration.engine import WorkflowEngineService
 from orchestration.epilogue import Epilogue
 from orchestration.errors import ContentArchitectError, DependencyUnavailable, StorageUnavailable
+from orchestration.fresh_jobs import FreshJobs
 from orchestration.health import HealthService
 from orchestration.http import HttpCall, HttpReply, complete
 from orchestration.jobs import Priority
@@ -88,7 +89,8 @@ def wire(
     callbacks = _callbacks(settings, outside)
     statistics = StatisticsService(store=outside.store, clock=clock)
     workflows = _workflows(outside, catalog, Estimates(statistics=statistics, clock=clock))
-    service = _service(settings, outside, epilogue, workflows)
+    fresh = FreshJobs(clock.monotonic)
+    service = _service(settings, outside, epilogue, workflows, fresh)
     cache = StepCache(store=outside.store, clock=clock) if settings.step_cache else None
     engine = WorkflowEngineService(outside.store, clock, catalog=catalog, artifacts=artifacts, cache=cache)
     runner = _runner(settings, outside, tools, engine=engine, epilogue=epilogue)
@@ -116,7 +118,7 @@ def wire(
         settings=settings,
         service=service,
         api=Api(controller=controller, access=door.access, rates=door.rates),
-        processor=ContentJobProcessor(runner=runner, service=service),
+        processor=ContentJobProcessor(runner=runner, service=service, fresh=fresh),
         sweeper=_sweeper(settings, outside, epilogue),
         jobs=jobs,
         callbacks=callbacks,
@@ -168,7 +170,11 @@ def _jobs(
 
 
 def _service(
-    settings: Settings, outside: Outside, epilogue: Epilogue, workflows: WorkflowService
+    settings: Settings,
+    outside: Outside,
+    epilogue: Epilogue,
+    workflows: WorkflowService,
+    fresh: FreshJobs,
 ) -> OrchestrationService:
     return OrchestrationService(
         outside.store,
@@ -179,6 +185,7 @@ def _service(
         epilogue=epilogue,
         sender=outside.sender,
         workflows=workflows,
+        fresh=fresh,
         has_llm=settings.has_llm,
     )
 

@@ -289,13 +289,15 @@ def moment(value: str) -> datetime:
 class StoredJob:
     """A job with what storage says of its row: ETag, server time of the last write and of this read.
 
-    Both times come from the storage service, so that no local clock decides whether a lease is live.
+    Both times come from the storage service, so that no local clock decides whether a lease is live. ``given`` is the
+    job's input (:class:`JobInput` in bytes) where it is at hand.
     """
 
     job: Job
     etag: str
     modified: datetime
     read_at: datetime
+    given: bytes | None = None
 
     @property
     def lease_end(self) -> datetime:

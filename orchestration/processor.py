@@ -18,6 +18,7 @@ from orchestration.attempts import AttemptRunner, end_change
 from orchestration.commits import Change, commit_once
 from orchestration.decisions import Verdict, Wake, decide
 from orchestration.errors import FieldError, InvalidRequest, QueueUnavailable, RowConflict, StorageUnavailable
+from orchestration.fresh_jobs import FreshJobs
 from orchestration.http import valid_traceparent
 from orchestration.ids import canonical_job_id, new_commit_id
 from orchestration.jobs import Job, JobError, JobStatus, StoredJob, stamp
@@ -40,10 +41,14 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContentJobProcessor:
-    """Processes deliveries of the three job queues. ``languages`` are those that the writers command."""
+    """Processes deliveries of the three job queues.
+
+    ``fresh`` has the jobs that ``service`` accepted; ``languages`` are those that the writers command.
+    """
 
     runner: AttemptRunner
     service: OrchestrationService
+    fresh: FreshJobs
     languages: frozenset[str] = frozenset({"en"})
 
     async def process(self, delivery: Delivery) -> Outcome:
@@ -119,7 +124,7 @@ class ContentJobProcessor:
             max_delivery_count=self.runner.settings.max_delivery_count,
         )
         for _ in range(_LOOKS):
-            stored = await self.runner.store.read_job(job_id)
+            stored = self.fresh.take(job_id) or await self.runner.store.read_job(job_id)
             if stored is None:
                 return await self._no_job(delivery, job_id)
             consumption.of(stored.job)

@@ -30,6 +30,7 @@ from orchestration.errors import (
 )
 from orchestration.event_log import event_rows
 from orchestration.events import JobUpdate, ended, status_changed
+from orchestration.fresh_jobs import FreshJobs
 from orchestration.ids import derived_job_id, new_commit_id, new_job_id
 from orchestration.jobs import ActiveJob, Job, JobInput, JobStatus, Priority, StepRecord, StoredJob, stamp
 from orchestration.management.audit import Action, Actor, AuditTrail
@@ -101,6 +102,7 @@ class OrchestrationService:
         epilogue: Epilogue,
         sender: CallbackSender,
         workflows: WorkflowService,
+        fresh: FreshJobs,
         has_llm: bool = False,
     ) -> None:
         self._store = store
@@ -112,6 +114,7 @@ class OrchestrationService:
         self._epilogue = epilogue
         self._sender = sender
         self._workflows = workflows
+        self._fresh = fresh
         self._index = JobIndex(store=store)
         self._audit = AuditTrail(store=store, clock=clock)
 
@@ -144,14 +147,17 @@ class OrchestrationService:
         address may not be called, :class:`StorageUnavailable`.
         """
         await self._check_callback(job)
-        packed = pack(INPUT_KEY, job_input.to_bytes())
+        given = job_input.to_bytes()
+        packed = pack(INPUT_KEY, given)
         job = replace(job, input_rows=len(packed))
         first = _first_event(job)
         owed = [Callback.of(job, first).to_row()] if is_owed(job, first) else []
         await self._store.put_active(self.active_row(job))
         rows = [*packed, *event_rows([first]), *owed]
         with committing(rows, what="insert"):
-            await self._insert(job, rows)
+            etag = await self._insert(job, rows)
+        now = self._clock.now()
+        self._fresh.remember(StoredJob(job=job, etag=etag, modified=now, read_at=now, given=given))
         submitted(job)
         annotate(about(job))
         self._realtime.publish(job, [first])
@@ -165,20 +171,18 @@ class OrchestrationService:
         except AddressRefused as error:
             raise InvalidRequest([FieldError(pointer="/callbackUrl", detail=str(error))]) from error
 
-    async def _insert(self, job: Job, rows: Sequence[Row]) -> None:
-        """Insert, and try again when the answer was lost: an insert that landed then shows as existing."""
+    async def _insert(self, job: Job, rows: Sequence[Row]) -> str:
+        """Insert, return the ETag, and try again when the answer was lost: an insert that landed then shows as existing."""
         failures = 0
         while True:
             try:
-                await self._store.insert_job(job, rows)
+                return await self._store.insert_job(job, rows)
             except StorageUnavailable:
                 failures += 1
                 delay = SUBMIT_RETRY.delay(failures, chance=self._clock.chance())
                 if delay is None:
                     raise
                 await self._clock.sleep(delay)
-            else:
-                return
 
     def new_job(self, request: GenerateRequest, workflow: Workflow, origin: Origin) -> Job:
         """The job that a request makes, before anything is stored."""

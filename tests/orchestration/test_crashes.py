@@ -43,9 +43,13 @@ ROUNDS = 400
 
 @dataclass
 class Simulation:
-    """Processes that die at the planned points, a broker that delivers again, a caller that repeats."""
+    """Processes that die at the planned points, a broker that delivers again, a caller that repeats.
+
+    ``elsewhere``: another process runs the job than accepted it.
+    """
 
     plan: Iterable[int] = ()
+    elsewhere: bool = False
     world: World = field(default_factory=World)
     request: dict[str, Any] = field(default_factory=lambda: REQUEST)
 
@@ -96,7 +100,9 @@ class Simulation:
             except SimulatedCrash:
                 self.app = self._process()
             else:
-                return
+                break
+        if self.elsewhere:
+            self.app = self._process()
 
     async def run(self, *messages: Delivery) -> Job:
         """Deliver and sweep until nothing is left to do, and return the job."""
@@ -194,8 +200,11 @@ def test_every_gap_between_two_writes_is_tried() -> None:
 @pytest.mark.parametrize(
     "point", range(1, POINTS + 1), ids=[f"{number} {name}" for number, name in enumerate(NAMES, 1)]
 )
-async def test_a_crash_before_or_after_any_single_write_changes_nothing(point: int) -> None:
-    simulation = Simulation([point])
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["same process", "another process"])
+async def test_a_crash_before_or_after_any_single_write_changes_nothing(
+    point: int, *, elsewhere: bool
+) -> None:
+    simulation = Simulation([point], elsewhere=elsewhere)
     await simulation.submit()
     job = await simulation.run()
     await simulation.check(job)
@@ -205,10 +214,10 @@ async def test_a_crash_before_or_after_any_single_write_changes_nothing(point: i
 
 
 @settings(max_examples=40)
-@given(st.sets(st.integers(1, POINTS * 2), max_size=4))
-def test_no_schedule_of_crashes_loses_repeats_or_changes_a_job(plan: set[int]) -> None:
+@given(st.sets(st.integers(1, POINTS * 2), max_size=4), st.booleans())
+def test_no_schedule_of_crashes_loses_repeats_or_changes_a_job(plan: set[int], elsewhere: bool) -> None:
     async def run() -> None:
-        simulation = Simulation(plan)
+        simulation = Simulation(plan, elsewhere=elsewhere)
         await simulation.submit()
         job = await simulation.run()
         await simulation.check(job)
@@ -269,7 +278,7 @@ def test_a_job_that_fails_for_good_is_dead_lettered_whatever_crashes(plan: set[i
 
 
 async def test_a_job_that_kills_every_worker_ends_as_failed() -> None:
-    simulation = Simulation()
+    simulation = Simulation(elsewhere=True)
 
     async def kill(*_: object) -> bytes:
         raise SimulatedCrash

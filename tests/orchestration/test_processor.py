@@ -38,10 +38,11 @@ async def submitted(world: World, **changes: Any) -> Job:
 
 
 async def put(world: World, job: Job, **changes: Any) -> Job:
-    """Write the row as another process might have left it."""
+    """Write the row as another process might have left it: whoever claims it raises the lease's epoch."""
     found = await world.store.read_job(job.job_id)
     assert found
-    changed = replace(found.job, **changes)
+    claimed = changes.get("status") is JobStatus.PROCESSING
+    changed = replace(found.job, **{"lease_epoch": found.job.lease_epoch + claimed, **changes})
     await world.store.commit(Commit(job=changed, etag=found.etag))
     return changed
 
@@ -145,7 +146,7 @@ async def test_a_job_whose_input_cannot_be_read_fails_with_that_reason() -> None
     world = World()
     job = await submitted(world)
     del world.store._rows[job.job_id]["input|0"]
-    assert isinstance((await world.work())[0], DeadLetter)
+    assert isinstance((await world.work(world.instance("two")))[0], DeadLetter)
     done = await world.job(job.job_id)
     assert done.error is not None
     assert done.error.code == "input_unreadable"
@@ -285,7 +286,7 @@ async def test_a_row_that_never_stands_still_is_left_for_later() -> None:
 
     world.store.read_job = read_and_move  # type: ignore[method-assign]
     sent = world.queue.sent.pop()
-    assert isinstance(await world.deliver(sent), RetryLater)
+    assert isinstance(await world.deliver(sent, world.instance("two")), RetryLater)
     assert world.queue.sent[0].properties[ORIGINAL_ID] == f"{job.job_id}:1"
 
 
@@ -510,7 +511,7 @@ async def test_the_latch_holds_while_storage_is_down_and_through_copies() -> Non
     assert (await world.job(job.job_id)).dead_lettered
 
 
-@pytest.mark.parametrize("method", ["put_active", "read_rows", "commit", "insert_job", "audit"])
+@pytest.mark.parametrize("method", ["put_active", "commit", "insert_job", "audit"])
 async def test_storage_that_fails_in_the_middle_never_loses_the_job(method: str) -> None:
     world = World()
     unreliable = Unreliable(world.store)
@@ -528,6 +529,19 @@ async def test_storage_that_fails_in_the_middle_never_loses_the_job(method: str)
         await world.app.sweeper.sweep()
         await world.work(app)
         assert (await world.job(job_id)).status is JobStatus.COMPLETED
+
+
+async def test_an_input_that_cannot_be_read_now_is_read_later() -> None:
+    world = World()
+    job = await submitted(world)
+    unreliable = Unreliable(world.store)
+    unreliable.broken = {"read_rows"}
+    other = world.instance("two", store=unreliable)
+    assert isinstance(await world.deliver(world.queue.sent.pop(), other), RetryLater)
+    unreliable.broken = set()
+    world.clock.advance(120)
+    assert await world.work(other) == [Completed("completed")]
+    assert (await world.job(job.job_id)).status is JobStatus.COMPLETED
 
 
 async def test_an_active_row_that_cannot_be_marked_does_not_stop_the_job() -> None:
@@ -585,7 +599,7 @@ async def test_nobody_waits_for_the_input_of_a_job_that_could_not_be_claimed() -
 
     world.store.read_rows = forever  # type: ignore[method-assign]
     world.store.commit = refused_once  # type: ignore[method-assign]
-    assert await world.work() == [Completed("the job has ended")]
+    assert await world.work(world.instance("two")) == [Completed("the job has ended")]
     assert reads == ["begun", "given up"]
 
 
