@@ -215,6 +215,8 @@ async def wall_times(settings: Settings, outside: Outside) -> None:
         state: app_with(replace(outside, publisher=publisher, queue=MemoryQueue()), settings, clock)
         for state, publisher in publishers(outside).items()
     }
+    for app in apps.values():
+        await app.sockets.interest.keep(WATCHER, own_jobs=True)  # without it nothing would be sent
     walls: dict[str, list[float]] = {state: [] for state in apps}
     for round_number in range(ROUNDS):
         for state, app in apps.items():

@@ -36,7 +36,7 @@ from orchestration.recovery import RecoverySweeper
 from orchestration.routes import Route
 from orchestration.service import OrchestrationService
 from orchestration.settings import Settings, load_settings
-from orchestration.sockets.interest import UserInterest
+from orchestration.sockets.interest import Interest
 from orchestration.sockets.wiring import SocketServices, wire_sockets
 from orchestration.step_cache import StepCache
 from orchestration.step_threads import StepThreads
@@ -130,9 +130,9 @@ def wire(
 
 
 def _realtime(outside: Outside, dispatcher: CallbackDispatcher) -> RealtimeUpdatesService:
-    interest = UserInterest(store=outside.store, clock=outside.clock)
+    audience = Interest(store=outside.store, clock=outside.clock)
     return RealtimeUpdatesService(
-        outside.publisher, outside.clock, also=dispatcher.announce, interested=interest.has
+        outside.publisher, outside.clock, also=dispatcher.announce, audience=audience
     )
 
 

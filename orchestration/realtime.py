@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from orchestration.breaker import SLOW_TO_FAIL, Breaker, BreakerOpen, BreakerState
 from orchestration.circuits import CircuitState
@@ -23,6 +24,7 @@ from orchestration.events import EventType, JobUpdate
 from orchestration.jobs import Job, stamp
 from orchestration.ports import Clock, RealtimePublisher
 from orchestration.sockets.groups import Watcher, job_group, user_group
+from orchestration.sockets.interest import tenant_name, user_name
 from orchestration.sockets.outgoing import Outgoing, OutgoingQueue
 from orchestration.telemetry.trace_context import current_traceparent
 from orchestration.telemetry.work import publishing
@@ -36,7 +38,6 @@ PROGRESS_INTERVAL = 0.5
 TOKEN_MINUTES = 5
 
 Listener = Callable[[Job, Sequence[JobUpdate]], None]
-Interest = Callable[[str], Awaitable[bool]]
 
 _log = logging.getLogger(__name__)
 
@@ -45,9 +46,28 @@ def _nobody(job: Job, updates: Sequence[JobUpdate]) -> None:
     del job, updates  # nobody else listens
 
 
-async def _everybody(user: str) -> bool:
-    del user  # without a better knowledge everybody may be watching
-    return True
+class Audience(Protocol):
+    """Who may be watching: :class:`orchestration.sockets.interest.Interest`."""
+
+    def known(self, name: str) -> bool | None:
+        """What is known without looking."""
+        ...
+
+    async def has(self, name: str) -> bool:
+        """Whether this tenant or user may be watching."""
+        ...
+
+
+class Everybody:
+    """The audience of whoever knows no better."""
+
+    def known(self, _: str) -> bool:
+        """Yes."""
+        return True
+
+    async def has(self, _: str) -> bool:
+        """Yes."""
+        return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +95,7 @@ class RealtimeUpdatesService:
 
     An update goes to the group of its job and to that of whoever submitted it. No connection is in both
     (:mod:`orchestration.sockets.subscriptions`), so each gets it once. ``also`` is told of the same durable events; it must not
-    wait or raise. ``interested`` says whether a submitter may be watching.
+    wait or raise. What nobody of the ``audience`` may be watching is not sent.
     """
 
     def __init__(
@@ -84,12 +104,12 @@ class RealtimeUpdatesService:
         clock: Clock,
         *,
         also: Listener = _nobody,
-        interested: Interest = _everybody,
+        audience: Audience | None = None,
     ) -> None:
         self._publisher = publisher
         self._clock = clock
         self._also = also
-        self._interested = interested
+        self._audience = audience or Everybody()
         self._queue = OutgoingQueue(messages=MESSAGE_LIMIT, jobs=JOB_LIMIT)
         self._breaker = Breaker("Web PubSub", clock.monotonic, policy=SLOW_TO_FAIL)
         self._workers: set[asyncio.Task[None]] = set()
@@ -99,8 +119,9 @@ class RealtimeUpdatesService:
     def publish(self, job: Job, updates: Sequence[JobUpdate]) -> None:
         """Queue the durable events of one commit for the job's watchers. Never waits, never raises."""
         trace = current_traceparent()
-        for update in updates:
-            self._enqueue(job, update, trace)
+        if self._audience.known(tenant_name(job.tenant)) is not False:
+            for update in updates:
+                self._enqueue(job, update, trace)
         self._also(job, updates)
         if job.status.terminal:
             self._last_progress.pop(job.job_id, None)
@@ -110,6 +131,8 @@ class RealtimeUpdatesService:
         now = self._clock.monotonic()
         degraded = self._breaker.state is not BreakerState.CLOSED
         if degraded or now - self._last_progress.get(job.job_id, -1.0) < PROGRESS_INTERVAL:
+            return
+        if self._audience.known(tenant_name(job.tenant)) is False:
             return
         self._last_progress[job.job_id] = now
         update = JobUpdate(
@@ -167,6 +190,7 @@ class RealtimeUpdatesService:
     def _enqueue(self, job: Job, update: JobUpdate, trace: str | None) -> None:
         outgoing = Outgoing(
             job_id=job.job_id,
+            tenant=job.tenant,
             submitter=job.submitter,
             text=update.to_json(),
             durable=update.sequence is not None,
@@ -185,7 +209,8 @@ class RealtimeUpdatesService:
         while (outgoing := self._queue.take(self._clock.monotonic())) is not None:
             sent = False
             try:
-                sent = await self._try(outgoing)
+                unwatched = not await self._audience.has(tenant_name(outgoing.tenant))
+                sent = unwatched or await self._try(outgoing)
             finally:
                 if sent:
                     self._queue.done(outgoing.job_id)
@@ -208,7 +233,7 @@ class RealtimeUpdatesService:
         """Whether every group got it. One that got it before a failure gets it again: watchers know the sequence."""
         try:
             await self._call(job_group(outgoing.job_id), outgoing)
-            if outgoing.submitter and await self._interested(outgoing.submitter):
+            if outgoing.submitter and await self._audience.has(user_name(outgoing.submitter)):
                 await self._call(user_group(outgoing.submitter), outgoing)
         except DependencyUnavailable as error:
             _log.warning("an update was not published", extra={"reason": str(error)})

@@ -1,9 +1,11 @@
 """The access-key tokens of REST callers and WebSocket clients: verified and issued, HS256 only."""
 
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import jwt
@@ -11,6 +13,7 @@ from yarl import URL
 
 _ALGORITHM = "HS256"
 _GROUP_CLAIM = "webpubsub.group"
+_TOKENS_KEPT = 1024
 
 MINIMUM_KEY_BYTES = 32
 """RFC 7518 section 3.2: an HS256 key has at least the size of the hash."""
@@ -108,12 +111,22 @@ def _decode_with(token: str | None, *, key: str) -> dict[str, Any]:
     if token is None:
         raise TokenError("No access token was sent.")
     try:
-        # Several audiences are legal for a REST token, and PyJWT cannot compare URLs: checked by the caller.
-        return jwt.decode(
-            token, key, algorithms=[_ALGORITHM], options={"require": ["exp", "aud"], "verify_aud": False}
-        )
+        claims = _verified(token, key)
+        if claims["exp"] <= time.time():  # it was good when it was first seen
+            _verified.cache_clear()
+            claims = _verified(token, key)
     except jwt.InvalidTokenError as error:
         raise TokenError(f"The access token was refused: {error}") from error
+    return claims
+
+
+@lru_cache(maxsize=_TOKENS_KEPT)
+def _verified(token: str, key: str) -> dict[str, Any]:
+    """The claims of a good token. A sender signs once and uses the token for many messages; nobody changes them."""
+    # Several audiences are legal for a REST token, and PyJWT cannot compare URLs: checked by the caller.
+    return jwt.decode(
+        token, key, algorithms=[_ALGORITHM], options={"require": ["exp", "aud"], "verify_aud": False}
+    )
 
 
 def _strings(value: object) -> tuple[str, ...]:

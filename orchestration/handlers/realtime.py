@@ -25,8 +25,10 @@ _SHOWN = 500
 
 async def negotiate_job(controller: ContentArchitectController, call: HttpCall) -> HttpReply:
     """``POST job/{id}/negotiate``: a socket that receives this job's updates from the start."""
+    watcher = watcher_of(call.caller)
     job = (await controller.service.owned(call.caller.tenant, job_id_of(call))).job
-    socket = await controller.realtime.job_socket(job, watcher_of(call.caller))
+    await controller.sockets.interest.note(watcher, own_jobs=False)
+    socket = await controller.realtime.job_socket(job, watcher)
     links = Links(base=controller.settings.api_url)
     body: answers.Socket = {
         **_address(socket),
@@ -39,7 +41,7 @@ async def negotiate_job(controller: ContentArchitectController, call: HttpCall) 
 async def negotiate_user(controller: ContentArchitectController, call: HttpCall) -> HttpReply:
     """``POST realtime/negotiate``: a socket that receives the updates of all jobs that the caller submits."""
     watcher = watcher_of(call.caller)
-    await controller.sockets.interest.note(watcher.user)
+    await controller.sockets.interest.note(watcher, own_jobs=True)
     socket = await controller.realtime.user_socket(watcher)
     base = controller.settings.api_url.rstrip("/")
     body: answers.UserSocket = {**_address(socket), "jobs": f"{base}/content-architect/jobs"}

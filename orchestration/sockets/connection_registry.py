@@ -22,7 +22,7 @@ from orchestration.ids import key_part
 from orchestration.jobs import stamp
 from orchestration.ports import Clock, JobStore, RealtimePublisher, RowTable, TaggedRow
 from orchestration.sockets.groups import Watcher
-from orchestration.sockets.interest import TABLE, UserInterest
+from orchestration.sockets.interest import TABLE, Interest
 
 if TYPE_CHECKING:
     from orchestration.contract.realtime_answers import ConnectionView
@@ -113,7 +113,7 @@ class ConnectionRegistry:
 
     store: JobStore
     publisher: RealtimePublisher
-    interest: UserInterest
+    interest: Interest
     clock: Clock
 
     async def open(self, connection_id: str, watcher: Watcher, group: str) -> None:
@@ -192,8 +192,7 @@ class ConnectionRegistry:
         if not await self.publisher.exists(connection.connection_id):
             await self.close(connection.connection_id, connection.watcher)
             return True
-        if connection.has_own_jobs:
-            await self.interest.keep(connection.watcher.user)
+        await self.interest.keep(connection.watcher, own_jobs=connection.has_own_jobs)
         try:
             await self.change(connection.connection_id, connection.watcher, lambda same: same)
         except RequestRefused:

@@ -1,22 +1,26 @@
-"""Which users may have a socket on their own jobs: only their groups are worth a call.
+"""Who may be watching: only their groups are worth a call to Web PubSub.
 
-Most jobs are submitted by programs that watch none, and a second call to Web PubSub for each of their updates would
-double the cost of publishing. So a socket on a user's jobs is handed out only after that was written down, and each
-process looks it up, at most twice a second and user, before it sends to a user's group.
+Most jobs are submitted by programs that watch none, and publishing costs a job that does little as much as running it. So
+a socket is handed out only after it was written down whose it is: the tenant, for updates of its jobs at all, and the
+user, for those of the jobs that this user submits. Each process looks that up, at most twice a second for each,
+before it sends.
 """
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 from orchestration.checkpoints import Row
 from orchestration.errors import StorageUnavailable
+from orchestration.ids import key_part
 from orchestration.jobs import stamp
 from orchestration.ports import Clock, JobStore
+from orchestration.sockets.groups import Watcher
 
 TABLE = "connections"
-USERS = "users"
+WATCHERS = "watchers"
 LOOK_SECONDS = 0.5
 KEPT = timedelta(days=1)
 """How long interest lasts after the last socket was asked for or found alive."""
@@ -32,47 +36,65 @@ class _Look:
     found: bool
 
 
+def tenant_name(tenant: str) -> str:
+    """The tenant as one of those who may be watching."""
+    return f"tenant|{key_part(tenant)}"
+
+
+def user_name(user: str) -> str:
+    """The same for a user; ``user`` is a digest of :func:`orchestration.sockets.groups.user_of`."""
+    return f"user|{user}"
+
+
 @dataclass(kw_only=True)
-class UserInterest:
-    """Writes down and looks up who may be watching. ``user`` is a digest of :func:`orchestration.sockets.groups.user_of`."""
+class Interest:
+    """Writes down and looks up who may be watching, by :func:`tenant_name` and :func:`user_name`."""
 
     store: JobStore
     clock: Clock
     _looks: dict[str, _Look] = field(default_factory=dict)
 
-    async def note(self, user: str) -> None:
-        """This user is about to get a socket. The first time it waits until no process believes otherwise any more.
+    async def note(self, watcher: Watcher, *, own_jobs: bool) -> None:
+        """This watcher is about to get a socket, on a job or on all of its ``own_jobs``.
 
-        Raises :class:`StorageUnavailable`.
+        The first time it waits until no process believes otherwise any more. Raises :class:`StorageUnavailable`.
         """
-        if not await self.keep(user):
+        if not await self.keep(watcher, own_jobs=own_jobs):
             await self.clock.sleep(LOOK_SECONDS)
 
-    async def keep(self, user: str) -> bool:
-        """Prolong the interest; whether there was any. Raises :class:`StorageUnavailable`."""
-        until = await self._until(user)
+    async def keep(self, watcher: Watcher, *, own_jobs: bool) -> bool:
+        """Prolong the interest; whether there was all of it. Raises :class:`StorageUnavailable`."""
+        names = [tenant_name(watcher.tenant), *([user_name(watcher.user)] if own_jobs else [])]
+        return all(await asyncio.gather(*map(self._keep, names)))
+
+    async def _keep(self, name: str) -> bool:
+        until = await self._until(name)
         now = self.clock.now()
         if until < stamp(now + KEPT / 2):
             values = {"until": stamp(now + KEPT)}
-            await self.store.table(TABLE).put(USERS, [Row(key=user, values=values)])
+            await self.store.table(TABLE).put(WATCHERS, [Row(key=name, values=values)])
         return until > stamp(now)
 
-    async def has(self, user: str) -> bool:
-        """Whether an update of this user's jobs is worth sending to them. When storage does not say: yes."""
+    def known(self, name: str) -> bool | None:
+        """What :meth:`has` would say at once; None where it would look."""
+        look = self._looks.get(name)
+        return look.found if look is not None and self.clock.monotonic() - look.at < LOOK_SECONDS else None
+
+    async def has(self, name: str) -> bool:
+        """Whether an update is worth sending to them. When storage does not say: yes."""
         began = self.clock.monotonic()
-        look = self._looks.get(user)
-        if look is not None and began - look.at < LOOK_SECONDS:
-            return look.found
+        if (known := self.known(name)) is not None:
+            return known
         try:
-            found = await self._until(user) > stamp(self.clock.now())
+            found = await self._until(name) > stamp(self.clock.now())
         except StorageUnavailable:
             return True
         if len(self._looks) >= _MOST_REMEMBERED:
             self._looks.clear()
-        self._looks[user] = _Look(began, found=found)
+        self._looks[name] = _Look(began, found=found)
         return found
 
-    async def _until(self, user: str) -> str:
+    async def _until(self, name: str) -> str:
         await self.store.prepare()
-        row = await self.store.table(TABLE).read(USERS, user)
+        row = await self.store.table(TABLE).read(WATCHERS, name)
         return str(row.values["until"]) if row else ""

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outgoing:
-    """One message of one job, and the user who submitted it.
+    """One message of one job, its tenant, and the user who submitted it.
 
     ``expires_at`` is in seconds of a clock that never goes back; ``traceparent`` names the span that its event comes
     from, and ``last`` says that the job had ended then; both are for telemetry.
     """
 
     job_id: str
+    tenant: str
     submitter: str | None
     text: str
     durable: bool

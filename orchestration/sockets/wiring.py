@@ -8,7 +8,7 @@ from orchestration.ports import Clock, JobStore, RealtimePublisher, TokenVerifie
 from orchestration.service import OrchestrationService
 from orchestration.settings import Settings
 from orchestration.sockets.connection_registry import ConnectionRegistry
-from orchestration.sockets.interest import UserInterest
+from orchestration.sockets.interest import Interest
 from orchestration.sockets.subscriptions import SubscriptionService
 from orchestration.sockets.upstream_guard import UpstreamGuard
 from orchestration.views import Links
@@ -18,7 +18,7 @@ from orchestration.views import Links
 class SocketServices:
     """What the handlers of realtime ask."""
 
-    interest: UserInterest
+    interest: Interest
     registry: ConnectionRegistry
     subscriptions: SubscriptionService
     guard: UpstreamGuard
@@ -34,7 +34,7 @@ def wire_sockets(
     settings: Settings,
 ) -> SocketServices:
     """Build the services on given adapters."""
-    interest = UserInterest(store=store, clock=clock)
+    interest = Interest(store=store, clock=clock)
     registry = ConnectionRegistry(store=store, publisher=publisher, interest=interest, clock=clock)
     subscriptions = SubscriptionService(
         registry=registry, publisher=publisher, service=service, links=Links(base=settings.api_url)

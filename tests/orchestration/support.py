@@ -30,6 +30,7 @@ from orchestration.ports import OutgoingMessage
 from orchestration.routes import CATCH_ALL, ROUTES, Route
 from orchestration.service import Origin, Submission
 from orchestration.settings import Settings, load_settings
+from orchestration.sockets.groups import Watcher
 from tests.orchestration.contract import assert_in_contract
 
 START = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -233,6 +234,11 @@ class World:
 
         request = parse_request({**REQUEST, **changes}, now=self.clock.now(), can_write=frozenset({"en"}))
         return await self.app.service.submit(request, origin or Origin(tenant="local"))
+
+    async def watch(self, tenant: str = "local") -> None:
+        """Let somebody of this tenant hold a socket, since without one nothing is published."""
+        watcher = Watcher(tenant=tenant, user="somebody")
+        await self.app.sockets.interest.keep(watcher, own_jobs=False)
 
     async def job(self, job_id: str) -> Job:
         found = await self.store.read_job(job_id)

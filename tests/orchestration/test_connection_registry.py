@@ -18,7 +18,7 @@ from orchestration.sockets.connection_registry import (
     figures_of,
 )
 from orchestration.sockets.groups import Watcher
-from orchestration.sockets.interest import KEPT, LOOK_SECONDS, UserInterest
+from orchestration.sockets.interest import KEPT, LOOK_SECONDS, Interest, tenant_name, user_name
 from tests.orchestration.support import START, FakeClock
 from tests.orchestration.upstream_events import ANN, BOB, EVE
 
@@ -63,7 +63,7 @@ def store(request: pytest.FixtureRequest) -> JobStore:
 @pytest.fixture
 async def bench(store: JobStore) -> AsyncIterator[Bench]:
     clock, publisher = FakeClock(), MemoryPublisher()
-    interest = UserInterest(store=store, clock=clock)
+    interest = Interest(store=store, clock=clock)
     registry = ConnectionRegistry(store=store, publisher=publisher, interest=interest, clock=clock)
     yield Bench(registry=registry, publisher=publisher, clock=clock, ids=fresh_ids())
     for connection in await registry.listed():
@@ -177,32 +177,50 @@ def test_figures_count_a_jobs_watchers_once_each() -> None:
 # ---------------------------------------------------------------- who may be watching
 
 
-async def test_a_socket_on_own_jobs_is_handed_out_once_every_process_knows_of_it(store: JobStore) -> None:
-    clock, user = FakeClock(), uuid.uuid4().hex
-    here, there = UserInterest(store=store, clock=clock), UserInterest(store=store, clock=clock)
-    assert not await there.has(user)
-    await here.note(user)
+@pytest.mark.parametrize("own_jobs", [True, False])
+async def test_a_socket_is_handed_out_once_every_process_knows_of_it(
+    store: JobStore, *, own_jobs: bool
+) -> None:
+    clock, watcher = FakeClock(), Watcher(tenant=uuid.uuid4().hex, user=uuid.uuid4().hex)
+    names = [tenant_name(watcher.tenant), *([user_name(watcher.user)] if own_jobs else [])]
+    here, there = Interest(store=store, clock=clock), Interest(store=store, clock=clock)
+    assert [await there.has(name) for name in names] == [False] * len(names)
+    assert [there.known(name) for name in names] == [False] * len(names)
+    await here.note(watcher, own_jobs=own_jobs)
     assert clock.slept == [LOOK_SECONDS], "the other process may believe what it saw for that long"
-    assert await here.has(user)
-    assert await there.has(user)
-    await here.note(user)
-    await there.note(user)
+    assert [there.known(name) for name in names] == [None] * len(names)
+    assert all([await each.has(name) for name in names for each in (here, there)])
+    assert all(there.known(name) for name in names)
+    await here.note(watcher, own_jobs=own_jobs)
+    await there.note(watcher, own_jobs=own_jobs)
     assert clock.slept == [LOOK_SECONDS], "from then on there is nothing to wait for"
+
+
+async def test_who_watches_one_job_first_and_all_of_theirs_later_waits_again(store: JobStore) -> None:
+    clock, watcher = FakeClock(), Watcher(tenant=uuid.uuid4().hex, user=uuid.uuid4().hex)
+    interest = Interest(store=store, clock=clock)
+    await interest.note(watcher, own_jobs=False)
+    assert not await interest.has(user_name(watcher.user))
+    await interest.note(watcher, own_jobs=True)
+    assert clock.slept == [LOOK_SECONDS] * 2
+    assert await interest.has(user_name(watcher.user))
 
 
 async def test_interest_ends_a_day_after_the_last_sign_of_life(bench: Bench) -> None:
     interest = bench.registry.interest
     connection = bench.connected()
-    await interest.note(ANN.user)
+    await interest.note(ANN, own_jobs=True)
     await bench.registry.open(connection, ANN, ANN.group)
     for _ in range(3):
         bench.clock.advance(KEPT.total_seconds() - 60)
-        assert await interest.has(ANN.user)
+        assert await interest.has(user_name(ANN.user))
+        assert await interest.has(tenant_name(ANN.tenant))
         await bench.registry.clean()
     del bench.publisher.members[connection]
     bench.clock.advance(KEPT.total_seconds() + 1)
     await bench.registry.clean()
-    assert not await interest.has(ANN.user)
+    assert not await interest.has(user_name(ANN.user))
+    assert not await interest.has(tenant_name(ANN.tenant))
 
 
 async def test_what_was_seen_is_believed_for_half_a_second_and_without_storage_everybody_may_watch(
@@ -210,7 +228,7 @@ async def test_what_was_seen_is_believed_for_half_a_second_and_without_storage_e
 ) -> None:
     clock = FakeClock()
     store = MemoryJobStore(clock)
-    interest = UserInterest(store=store, clock=clock)
+    interest = Interest(store=store, clock=clock)
     assert not await interest.has("u")
 
     async def down() -> None:
@@ -225,7 +243,7 @@ async def test_what_was_seen_is_believed_for_half_a_second_and_without_storage_e
 async def test_the_memory_of_looks_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("orchestration.sockets.interest._MOST_REMEMBERED", 3)
     clock = FakeClock()
-    interest = UserInterest(store=MemoryJobStore(clock), clock=clock)
+    interest = Interest(store=MemoryJobStore(clock), clock=clock)
     for number in range(10):
         await interest.has(str(number))
     assert len(interest._looks) <= 3

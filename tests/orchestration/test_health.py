@@ -117,6 +117,7 @@ class Refusing(MemoryPublisher):
 
 async def test_a_pause_of_publishing_shows_and_jobs_are_still_accepted() -> None:
     world = World(publisher=Refusing())
+    await world.watch()
     for _ in range(5):
         await world.submit()
         await world.app.realtime.drain()

@@ -32,7 +32,14 @@ class Publishing(RuleBasedStateMachine):
             self.newest[job] = number
         before = self.queue.dropped
         self.queue.push(
-            Outgoing(job_id=job, submitter=None, text=str(number), durable=durable, expires_at=self.now + 100)
+            Outgoing(
+                job_id=job,
+                tenant="t",
+                submitter=None,
+                text=str(number),
+                durable=durable,
+                expires_at=self.now + 100,
+            )
         )
         self.crowded |= self.queue.dropped > before
 
@@ -86,7 +93,9 @@ TestPublishing = Publishing.TestCase
 
 
 def message(job: str, number: int, *, durable: bool = True, expires_at: float = 100.0) -> Outgoing:
-    return Outgoing(job_id=job, submitter=None, text=str(number), durable=durable, expires_at=expires_at)
+    return Outgoing(
+        job_id=job, tenant="t", submitter=None, text=str(number), durable=durable, expires_at=expires_at
+    )
 
 
 def drained(queue: OutgoingQueue, now: float = 0.0) -> list[tuple[str, str]]:

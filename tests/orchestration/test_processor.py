@@ -62,6 +62,7 @@ async def test_a_wake_up_runs_the_job_to_its_end_and_leaves_nothing_owed() -> No
 
 async def test_watchers_get_the_durable_events_in_order() -> None:
     world = World()
+    await world.watch()
     job = await submitted(world)
     await world.work()
     await world.app.realtime.drain()

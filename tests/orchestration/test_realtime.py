@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import dataclass, field
 
 import pytest
 
@@ -16,6 +17,7 @@ from orchestration.health import HealthService
 from orchestration.jobs import Job, JobStatus
 from orchestration.outcomes import Completed
 from orchestration.realtime import RealtimeUpdatesService
+from orchestration.sockets.interest import tenant_name, user_name
 from tests.orchestration.support import FakeClock, World, delivery_of, new_job
 
 
@@ -80,19 +82,44 @@ async def test_updates_of_a_submitted_job_go_to_its_group_and_then_to_its_submit
 
 
 async def test_submitters_who_do_not_watch_cost_no_call() -> None:
-    asked: list[str] = []
-
-    async def interested(user: str) -> bool:
-        asked.append(user)
-        return user == "b"
-
+    audience = Audience({tenant_name("local"), user_name("b")})
     publisher = Publisher()
-    realtime = RealtimeUpdatesService(publisher, FakeClock(), interested=interested)
+    realtime = RealtimeUpdatesService(publisher, FakeClock(), audience=audience)
     for user in ("a", "b", None):
         realtime.publish(new_job(job_id=str(user), submitter=user), [update(1)])
     await realtime.drain()
     assert sorted(group for group, _ in publisher.published) == ["job:None", "job:a", "job:b", "user:b"]
-    assert sorted(asked) == ["a", "b"]
+    assert set(audience.asked) == {tenant_name("local"), user_name("a"), user_name("b")}
+
+
+@pytest.mark.parametrize("knows", [True, False], ids=["looked just now", "has to look"])
+async def test_updates_that_nobody_of_the_tenant_may_watch_are_not_sent(*, knows: bool) -> None:
+    audience = Audience({tenant_name("watching")}, knows=knows)
+    publisher = Publisher()
+    realtime = RealtimeUpdatesService(publisher, FakeClock(), audience=audience)
+    for tenant in ("watching", "sleeping"):
+        job = new_job(job_id=tenant, tenant=tenant)
+        realtime.publish(job, [update(1)])
+        realtime.progress(job, "step", 0.5, "half")
+    await realtime.drain()
+    assert [group for group, _ in publisher.published] == ["job:watching"] * 2
+    assert realtime.figures().published == 2
+
+
+async def test_what_is_not_sent_does_not_close_the_breaker() -> None:
+    audience, publisher, clock = Audience({tenant_name("watching")}, knows=False), Publisher(), FakeClock()
+    realtime = RealtimeUpdatesService(publisher, clock, audience=audience)
+    publisher.down = True
+    for number in range(10):
+        realtime.publish(new_job(job_id=str(number), tenant="watching"), [update(1)])
+    while realtime.figures().state == "closed":
+        await asyncio.sleep(0)
+    realtime.publish(new_job(job_id="unwatched", tenant="sleeping"), [update(1)])
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert realtime.figures().state != "closed"
+    publisher.down = False
+    await realtime.drain()
 
 
 async def test_jobs_do_not_wait_for_each_other_but_each_stays_in_order() -> None:
@@ -249,10 +276,27 @@ class Slow(MemoryPublisher):
         await super().publish(group, message)
 
 
+@dataclass
+class Audience:
+    """Those named may be watching; what was asked is noted."""
+
+    names: set[str]
+    knows: bool = False
+    asked: list[str] = field(default_factory=list)
+
+    def known(self, name: str) -> bool | None:
+        return name in self.names if self.knows else None
+
+    async def has(self, name: str) -> bool:
+        self.asked.append(name)
+        return name in self.names
+
+
 async def job_with(publisher: MemoryPublisher) -> tuple[World, Job]:
     """A job from submission to its end over this publisher, on a clock that publishing cannot move."""
     world = World(publisher=publisher)
     world.app = world.instance("one")
+    await world.watch()
     job = (await world.submit()).job
     message = world.queue.take()
     assert message is not None

@@ -112,6 +112,7 @@ async def test_an_active_row_of_a_refused_foreign_submission_is_an_orphan_not_an
 
 async def test_an_ended_job_with_its_active_row_gets_its_epilogue_and_its_last_event_again() -> None:
     world = World()
+    await world.watch()
     job = await lost(world)
     await world.app.service.cancel("local", job.job_id)
     last = (await world.events(job.job_id))[-1]

@@ -50,6 +50,7 @@ def test_names_tell_tenants_apart_and_hold_no_text_of_callers() -> None:
 
 async def test_negotiating_a_job_gives_a_short_lived_socket_in_its_group() -> None:
     world = World()
+    await world.watch()
     job = (await world.submit()).job
     call = HttpCall(method="POST", route={"jobId": job.job_id})
     body = body_of(await world.answer(ROUTES["job_negotiate"], call))

@@ -74,8 +74,7 @@ class PubSub:
         **body: Any,
     ) -> HttpReply:
         """The whole of connecting: the question, then the group of the token, then the news."""
-        if groups is None:
-            await self.world.app.sockets.interest.note(watcher.user)
+        await self.world.app.sockets.interest.note(watcher, own_jobs=groups is None)
         claims = {"webpubsub.group": [watcher.group] if groups is None else groups}
         reply = await self.tell(
             event("sys", "connect", watcher=watcher, connection=connection, body={"claims": claims, **body})
