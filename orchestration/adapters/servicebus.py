@@ -1,16 +1,20 @@
-"""Sends messages through Azure Service Bus. Senders are long-lived: opening one takes half a second."""
+"""Sends messages through Azure Service Bus. Senders are long-lived: opening one takes half a second.
+
+A sender takes one call at a time; messages that come meanwhile go together in the next one.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from uuid import UUID
 
 from azure.servicebus import ServiceBusMessage
 from azure.servicebus.aio import ServiceBusClient, ServiceBusSender
 from azure.servicebus.exceptions import ServiceBusError
 
+from orchestration.adapters.group_commit import GroupCommit
 from orchestration.breaker import Breaker, BreakerOpen
 from orchestration.errors import QueueUnavailable
 from orchestration.ports import OutgoingMessage
@@ -21,9 +25,12 @@ _log = logging.getLogger(__name__)
 SEND_TIMEOUT = 10.0
 """Seconds for one send, reconnect included; a job whose message is not sent by then is the sweeper's."""
 
+_MOST_TOGETHER = 50
+"""Messages of a few hundred bytes: far below the 256 KB of one call."""
+
 
 class ServiceBusQueue:
-    """One client, one sender a queue, one send at a time on each (the SDK's links are not concurrent)."""
+    """One client, one sender a queue, one call at a time on each (the SDK's links are not concurrent)."""
 
     def __init__(self, connect: Callable[[], ServiceBusClient], breaker: Breaker) -> None:
         self._connect = connect
@@ -32,6 +39,9 @@ class ServiceBusQueue:
         self._senders: dict[str, ServiceBusSender] = {}
         self._locks: dict[str, asyncio.Lock] = {}
         self._opening: set[asyncio.Task[None]] = set()
+        self._groups: GroupCommit[ServiceBusMessage] = GroupCommit(
+            send=self._send_alone, together=_together, apart=False
+        )
 
     def prepare(self, queue: str) -> None:
         """Begin to open a queue's sender: that is half a second of waiting, in which the caller has other work.
@@ -61,7 +71,7 @@ class ServiceBusQueue:
         try:
             with sending(message), self._breaker.call() as outcome:
                 try:
-                    await self._send_alone(message.queue, outgoing)
+                    await self._send(message.queue, outgoing)
                 except QueueUnavailable:
                     outcome.worked = False
                     raise
@@ -80,13 +90,21 @@ class ServiceBusQueue:
             await self._client.close()
             self._client = None
 
-    async def _send_alone(self, queue: str, outgoing: ServiceBusMessage) -> None:
-        """Use the queue's sender alone, waiting for one's turn included in the time limit."""
+    async def _send(self, queue: str, outgoing: ServiceBusMessage) -> None:
+        """Send it, waiting for one's turn included in the time limit; it may still go out after that."""
+        try:
+            async with asyncio.timeout(SEND_TIMEOUT):
+                await self._groups.add(queue, outgoing)
+        except TimeoutError as error:
+            raise QueueUnavailable(f"{queue} takes no message: TimeoutError") from error
+
+    async def _send_alone(self, queue: str, group: Sequence[ServiceBusMessage]) -> None:
+        """Use the queue's sender alone, waiting for it included in the time limit."""
         lock, used = self._locks.setdefault(queue, asyncio.Lock()), False
         try:
             async with asyncio.timeout(SEND_TIMEOUT), lock:
                 used = True
-                await self._sender(queue).send_messages(outgoing)
+                await self._sender(queue).send_messages(group[0] if len(group) == 1 else list(group))
         except (ServiceBusError, TimeoutError, OSError, ValueError) as error:
             if used:  # a sender whose turn never came is in somebody else's use, and may be well
                 await self._forget(queue)
@@ -117,3 +135,11 @@ class ServiceBusQueue:
                 await sender.close()
         except (ServiceBusError, TimeoutError, OSError):
             return  # it was broken already; the new sender is what matters
+
+
+def _together(waiting: Sequence[ServiceBusMessage]) -> int:
+    """Messages for now share a call; one for later goes alone."""
+    for number, message in enumerate(waiting[:_MOST_TOGETHER]):
+        if message.scheduled_enqueue_time_utc is not None:
+            return max(number, 1)
+    return min(len(waiting), _MOST_TOGETHER)

@@ -38,7 +38,7 @@ class TableRows:
     def __init__(self, client: TableClient, batch: BatchWriter, points: PointReader) -> None:
         self._client = client
         self._batch = batch
-        self._group = GroupWriter(transactions=batch)
+        self._group = GroupWriter(batch)
         self._points = points
 
     async def insert(self, partition: str, rows: Sequence[Row]) -> None:

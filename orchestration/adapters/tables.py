@@ -60,7 +60,7 @@ class TableJobStore:
         self._audit: TableClient = service.get_table_client(AUDIT)
         self._batch = BatchWriter(link=link, table=JOBS)
         self._active_batch = BatchWriter(link=link, table=ACTIVE)
-        self._active_group = GroupWriter(transactions=self._active_batch)
+        self._active_group = GroupWriter(self._active_batch)
         self._points = PointReader(link=link, table=JOBS)
         self._tables = {
             name: TableRows(

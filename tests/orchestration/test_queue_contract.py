@@ -111,6 +111,36 @@ async def test_a_scheduled_message_is_not_there_yet_and_one_for_the_past_is(subj
     assert [i for i, _, _ in await subject.arrived(1)] == [past.message_id]
 
 
+async def test_many_messages_at_once_all_arrive_in_order(subject: Subject) -> None:
+    messages = [outgoing() for _ in range(70)]
+    later = outgoing(not_before=datetime.now(UTC) + timedelta(hours=1))
+    messages.insert(20, later)
+    await asyncio.gather(*map(subject.queue.send, messages))
+    expected = [message.message_id for message in messages if message is not later]
+    assert [i for i, _, _ in await subject.arrived(70)] == expected
+
+
+async def test_what_waits_for_the_sender_shares_a_call(broker: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    queue = ServiceBusQueue(lambda: ServiceBusClient.from_connection_string(broker, retry_total=0), breaker())
+    try:
+        await queue.send(outgoing())
+        sender, calls = queue._senders[QUEUE], list[int]()
+        send_messages = sender.send_messages
+
+        async def counted(given: object, **options: object) -> None:
+            calls.append(len(given) if isinstance(given, list) else 1)
+            await send_messages(given, **options)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(sender, "send_messages", counted)
+        async with queue._locks[QUEUE]:
+            tasks = [asyncio.create_task(queue.send(outgoing())) for _ in range(12)]
+        await asyncio.gather(*tasks)
+        assert sum(calls) == 12
+        assert len(calls) < 12
+    finally:
+        await queue.close()
+
+
 async def test_an_unknown_queue_is_unavailable_and_the_known_ones_stay_usable(broker: str) -> None:
     queue = ServiceBusQueue(lambda: ServiceBusClient.from_connection_string(broker, retry_total=0), breaker())
     try:

@@ -63,7 +63,7 @@ async def under_way(table: Table, transactions: int) -> None:
 
 async def test_what_comes_meanwhile_goes_out_together_and_by_partition() -> None:
     table = Table()
-    writer = GroupWriter(transactions=table)
+    writer = GroupWriter(table)
     first = begin(writer, "p", put("a", "1"))
     await under_way(table, 1)
     others = [
@@ -81,7 +81,7 @@ async def test_what_comes_meanwhile_goes_out_together_and_by_partition() -> None
 
 async def test_a_row_that_cannot_be_written_fails_its_own_caller_alone() -> None:
     table = Table(broken={"bad": StorageUnavailable("400")})
-    writer = GroupWriter(transactions=table)
+    writer = GroupWriter(table)
     table.open.set()
     tasks = [begin(writer, "p", *writes) for writes in ([put("x")], [put("a")], [put("b"), put("bad")])]
     tasks += [begin(writer, "p", delete("nothing")), begin(writer, "p", put("z"))]
@@ -94,7 +94,7 @@ async def test_a_row_that_cannot_be_written_fails_its_own_caller_alone() -> None
 
 async def test_a_caller_who_went_away_changes_nothing_for_the_others() -> None:
     table = Table()
-    writer = GroupWriter(transactions=table)
+    writer = GroupWriter(table)
     tasks = [begin(writer, "p", put(key)) for key in "abc"]
     await under_way(table, 1)
     for task in tasks[:2]:
@@ -108,7 +108,7 @@ async def test_a_caller_who_went_away_changes_nothing_for_the_others() -> None:
 
 async def test_large_writes_hold_up_nobody() -> None:
     table = Table()
-    writer = GroupWriter(transactions=table)
+    writer = GroupWriter(table)
     half, whole = b"x" * (MAX_BYTES // 2), b"x" * MAX_BYTES
     writes = [put("a"), put("half", half), put("half more", half), put("b"), put("whole", whole), put("c")]
     tasks = [begin(writer, "p", write) for write in writes]
@@ -119,7 +119,7 @@ async def test_large_writes_hold_up_nobody() -> None:
 
 async def test_no_transaction_has_more_operations_than_the_service_takes() -> None:
     table = Table()
-    writer = GroupWriter(transactions=table)
+    writer = GroupWriter(table)
     tasks = [begin(writer, "p", put(f"{n}a"), put(f"{n}b"), put(f"{n}c")) for n in range(80)]
     table.open.set()
     await asyncio.gather(*tasks)
@@ -140,7 +140,7 @@ def test_writes_to_one_row_land_in_the_order_of_the_calls(
     async def run() -> tuple[dict[str, object], dict[str, object]]:
         table, expected = Table(), dict[str, object]()
         table.open.set()
-        writer, tasks = GroupWriter(transactions=table), []
+        writer, tasks = GroupWriter(table), []
         for (key, value), pause in zip(calls, pauses, strict=False):
             operation = delete(key) if value is None else put(key, str(value))
             tasks.append(begin(writer, "p", operation))
@@ -161,7 +161,7 @@ def test_writes_to_one_row_land_in_the_order_of_the_calls(
 async def test_a_defect_of_one_write_reaches_its_caller_and_nobody_else() -> None:
     table = Table(broken={"bad": TypeError("not a value of a row")})
     table.open.set()
-    writer = GroupWriter(transactions=table)
+    writer = GroupWriter(table)
     tasks = [begin(writer, "p", put("x")), begin(writer, "p", put("bad")), begin(writer, "p", put("y"))]
     with pytest.raises(TypeError):
         await tasks[1]
