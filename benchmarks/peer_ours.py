@@ -17,6 +17,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from azure.servicebus import ServiceBusClient, ServiceBusMessage
+
 from benchmarks.batch_writer import IDLE_APP
 from benchmarks.rig import Rig, app_folder, stack_with
 from devtools.paths import ROOT
@@ -26,7 +28,9 @@ _START_SECONDS = 60.0
 
 
 class Worker:
-    """Starts the runner, submits to it over one kept connection."""
+    """Starts the runner, and submits to it over one kept connection: the first of the two doors."""
+
+    config = "http"
 
     def __init__(self, rig: Rig, folder: Path, spawn: Any) -> None:
         self._rig, self._folder, self._spawn = rig, folder, spawn
@@ -71,8 +75,7 @@ class Worker:
 
     def submit(self, job: str) -> None:
         """Submit one job; its name travels as the topic."""
-        request = {"topic": job, "contentType": "blog_post", "audience": "b2b"}
-        status = self._call("POST", "/generate", json.dumps(request))
+        status = self._call("POST", "/generate", json.dumps(_request(job)))
         if status != 202:
             raise RuntimeError(f"submit was answered {status}")
 
@@ -86,31 +89,56 @@ class Worker:
         return answer.status
 
 
+class Producer(Worker):
+    """The other door, and what the peers do when they enqueue: a message into the queue, with the official client."""
+
+    config = "producer"
+
+    def __init__(self, rig: Rig, folder: Path, spawn: Any) -> None:
+        super().__init__(rig, folder, spawn)
+        client = ServiceBusClient.from_connection_string(rig.running.endpoints["serviceBus"])
+        self._sender = client.get_queue_sender("content-jobs")
+
+    def submit(self, job: str) -> None:
+        """Send one message; it is the job's from the moment the broker has it."""
+        body = json.dumps({"type": "content_generation", "request": _request(job)})
+        self._sender.send_messages(ServiceBusMessage(body, message_id=job))
+
+
+def _request(job: str) -> dict[str, str]:
+    return {"topic": job, "contentType": "blog_post", "audience": "b2b"}
+
+
 def main() -> None:
-    """Run the harness; it prints one JSON line in the form of its peers."""
+    """Run the harness once for each door; it prints JSON lines in the form of its peers."""
     if not (PEERS / "common.py").is_file():
         print(json.dumps({"case": "peer_ours", "skipped": "no peer harness beside the repository"}))
         return
     sys.path.insert(0, str(PEERS))
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        os.environ.setdefault("PEER_DIR", folder)
-        from common import drive, spawn
+    for door in (Worker, Producer):
+        with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+            os.environ["PEER_DIR"] = folder
+            _drive(door, Path(folder))
 
-        app = app_folder(Path(folder) / "app", ROOT / "benchmarks" / "noop_app.py")
-        with stack_with(IDLE_APP) as rig:
-            worker = Worker(rig, app, spawn)
-            drive(
-                "content-architect",
-                "local-stack",
-                start_worker=worker.start,
-                submit=worker.submit,
-                ready=worker.ready,
-                checkpoint_default="every step",
-                worker_kind="1 Functions runner, 16 calls a queue",
-                backend_pids=[rig.pid(part) for part in ("azurite", "servicebus", "webpubsub")],
-                note="realtime on; storage in memory",
-                runs=int(os.environ.get("PEER_RUNS", "5")),
-            )
+
+def _drive(door: type[Worker], folder: Path) -> None:
+    from common import drive, spawn
+
+    app = app_folder(folder / "app", ROOT / "benchmarks" / "noop_app.py")
+    with stack_with(IDLE_APP) as rig:
+        worker = door(rig, app, spawn)
+        drive(
+            "content-architect",
+            door.config,
+            start_worker=worker.start,
+            submit=worker.submit,
+            ready=worker.ready,
+            checkpoint_default="every step",
+            worker_kind="1 Functions runner, 16 calls a queue",
+            backend_pids=[rig.pid(part) for part in ("azurite", "servicebus", "webpubsub")],
+            note="realtime on; storage in memory",
+            runs=int(os.environ.get("PEER_RUNS", "5")),
+        )
 
 
 if __name__ == "__main__":

@@ -112,11 +112,10 @@ def _decode_with(token: str | None, *, key: str) -> dict[str, Any]:
         raise TokenError("No access token was sent.")
     try:
         claims = _verified(token, key)
-        if claims["exp"] <= time.time():  # it was good when it was first seen
-            _verified.cache_clear()
-            claims = _verified(token, key)
     except jwt.InvalidTokenError as error:
         raise TokenError(f"The access token was refused: {error}") from error
+    if int(claims["exp"]) <= time.time():
+        raise TokenError("The access token was refused: it has expired since it was first seen.")
     return claims
 
 

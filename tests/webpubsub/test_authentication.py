@@ -1,5 +1,6 @@
 """Who gets in: client tokens at the handshake, access-key tokens at the REST API."""
 
+import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -7,7 +8,9 @@ from typing import Any
 import aiohttp
 import jwt
 import pytest
+from yarl import URL
 
+from localcloud.webpubsub.tokens import TokenError, verify_rest_token
 from tests.webpubsub.support import JSON, KEY, RELIABLE, StandIn, connected, socket_to, started
 
 YESTERDAY = datetime.now(UTC) - timedelta(days=1)
@@ -149,3 +152,24 @@ async def test_while_keys_are_replaced_tokens_of_both_are_good(hub: str, http: a
         client = jwt.encode({"aud": f"{server.endpoint}/client/hubs/{hub}", "exp": 2**33}, second, "HS256")
         async with socket_to(server, f"/client/hubs/{hub}?access_token={client}") as connection:
             assert (await connection.receive())["event"] == "connected"
+
+
+def test_a_token_that_was_good_is_refused_once_it_has_expired(monkeypatch: pytest.MonkeyPatch) -> None:
+    key, url = "k" * 32, URL("http://127.0.0.1/api/hubs/h/:send")
+    token = jwt.encode({"aud": str(url), "exp": int(time.time()) + 60}, key, "HS256")
+    for _ in range(2):
+        verify_rest_token(token, keys=[key], url=url)
+    later = time.time() + 61
+    monkeypatch.setattr("localcloud.webpubsub.tokens.time.time", lambda: later)
+    with pytest.raises(TokenError, match="expired"):
+        verify_rest_token(token, keys=[key], url=url)
+
+
+def test_a_good_token_is_good_for_its_own_key_and_address_alone() -> None:
+    key, other, url = "k" * 32, "o" * 32, URL("http://127.0.0.1/api/hubs/h/:send")
+    token = jwt.encode({"aud": str(url), "exp": int(time.time()) + 60}, key, "HS256")
+    verify_rest_token(token, keys=[other, key], url=url)
+    with pytest.raises(TokenError, match="refused"):
+        verify_rest_token(token, keys=[other], url=url)
+    with pytest.raises(TokenError, match="audience"):
+        verify_rest_token(token, keys=[key], url=url / "other")
