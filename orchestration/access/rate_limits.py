@@ -2,6 +2,7 @@
 
 An instance takes tokens in blocks from the tenant's row, by ETag, in the background: while it spends one block it
 takes the next. A minute begins with a block on credit, so the limit may be exceeded by one block for each instance.
+Instances that want a block at the same time get one after the other.
 While the row cannot be written calls are let through, up to the whole limit in each process, and the log says so.
 """
 
@@ -28,7 +29,13 @@ WAIT_SECONDS = 1.0
 """How long a call waits for a block that is being taken when nothing else is left."""
 
 _TENANTS = 10_000
-_TRIES = 5
+_TRIES = 2 * BLOCKS + 1
+"""Every conflict is a block that another instance took. A minute has no more than BLOCKS of them, and a taking sees at
+most the turn of one minute, so whoever looks that often gets a block or finds that none is left."""
+
+_PAUSE_SECONDS = 0.05
+"""The longest pause after a conflict. Chance sets its length, so that those who collided do not meet again."""
+
 _KEY = "rate"
 
 _log = logging.getLogger(__name__)
@@ -132,7 +139,10 @@ class RateLimits:
         window.spent_out = got < self._block
 
     async def _take(self, tenant: str, number: int) -> tuple[int, int]:
-        """Up to a block of the minute's tokens, and how many are taken then. Raises :class:`StorageUnavailable`."""
+        """Up to a block of the minute's tokens, and how many are taken then.
+
+        Raises :class:`StorageUnavailable` when the row cannot be written; other instances are no reason.
+        """
         await self.store.prepare()
         table, partition = self.store.table(LIMITS), key_part(tenant)
         for _ in range(_TRIES):
@@ -149,9 +159,10 @@ class RateLimits:
                 elif got:
                     await table.replace(partition, row, etag=found.etag)
             except (RowConflict, RowExists):
+                await self.clock.sleep(_PAUSE_SECONDS * self.clock.chance())
                 continue  # another instance took a block just now
             return got, known + got
-        raise StorageUnavailable("many instances take tokens at once")
+        raise StorageUnavailable("the row of calls changes without a block being taken")
 
     def _headers(self, window: _Window) -> dict[str, str]:
         taken = self._block if window.on_credit else window.taken

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -15,10 +18,12 @@ from orchestration.access.job_limits import COUNT_EVERY, RECOUNT_AFTER, JobLimit
 from orchestration.access.rate_limits import LIMITS, RateLimits
 from orchestration.adapters.memory import MemoryJobStore
 from orchestration.bootstrap import App
+from orchestration.checkpoints import Row
 from orchestration.errors import RequestRefused, RowConflict, StorageUnavailable
 from orchestration.http import HttpCall, HttpReply
 from orchestration.identity import Role
 from orchestration.jobs import ActiveJob
+from orchestration.ports import RowTable, TaggedRow
 from orchestration.routes import ROUTES
 from tests.orchestration.support import FakeClock, World, body_of, new_job
 from tests.orchestration.test_apikeys import ask, issued
@@ -173,6 +178,55 @@ async def test_tables_that_are_slow_hold_a_call_for_a_moment_and_do_not_refuse_i
         headers = await rates.spend("acme")
     answered.set()
     assert headers["RateLimit"].startswith('"tenant";r=1')
+
+
+@dataclass
+class Rivals:
+    """The row of calls where, ``times`` times, another instance takes a block just before one is written."""
+
+    table: RowTable
+    block: int
+    times: int
+    conflicts: int = 0
+
+    async def read_tagged(self, partition: str, key: str) -> TaggedRow | None:
+        return await self.table.read_tagged(partition, key)
+
+    async def insert(self, partition: str, rows: Sequence[Row]) -> None:
+        await self._take_first(partition, rows[0])
+        await self.table.insert(partition, rows)
+
+    async def replace(self, partition: str, row: Row, *, etag: str) -> None:
+        await self._take_first(partition, row)
+        await self.table.replace(partition, row, etag=etag)
+
+    async def _take_first(self, partition: str, row: Row) -> None:
+        if self.conflicts == self.times:
+            return
+        self.conflicts += 1
+        taken = str(self.conflicts * self.block)
+        await self.table.put(partition, [Row(key=row.key, values={**row.values, "taken": taken})])
+
+
+@pytest.mark.parametrize("others", range(11))
+async def test_a_limit_holds_however_many_of_its_blocks_others_take_at_the_same_moment(
+    others: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = FakeClock()
+    store = MemoryJobStore(clock)
+    rivals = Rivals(store.table(LIMITS), block=5, times=others)
+    store._tables[LIMITS] = rivals  # type: ignore[assignment]
+    rates = RateLimits(store=store, clock=clock, per_minute=50)
+    passed = 0
+    for _ in range(60):
+        with suppress(RequestRefused):
+            await rates.spend("acme")
+            passed += 1
+        await asyncio.sleep(0)
+    on_credit = 5 if others == 10 else 0
+    assert (50 - 5 * others + on_credit, others) == (passed, rivals.conflicts)
+    assert "not counted" not in caplog.text
+    assert [0.025] * others == clock.slept, "half of the longest pause: chance is a half here"
 
 
 async def test_a_row_that_everybody_writes_is_no_reason_to_refuse(caplog: pytest.LogCaptureFixture) -> None:
