@@ -16,6 +16,7 @@ from layers.contract import Artifact, Tools
 from orchestration.access.wiring import wire_access
 from orchestration.api import Api
 from orchestration.attempts import AttemptRunner
+from orchestration.circuits import TABLE_STORAGE
 from orchestration.connections import Outside, connect, research_tools
 from orchestration.controller import ContentArchitectController, refusal
 from orchestration.engine import WorkflowEngineService
@@ -102,7 +103,7 @@ def wire(
         service=service,
         store=outside.store,
         realtime=realtime,
-        health=HealthService({"storage": lambda: outside.store.read_job("health")}, clock, outside.circuits),
+        health=_health(outside),
         management=jobs.management,
         letters=jobs.letters,
         callbacks=callbacks,
@@ -134,6 +135,12 @@ def _realtime(outside: Outside, dispatcher: CallbackDispatcher) -> RealtimeUpdat
     return RealtimeUpdatesService(
         outside.publisher, outside.clock, also=dispatcher.announce, audience=audience
     )
+
+
+def _health(outside: Outside) -> HealthService:
+    """One read probes the tables; everything else is judged by its circuit."""
+    probes = {TABLE_STORAGE: lambda: outside.store.read_job("health")}
+    return HealthService(probes, outside.clock, outside.circuits)
 
 
 def _sockets(settings: Settings, outside: Outside, service: OrchestrationService) -> SocketServices:

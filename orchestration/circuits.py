@@ -12,6 +12,9 @@ from typing import Final, Literal
 CircuitState = Literal["closed", "half_open", "open"]
 Read = Callable[[], CircuitState]
 
+TABLE_STORAGE: Final = "tableStorage"
+"""The one dependency that is probed as well: probe and circuit are shown under this name."""
+
 SHOWN_AS: Final[dict[CircuitState, int]] = {"closed": 0, "half_open": 1, "open": 2}
 """As a number, for the metric ``content.breaker.state``."""
 

@@ -15,7 +15,7 @@ from orchestration.adapters.clock import SystemClock
 from orchestration.adapters.late_callbacks import LateCallbackSender
 from orchestration.breaker import PROMPT, SLOW_TO_FAIL, Breaker
 from orchestration.callbacks import CallbackSender
-from orchestration.circuits import Circuits
+from orchestration.circuits import TABLE_STORAGE, Circuits
 from orchestration.errors import ConfigurationError
 from orchestration.management.letters import DeadLetterBox
 from orchestration.ports import Clock, JobStore, MessageQueue, RealtimePublisher, TokenVerifier
@@ -112,7 +112,7 @@ def _outside(
         await store.close()
         await credential.close()
 
-    circuits.add("tableStorage", tables.circuit)
+    circuits.add(TABLE_STORAGE, tables.circuit)
     circuits.add("callbacks", sender.circuit)
     return Outside(
         store=store,

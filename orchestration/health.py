@@ -1,8 +1,8 @@
 """Health: is the process there, are its dependencies. Answers come from memory or within two seconds.
 
 ``unhealthy`` (503) means that nothing can be accepted: storage does not answer. ``degraded`` (200) means that jobs are
-accepted and something will come late, be tried again or be made without a source: a circuit is open. Storage alone
-is probed, with one read; the others are judged by the calls that jobs make (:mod:`orchestration.circuits`).
+accepted and something will come late, be tried again or be made without a source: a circuit is open. All are judged by
+the calls that jobs make (:mod:`orchestration.circuits`); storage is probed as well, with one read.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Literal
 
-from orchestration.circuits import Circuits
+from orchestration.circuits import TABLE_STORAGE, Circuits, CircuitState
 from orchestration.errors import ContentArchitectError
 from orchestration.ports import Clock
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 CACHE_SECONDS = 5.0
 PROBE_SECONDS = 2.0
-NEEDED = frozenset({"storage"})
+NEEDED = frozenset({TABLE_STORAGE})
 """Without storage nothing can be accepted; without the queue or realtime, jobs are accepted and run later."""
 
 Probe = Callable[[], Awaitable[object]]
@@ -38,18 +38,13 @@ class HealthService:
 
     async def report(self) -> Health:
         """``{"status": "healthy|degraded|unhealthy", "dependencies": {name: {status, circuit?, reason?}}}``."""
-        dependencies = {**await self._probed(), **self._circuit_states()}
+        dependencies = dict(await self._probed())
+        for name, state in self._circuits.states().items():
+            dependencies[name] = _with_circuit(dependencies.get(name, {"status": "healthy"}), state)
         down = {name for name, state in dependencies.items() if state["status"] != "healthy"}
         status: Literal["healthy", "degraded", "unhealthy"]
         status = "unhealthy" if down & NEEDED else "degraded" if down else "healthy"
         return {"status": status, "dependencies": dependencies}
-
-    def _circuit_states(self) -> dict[str, DependencyHealth]:
-        """A circuit that is half open is about to be tried: it has not been found well yet."""
-        return {
-            name: {"status": "healthy" if state == "closed" else "unhealthy", "circuit": state}
-            for name, state in self._circuits.states().items()
-        }
 
     async def _probed(self) -> dict[str, DependencyHealth]:
         """The last results while they are fresh; else those of one round of probes for all who ask meanwhile."""
@@ -72,3 +67,14 @@ class HealthService:
         except (ContentArchitectError, TimeoutError) as error:
             return {"status": "unhealthy", "reason": str(error) or "no answer in time"}
         return {"status": "healthy"}
+
+
+def _with_circuit(found: DependencyHealth, state: CircuitState) -> DependencyHealth:
+    """One entry of what a probe found and how the circuit stands.
+
+    A circuit that is half open is about to be tried: it has not been found well yet.
+    """
+    shown: DependencyHealth = {**found, "circuit": state}
+    if state != "closed":
+        shown["status"] = "unhealthy"
+    return shown

@@ -218,7 +218,7 @@ class EventList(TypedDict):
 
 
 class DependencyHealth(TypedDict):
-    """One dependency."""
+    """One dependency: how the calls to it stand, and for a probed one what its probe met."""
 
     status: Literal["healthy", "unhealthy"]
     circuit: NotRequired[Literal["closed", "half_open", "open"]]
@@ -229,7 +229,13 @@ class Health(TypedDict):
     """The service and what it depends on. ``degraded``: jobs are accepted, and run later."""
 
     status: Literal["healthy", "degraded", "unhealthy"]
-    dependencies: dict[str, DependencyHealth]
+    dependencies: Annotated[
+        dict[str, DependencyHealth],
+        Field(
+            description="Each under one name: `tableStorage`, `serviceBus`, `webPubSub`, `callbacks`, `stepThreads`, "
+            "and what is configured beside them."
+        ),
+    ]
 
 
 class Liveness(TypedDict):

@@ -232,7 +232,13 @@ async def test_the_app_starts_while_storage_is_down(
     assert "predecessor" in caplog.text
     call = HttpCall(method="GET")
     assert (await app.api.answer(ROUTES["health_live"], call)).status == 200
-    assert (await app.api.answer(ROUTES["health"], call)).status == 503
+    reply = await app.api.answer(ROUTES["health"], call)
+    dependencies = body_of(reply)["dependencies"]
+    assert reply.status == 503
+    assert set(dependencies) == {"tableStorage", "serviceBus", "webPubSub", "callbacks", "stepThreads"}
+    assert set(dependencies["tableStorage"]) == {"status", "circuit", "reason"}, (
+        "one entry of probe and circuit"
+    )
     await app.outside.close()
 
 

@@ -353,7 +353,7 @@ async def test_health_tells_the_process_from_its_dependencies() -> None:
     assert body_of(await world.call(Controller.health_overall)) == {
         "status": "healthy",
         "dependencies": {
-            "storage": {"status": "healthy"},
+            "tableStorage": {"status": "healthy"},
             "webPubSub": {"status": "healthy", "circuit": "closed"},
         },
     }
