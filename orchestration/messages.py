@@ -42,6 +42,10 @@ class Delivery:
         """The message id, or for a copy that this app scheduled the id of the first message."""
         return str(self.properties.get(ORIGINAL_ID, self.message_id))
 
+    def tenant(self, default: str) -> str:
+        """Whose message it is: the application property, which every message of ours has and a producer may give."""
+        return str(self.properties.get("tenantId") or default)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WakeUp:

@@ -166,6 +166,10 @@ class JobStore(Protocol):
         """Append an audit row. False when that very row exists (one poison message, one row)."""
         ...
 
+    async def read_audit(self, partition: str, key: str) -> Mapping[str, RowValue] | None:
+        """What :meth:`audit` wrote under this key, or None."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutgoingMessage:

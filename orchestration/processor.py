@@ -22,6 +22,7 @@ from orchestration.fresh_jobs import FreshJobs
 from orchestration.http import valid_traceparent
 from orchestration.ids import canonical_job_id, new_commit_id
 from orchestration.jobs import Job, JobError, JobStatus, StoredJob, stamp
+from orchestration.management.refused import keep_refusal
 from orchestration.messages import Delivery, Malformed, job_message, read_message
 from orchestration.outcomes import Completed, DeadLetter, Outcome
 from orchestration.redelivery import copy_later
@@ -71,12 +72,8 @@ class ContentJobProcessor:
 
     async def _refuse(self, delivery: Delivery, reason: str) -> Outcome:
         """Dead-letter a message from outside, with one audit row however often it is delivered."""
-        store, now = self.runner.store, stamp(self.runner.clock.now())
-        written = await store.audit(
-            f"message:{delivery.queue}",
-            delivery.identity,
-            {"action": "refuse", "reason": reason[:1000], "at": now, "bytes": len(delivery.body)},
-        )
+        tenant, now = delivery.tenant(self._default_tenant), stamp(self.runner.clock.now())
+        written = await keep_refusal(self.runner.store, delivery, reason, tenant=tenant, at=now)
         if written:
             record("content.deadletter", 1, {"queue": delivery.queue, "error.type": "malformed"})
             _log.warning("message refused", extra={"queue": delivery.queue, "reason": reason[:1000]})
@@ -103,9 +100,12 @@ class ContentJobProcessor:
         stored = await self.runner.store.read_job(origin.known_id or "")
         return replace(origin, traceparent=stored.job.traceparent) if stored else origin
 
+    @property
+    def _default_tenant(self) -> str:
+        return self.runner.settings.producer_default_tenant
+
     def _origin(self, delivery: Delivery, message: ProducerMessage) -> Origin:
-        named = delivery.properties.get("tenantId")
-        tenant = str(named) if named else self.runner.settings.producer_default_tenant
+        tenant = delivery.tenant(self._default_tenant)
         if not TENANT.fullmatch(tenant):
             wrong = FieldError(pointer="/tenantId", detail=f"should match {TENANT.pattern}")
             raise InvalidRequest([wrong])

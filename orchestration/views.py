@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, cast
 from layers.contract import JobType
 from orchestration.errors import ContentArchitectError, InvalidRequest
 from orchestration.events import progress_of
-from orchestration.jobs import Job, JobStatus, Priority, StepRecord, moment, stamp
+from orchestration.jobs import Job, JobError, JobStatus, Priority, StepRecord, moment, stamp
 from orchestration.management.job_index import JobSummary
 
 if TYPE_CHECKING:
     from orchestration.contract.answers import (
+        JobErrorView,
         JobLinks,
         JobMetadata,
         JobSummaryView,
@@ -88,14 +89,18 @@ def job_view(job: Job, links: Links) -> JobView:
         "links": links.of(job),
     }
     if job.error:
-        error = job.error
-        view["error"] = {
-            "code": error.code,
-            "message": error.message,
-            "step": error.step,
-            "retryable": error.retryable,
-        }
+        view["error"] = error_view(job.error)
     return view
+
+
+def error_view(error: JobError) -> JobErrorView:
+    """Why a job failed, or why there is none."""
+    return {
+        "code": error.code,
+        "message": error.message,
+        "step": error.step,
+        "retryable": error.retryable,
+    }
 
 
 def summary_view(job: JobSummary, links: Links) -> JobSummaryView:

@@ -5,7 +5,7 @@ Used by unit tests and by whoever wants to try the services without a single soc
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count, islice
 
@@ -127,6 +127,10 @@ class MemoryJobStore:
             return False
         self.audits[partition, key] = dict(values)
         return True
+
+    async def read_audit(self, partition: str, key: str) -> Mapping[str, RowValue] | None:
+        """What was written."""
+        return self.audits.get((partition, key))
 
     def keys(self, job_id: str) -> list[str]:
         """Row keys of a job's partition, sorted."""

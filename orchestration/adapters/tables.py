@@ -219,7 +219,7 @@ class TableJobStore:
         """Insert once per key; the key is hashed, since message ids are not ours."""
         entity = {
             "PartitionKey": partition,
-            "RowKey": hashlib.sha256(key.encode()).hexdigest(),
+            "RowKey": _digest(key),
             "key": key[:200],
             **values,
         }
@@ -229,6 +229,15 @@ class TableJobStore:
         except RowExists:
             return False
         return True
+
+    async def read_audit(self, partition: str, key: str) -> Mapping[str, RowValue] | None:
+        """A point read."""
+        found = await self.table(AUDIT).read(partition, _digest(key))
+        return found.values if found else None
+
+
+def _digest(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()
 
 
 def _upsert(row: Row) -> Operation:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, NotRequired
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from orchestration.contract.answers import FieldProblem, JobId, Link, Time, Usage
+from orchestration.contract.answers import FieldProblem, JobErrorView, JobId, Link, Time, Usage
 from orchestration.identity import Role
 
 # ---------------------------------------------------------------- statistics
@@ -167,12 +167,21 @@ class LetterView(TypedDict):
     sequenceNumber: int
     messageId: str
     jobId: JobId | None
-    reason: str
-    description: str
+    reason: Annotated[str, Field(description="The broker's word, such as `MaxDeliveryCountExceeded`.")]
+    description: Annotated[str, Field(description="The broker's explanation.")]
     deliveryCount: int
     enqueuedAt: Time | None
     body: str
     links: LetterLinks
+    error: NotRequired[
+        Annotated[
+            JobErrorView,
+            Field(
+                description="Why the message died: the error of its job, or `message_refused` with what was wrong with a "
+                "message that made no job. Absent where neither is known."
+            ),
+        ]
+    ]
 
 
 class LetterList(TypedDict):

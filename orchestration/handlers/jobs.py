@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 from orchestration.controller import ContentArchitectController, actor_of, job_id_of, read_json
 from orchestration.errors import FieldError, InvalidRequest
 from orchestration.http import HttpCall, HttpReply, json_reply
-from orchestration.jobs import stamp
+from orchestration.jobs import JobError, stamp
 from orchestration.management.job_statistics import parse_period
 from orchestration.management.letters import QUEUES, DeadLetter
 from orchestration.management.listing import CursorKey, next_link, page_size, parse_query
 from orchestration.management.redrive import parse_redrive
 from orchestration.management.reruns import parse_fork
 from orchestration.sockets.groups import user_of
-from orchestration.views import Links, summary_view
+from orchestration.views import Links, error_view, summary_view
 
 if TYPE_CHECKING:
     from orchestration.contract.answers import JobList
@@ -94,8 +94,10 @@ async def dead_letters(controller: ContentArchitectController, call: HttpCall) -
     parameters = [("queue", queue or "")]
     place = key.place(parameters, call.query["cursor"]) if call.query.get("cursor") else f"{queues[0]} 0"
     first, _, after = place.partition(" ")
-    page = await controller.letters.page(actor_of(call), queues, (first, int(after)), size)
-    body: LetterList = {"value": [_letter(controller, letter) for letter in page.letters]}
+    actor = actor_of(call)
+    page = await controller.letters.page(actor, queues, (first, int(after)), size)
+    shown = zip(page.letters, await controller.letters.errors(actor, page.letters), strict=True)
+    body: LetterList = {"value": [_letter(controller, letter, error) for letter, error in shown]}
     if page.place:
         cursor = key.sign(parameters, f"{page.place[0]} {page.place[1]}")
         asked = [("queue", queue)] if queue else []
@@ -115,7 +117,7 @@ def _cursor_key(controller: ContentArchitectController, call: HttpCall) -> Curso
     return CursorKey(secret=controller.settings.signing_secret, tenant=call.caller.tenant)
 
 
-def _letter(controller: ContentArchitectController, letter: DeadLetter) -> LetterView:
+def _letter(controller: ContentArchitectController, letter: DeadLetter, error: JobError | None) -> LetterView:
     """A letter as operators see it; a body that is no text is shown as base64."""
     job_id = controller.letters.job_id(letter)
     delivery = letter.delivery
@@ -123,7 +125,7 @@ def _letter(controller: ContentArchitectController, letter: DeadLetter) -> Lette
         body = delivery.body[:_SHOWN_BYTES].decode()
     except UnicodeDecodeError:
         body = base64.b64encode(delivery.body[:_SHOWN_BYTES]).decode()
-    return {
+    view: LetterView = {
         "queue": delivery.queue,
         "sequenceNumber": letter.sequence_number,
         "messageId": delivery.message_id,
@@ -135,6 +137,9 @@ def _letter(controller: ContentArchitectController, letter: DeadLetter) -> Lette
         "body": body,
         "links": {"job": Links(base=controller.settings.api_url).job(job_id)} if job_id else {},
     }
+    if error:
+        view["error"] = error_view(error)
+    return view
 
 
 def _time(value: datetime | None) -> str | None:

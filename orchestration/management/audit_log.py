@@ -11,6 +11,7 @@ from orchestration.checkpoints import Row
 from orchestration.errors import FieldError, InvalidRequest
 from orchestration.ids import canonical_job_id, key_part
 from orchestration.jobs import stamp
+from orchestration.management import refused
 from orchestration.management.audit import AUDIT, Action
 from orchestration.management.job_index import position
 from orchestration.management.job_statistics import STATE
@@ -28,8 +29,6 @@ MOST_REMOVED = 5000
 _KNOWN = ("from", "to", "action", "jobId", "pageSize", "cursor")
 _PLACE = "audit"
 _CLEANED = "cleaned"
-_REFUSED_MESSAGES = "message:"
-"""Partitions of refused messages begin so; their keys are digests, so that one message has one row."""
 
 _log = logging.getLogger(__name__)
 
@@ -143,7 +142,8 @@ class AuditLog:
 
     async def _clean(self, partition: str) -> int:
         oldest = stamp(self.clock.now() - timedelta(days=self.days))
-        after = "" if partition.startswith(_REFUSED_MESSAGES) else position(oldest)
+        # Keys of refused messages are digests: no time begins among them.
+        after = "" if partition.startswith(refused.PARTITION) else position(oldest)
         rows = await self.table.between(partition, after=after, before="~", limit=MOST_READ)
         old = [row for row in rows if str(row.values.get("at", oldest)) < oldest]
         for row in old:

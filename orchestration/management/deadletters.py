@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -17,6 +18,7 @@ from orchestration.job_management import JobManagementService
 from orchestration.jobs import Job, JobError, JobStatus, StoredJob, moment, stamp
 from orchestration.management.audit import Actor, AuditTrail
 from orchestration.management.job_statistics import STATE
+from orchestration.management.letter_errors import LetterErrors
 from orchestration.management.letters import QUEUES, DeadLetter, DeadLetterBox, Meaning, meaning
 from orchestration.management.redrive import MAX_TAKEN, Redrive, RedriveRequest
 from orchestration.ports import Clock, JobStore
@@ -84,6 +86,11 @@ class DeadLetterService:
                     if self._seen_by(actor, letter):
                         found.append(letter)
         return LetterPage(letters=tuple(found), place=None)
+
+    async def errors(self, actor: Actor, letters: Sequence[DeadLetter]) -> list[JobError | None]:
+        """Why each of these letters died, as far as our own rows tell the actor. Raises :class:`StorageUnavailable`."""
+        default = self.settings.producer_default_tenant
+        return await LetterErrors(store=self.store, default_tenant=default).of(actor, letters)
 
     def _seen_by(self, actor: Actor, letter: DeadLetter) -> bool:
         return actor.everywhere or letter.tenant(self.settings.producer_default_tenant) == actor.tenant

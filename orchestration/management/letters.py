@@ -9,7 +9,7 @@ from enum import Enum, auto
 from typing import Protocol
 
 from orchestration.ids import canonical_job_id, derived_job_id
-from orchestration.jobs import StoredJob
+from orchestration.jobs import Job, StoredJob
 from orchestration.messages import Delivery, Malformed, WakeUp, read_message
 
 QUEUES = ("content-jobs-high", "content-jobs", "content-jobs-low")
@@ -46,8 +46,12 @@ class DeadLetter:
         return derived_job_id("message", self.tenant(default_tenant), self.delivery.identity)
 
     def tenant(self, default_tenant: str) -> str:
-        """Whose message it is: the application property, which every message of ours has and a producer may give."""
-        return str(self.delivery.properties.get("tenantId") or default_tenant)
+        """Whose message it is."""
+        return self.delivery.tenant(default_tenant)
+
+    def belongs_to(self, job: Job) -> bool:
+        """Whether the letter is of this job: a producer's message may name a job that it did not make."""
+        return self.is_wake_up or job.latched_message == self.delivery.identity
 
     @property
     def dispatch(self) -> int:

@@ -104,10 +104,7 @@ class Redrive:
         return self.request.all is True or job_id in (self.request.job_ids or ())
 
     def _is_of(self, letter: DeadLetter, job: Job) -> bool:
-        """Whether the letter belongs to this job: a producer's message may name a job that it did not make."""
-        if not self.actor.everywhere and job.tenant != self.actor.tenant:
-            return False
-        return letter.is_wake_up or job.latched_message == letter.delivery.identity
+        return (self.actor.everywhere or job.tenant == self.actor.tenant) and letter.belongs_to(job)
 
     async def _run_again(self, job: Job) -> bool:
         actor = replace(self.actor, tenant=job.tenant)

@@ -1,19 +1,24 @@
 """Dead letters: looking, sending back, and noticing messages that died without us."""
 
+import asyncio
 import json
 from typing import Any
 
 import pytest
 
+from orchestration.adapters.memory import MemoryJobStore
+from orchestration.controller import ContentArchitectController as Controller
 from orchestration.handlers import jobs as controller_jobs
-from orchestration.jobs import JobStatus
+from orchestration.jobs import JobStatus, StoredJob
 from orchestration.management.audit import Actor
+from orchestration.management.letter_errors import LetterErrors
 from orchestration.management.letters import DeadLetter, Meaning, meaning
 from orchestration.management.redrive import parse_redrive
 from orchestration.messages import Delivery
+from orchestration.outcomes import DeadLetter as Refused
 from tests.orchestration.crashing import Died, Fuse, Mortal
-from tests.orchestration.support import START, World, body_of, message, new_job, stored
-from tests.orchestration.test_reruns import audited, failed_job
+from tests.orchestration.support import REQUEST, START, World, body_of, message, new_job, stored
+from tests.orchestration.test_reruns import WRITER, audited, broken, failed_job
 
 JOB = new_job().job_id
 ACTOR = Actor(tenant="local")
@@ -101,6 +106,103 @@ async def test_a_letter_shows_its_job_and_why_it_died_and_any_body() -> None:
     first, second = body_of(await world.call(controller_jobs.dead_letters))["value"]
     assert (first["jobId"], first["reason"]) == (JOB, "MaxDeliveryCountExceeded")
     assert (second["jobId"], second["body"]) == (None, "//4=")
+
+
+async def refused(world: World, body: object, number: int = 1, **properties: Any) -> str:
+    """Have a message refused and buried; the reason that was given."""
+    delivery = message(body, message_id=f"order-{number}", **properties)
+    outcome = await world.app.processor.process(delivery)
+    assert isinstance(outcome, Refused)
+    world.letters.letters.append(letter(delivery, number))
+    return outcome.reason
+
+
+async def errors_shown(world: World) -> list[Any]:
+    shown = body_of(await world.call(controller_jobs.dead_letters))["value"]
+    return [item.get("error") for item in shown]
+
+
+def message_refused(reason: str) -> dict[str, Any]:
+    return {"code": "message_refused", "message": reason, "step": None, "retryable": False}
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        (b"not json", "JSON"),
+        ({"jobId": "mine"}, "/jobId should be a UUID"),
+        ({"type": "content_generation", "request": {}}, "/topic"),
+    ],
+    ids=["not readable", "no job", "a request that does not hold"],
+)
+async def test_a_refused_message_shows_why(body: object, says: str) -> None:
+    world = World()
+    reason = await refused(world, body)
+    assert says in reason
+    assert [message_refused(reason)] == await errors_shown(world)
+
+
+@pytest.mark.parametrize("produced", [True, False], ids=["a producer's message", "our own wake-up"])
+async def test_the_letter_of_a_failed_job_shows_what_the_job_failed_of(produced: bool) -> None:
+    world = World()
+    if produced:
+        world.steps.behaviours[WRITER] = broken
+        delivery = message({"type": "content_generation", "request": REQUEST}, message_id="order-1")
+        assert isinstance(await world.app.processor.process(delivery), Refused)
+        world.letters.letters.append(letter(delivery))
+        (job_id,) = world.store._rows
+        job = await world.job(job_id)
+    else:
+        job = await failed_job(world)
+        bury(world)
+    (error,) = await errors_shown(world)
+    assert body_of(await world.call(Controller.job, route={"jobId": job.job_id}))["error"] == error
+    assert ("broken", "optimize_content") == (error["code"], error["step"])
+
+
+async def test_a_letter_of_which_no_row_tells_shows_no_error() -> None:
+    """Dead-lettered by hand, of a deleted job, or older than the audit rows."""
+    world = World()
+    produced = message({"type": "content_generation", "request": REQUEST}, message_id="order-2")
+    world.letters.letters += [letter(message(b"{")), wake_up(number=2), letter(produced, 3)]
+    assert [None, None, None] == await errors_shown(world)
+
+
+async def test_the_same_id_of_another_body_or_another_tenant_is_another_message() -> None:
+    world = World()
+    first = await refused(world, b"not json")
+    second = await refused(world, b'{"jobId": 7}')
+    assert [message_refused(first), message_refused(second)] == await errors_shown(world)
+    assert first != second
+    world.letters.letters = [letter(message(b"not json", message_id="order-1", tenantId="mine"))]
+    page = await world.app.jobs.letters.errors(Actor(tenant="mine"), world.letters.letters)
+    assert [None] == page
+
+
+async def test_a_letter_that_names_a_foreign_job_tells_nothing_of_it() -> None:
+    world = World()
+    job = await failed_job(world)
+    naming = message({"type": "content_generation", "request": {}, "jobId": job.job_id}, tenantId="mine")
+    letters = [of_tenant("mine", 1, job.job_id), letter(naming, 2)]
+    service = world.app.jobs.letters
+    assert [None, None] == await service.errors(Actor(tenant="mine"), letters)
+    assert job.error == (await service.errors(Actor(tenant="ops", everywhere=True), letters))[0]
+
+
+async def test_letters_of_a_page_are_looked_up_side_by_side() -> None:
+    world = World()
+    together = asyncio.Barrier(50)
+    reads: list[str] = []
+
+    class Watched(MemoryJobStore):
+        async def read_job(self, job_id: str) -> StoredJob | None:
+            reads.append(job_id)
+            await together.wait()
+            return await world.store.read_job(job_id)
+
+    looked = LetterErrors(store=Watched(world.clock), default_tenant="local")
+    await looked.of(ACTOR, [wake_up(number=number) for number in range(50)])
+    assert 50 == len(reads)
 
 
 @pytest.mark.parametrize(

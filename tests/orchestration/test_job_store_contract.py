@@ -291,6 +291,17 @@ async def test_an_audit_row_is_written_once_per_key(subject: Subject) -> None:
     assert await subject.store.audit("message:content-jobs-low", key, values)
 
 
+async def test_an_audit_row_is_read_back_by_its_key(subject: Subject) -> None:
+    key = f"odd ' / \\ # ? % key {uuid.uuid4()}"
+    values: dict[str, Any] = {"action": "refuse", "reason": "weil's ungültig ist", "bytes": 7}
+    assert await subject.store.read_audit("message:content-jobs", key) is None
+    await subject.store.audit("message:content-jobs", key, values)
+    found = await subject.store.read_audit("message:content-jobs", key)
+    assert found is not None
+    assert values == {name: found[name] for name in values}
+    assert await subject.store.read_audit("message:content-jobs-low", key) is None
+
+
 async def test_preparing_twice_is_cheap_and_harmless(subject: Subject) -> None:
     await asyncio.gather(subject.store.prepare(), subject.store.prepare())
     await subject.store.prepare()

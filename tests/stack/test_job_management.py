@@ -54,6 +54,11 @@ async def test_a_malformed_message_is_shown_and_purged_over_http(stack: Any) -> 
     shown = stack.call("GET", path)
     assert [letter["body"] for letter in shown.json["value"]] == ["not json"], shown.body
     assert shown.json["value"][0]["jobId"] is None
+    error = shown.json["value"][0]["error"]
+    assert ("message_refused", "not JSON: Expecting value at line 1, column 1") == (
+        error["code"],
+        error["message"],
+    )
     asked = {"queue": "content-jobs-low", "all": True}
     assert stack.call("POST", "/deadletters/redrive", {**asked, "purgeMalformed": True}).json["purged"] == 1
     assert stack.call("GET", path).json["value"] == []
