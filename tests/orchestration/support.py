@@ -135,6 +135,8 @@ class FakeDeclaration(StepDeclaration):
 class FakeSteps:
     """Implements a catalog: counts executions by service, keeps their order, and misbehaves where a test says so."""
 
+    artifacts: Callable[[str], type[Artifact]] = staticmethod(kind_of)
+
     def __init__(self, catalog: Mapping[str, StepDeclaration] = CATALOG) -> None:
         self.executions: Counter[str] = Counter()
         self.order: list[str] = []
@@ -160,8 +162,13 @@ class FakeSteps:
             await asyncio.sleep(0)
             if service in self.behaviours:
                 await self.behaviours[service](context)
+            return await self._make(declaration, context)
         finally:
             self.running -= 1
+
+    async def _make(self, declaration: StepDeclaration, context: StepContext) -> Artifact:
+        """The artifact: a digest of what the step saw."""
+        service = declaration.service
         seen = {kind.__name__: artifact.model_dump() for kind, artifact in context.artifacts.items()}
         wanted = {name: seen.get(name) for name in (*declaration.requires, *declaration.uses)}
         text = json.dumps([service, context.brief.topic, wanted], sort_keys=True)
@@ -207,6 +214,7 @@ class World:
     letters: MemoryDeadLetters = field(default_factory=MemoryDeadLetters)
     sender: MemoryCallbackSender = field(default_factory=MemoryCallbackSender)
     environment: dict[str, str] = field(default_factory=dict)
+    tools: Callable[[], Tools] = Tools
     dead: list[Delivery] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -227,7 +235,7 @@ class World:
             close=_nothing,
         )
         settings = settings_for(**{**self.environment, "WEBSITE_INSTANCE_ID": instance_id})
-        return wire(settings, outside, Tools, catalog=self.steps.catalog, artifacts=kind_of)
+        return wire(settings, outside, self.tools, catalog=self.steps.catalog, artifacts=self.steps.artifacts)
 
     async def submit(self, *, origin: Origin | None = None, **changes: Any) -> Submission:
         from orchestration.schemas import parse_request
