@@ -28,10 +28,21 @@ def test_every_link_and_every_named_file_exists(page: Path) -> None:
     assert missing == []
 
 
+DECISIONS = sorted((ROOT / "docs" / "decisions").glob("0*.md"))
+
+
+def test_every_decision_is_in_the_index_under_its_number() -> None:
+    index = (ROOT / "docs" / "decisions" / "README.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| \[(\d+)\]\((\S+)\) \|", index, re.MULTILINE)
+    assert [(str(int(page.name[:4])), page.name) for page in DECISIONS] == listed
+    for number, name in listed:
+        first = (ROOT / "docs" / "decisions" / name).read_text(encoding="utf-8").partition("\n")[0]
+        assert first.startswith(f"# {number}. "), name
+
+
 def test_every_decision_has_its_context_and_its_decision() -> None:
-    decisions = sorted((ROOT / "docs" / "decisions").glob("*.md"))
-    assert decisions
-    for page in decisions:
+    assert DECISIONS
+    for page in DECISIONS:
         text = page.read_text(encoding="utf-8")
         assert re.search(r"context", text, re.IGNORECASE), page.name
         assert re.search(r"decision", text, re.IGNORECASE), page.name
