@@ -2,12 +2,12 @@
 
 Order at submission: the active row first (it is deleted last), then the job with its input and first event in
 one transaction, then the message. Once the job row is durable the job is accepted, also when the message could
-not be sent: the sweeper sends it.
+not be sent: the sweeper sends it. So nobody waits for the broker: the answer waits for the rows, and for the job to
+be listed, while the message and the audit row are on their way.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -30,6 +30,7 @@ from orchestration.errors import (
 )
 from orchestration.event_log import event_rows
 from orchestration.events import JobUpdate, ended, status_changed
+from orchestration.follow_ups import FollowUps
 from orchestration.fresh_jobs import FreshJobs
 from orchestration.ids import derived_job_id, new_commit_id, new_job_id
 from orchestration.jobs import ActiveJob, Job, JobInput, JobStatus, Priority, StepRecord, StoredJob, stamp
@@ -117,6 +118,7 @@ class OrchestrationService:
         self._fresh = fresh
         self._index = JobIndex(store=store)
         self._audit = AuditTrail(store=store, clock=clock)
+        self._follow_ups = FollowUps()
 
     async def submit(self, request: GenerateRequest, origin: Origin) -> Submission:
         """Accept a request.
@@ -132,11 +134,11 @@ class OrchestrationService:
                 job = await self.accept(job, self.new_input(request, workflow))
             except RowExists:
                 return await self._replay(job, send=origin.queue is None)
-            await asyncio.gather(
-                self._index.add(job),
-                self._audit.record(origin.actor or producer_of(job), Action.SUBMIT, job.job_id),
+            await self._follow_ups.begin(
                 *([self.send(job)] if origin.queue is None else []),
+                self._audit.record(origin.actor or producer_of(job), Action.SUBMIT, job.job_id),
             )
+            await self._index.add(job)
         annotate(about(job))
         return Submission(job=job, replayed=False)
 
