@@ -49,6 +49,7 @@ from orchestration.ports import Clock, JobStore, MessageQueue
 from orchestration.realtime import RealtimeUpdatesService
 from orchestration.retry import ATTEMPT_RETRY
 from orchestration.settings import Settings
+from orchestration.step_threads import working_for
 from orchestration.telemetry.entries import Attempting
 from orchestration.views import Links
 from orchestration.workflows import Workflow
@@ -87,7 +88,7 @@ class AttemptRunner:
             new_id=new_commit_id,
             heartbeat_seconds=self.settings.lease_seconds / 3,
         )
-        with Attempting(stored.job) as attempt:
+        with working_for(stored.job.priority), Attempting(stored.job) as attempt:
             return attempt.settles(await self._run(writer, message_id, attempt))
 
     async def _run(self, writer: JobWriter, message_id: str, attempt: Attempting) -> Outcome:
