@@ -29,8 +29,9 @@ from orchestration.jobs import Priority
 
 T = TypeVar("T")
 
-MAX_THREADS = min(32, (os.cpu_count() or 1) + 4)
-"""As many as Python itself would take."""
+MAX_THREADS = max(3, (os.cpu_count() or 1) + 1)
+"""Fewer than Python itself would take: steps compute, one thread of Python runs at a time, and every one that wants to
+run keeps the event loop waiting. docs/performance.md has the figures."""
 
 GRACE_SECONDS = {Priority.URGENT: 0.0, Priority.HIGH: 2.0, Priority.NORMAL: 10.0, Priority.LOW: 30.0}
 """How long a piece of work may wait behind work that came after it."""
