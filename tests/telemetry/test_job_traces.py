@@ -255,6 +255,7 @@ async def test_a_refused_message_is_a_failed_delivery_of_its_own(recorder: Recor
 
 async def test_the_last_events_are_published_in_the_jobs_trace(recorder: Recorder) -> None:
     world = World()
+    await world.watch()
     await world.submit(origin=Origin(tenant="local", traceparent=CALLER))
     await world.work()
     await world.app.realtime.drain()
