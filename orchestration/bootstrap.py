@@ -17,7 +17,7 @@ from orchestration.access.wiring import wire_access
 from orchestration.api import Api
 from orchestration.attempts import AttemptRunner
 from orchestration.circuits import TABLE_STORAGE
-from orchestration.connections import Outside, connect, research_tools
+from orchestration.connections import Outside, connect
 from orchestration.controller import ContentArchitectController, refusal
 from orchestration.engine import WorkflowEngineService
 from orchestration.epilogue import Epilogue
@@ -41,6 +41,7 @@ from orchestration.sockets.interest import Interest
 from orchestration.sockets.wiring import SocketServices, wire_sockets
 from orchestration.step_cache import StepCache
 from orchestration.step_threads import StepThreads
+from orchestration.step_tools import research_tools
 from orchestration.telemetry import setup as telemetry
 from orchestration.telemetry.metrics import watch_each
 from orchestration.webhooks.dispatch import CallbackDispatcher

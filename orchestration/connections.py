@@ -10,9 +10,9 @@ from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from layers.contract import LanguageModel, ResearchProvider, Tools
 from orchestration.adapters.clock import SystemClock
 from orchestration.adapters.late_callbacks import LateCallbackSender
+from orchestration.adapters.managed_identity import ManagedIdentity
 from orchestration.breaker import PROMPT, SLOW_TO_FAIL, Breaker
 from orchestration.callbacks import CallbackSender
 from orchestration.circuits import TABLE_STORAGE, Circuits
@@ -20,6 +20,7 @@ from orchestration.errors import ConfigurationError
 from orchestration.management.letters import DeadLetterBox
 from orchestration.ports import Clock, JobStore, MessageQueue, RealtimePublisher, TokenVerifier
 from orchestration.settings import Settings
+from orchestration.step_tools import USER_AGENT
 
 if TYPE_CHECKING:
     from azure.messaging.webpubsubservice.aio import WebPubSubServiceClient
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
     from orchestration.adapters.tables import TableJobStore
     from orchestration.adapters.webpubsub import WebPubSubPublisher
 
-PRODUCT = "ContentArchitect"
-USER_AGENT = f"{PRODUCT}/0.1"
 MAX_CONNECTIONS = 16
 """Beyond 16 storage calls in flight a process gains nothing."""
 
@@ -71,7 +70,10 @@ async def connect(settings: Settings, *, sends_soon: str | None = None) -> Outsi
     await asyncio.to_thread(_import, *_BROKER_MODULES, *_identity_modules(settings))
     from orchestration.adapters.servicebus import ServiceBusQueue
 
-    credential, breaker = _Credential(), Breaker("Service Bus", SystemClock().monotonic, policy=SLOW_TO_FAIL)
+    credential, breaker = (
+        ManagedIdentity(),
+        Breaker("Service Bus", SystemClock().monotonic, policy=SLOW_TO_FAIL),
+    )
     service_bus = _service_bus(settings, credential)
     queue = ServiceBusQueue(service_bus, breaker)
     if sends_soon is not None:
@@ -88,7 +90,7 @@ async def connect(settings: Settings, *, sends_soon: str | None = None) -> Outsi
 
 def _outside(
     settings: Settings,
-    credential: _Credential,
+    credential: ManagedIdentity,
     service_bus: Callable[[], ServiceBusClient],
     queue: ServiceBusQueue,
 ) -> Outside:
@@ -130,7 +132,7 @@ def _outside(
 @asynccontextmanager
 async def store_alone(settings: Settings) -> AsyncIterator[JobStore]:
     """The tables and nothing else, for a command. Raises :class:`ConfigurationError`."""
-    credential, breaker = _Credential(), Breaker("Table Storage", SystemClock().monotonic, policy=PROMPT)
+    credential, breaker = ManagedIdentity(), Breaker("Table Storage", SystemClock().monotonic, policy=PROMPT)
     store = _tables(settings, credential, breaker)
     try:
         yield store
@@ -155,28 +157,7 @@ def _identity_modules(settings: Settings) -> tuple[str, ...]:
     return () if all(keys) else ("azure.identity.aio",)
 
 
-class _Credential:
-    """The managed identity, imported and made when the first client needs it."""
-
-    def __init__(self) -> None:
-        self._value: Any = None
-
-    def get(self) -> Any:
-        if self._value is None:
-            from azure.identity.aio import DefaultAzureCredential
-
-            self._value = DefaultAzureCredential()
-        return self._value
-
-    async def token(self, scope: str) -> str:
-        return str((await self.get().get_token(scope)).token)
-
-    async def close(self) -> None:
-        if self._value is not None:
-            await self._value.close()
-
-
-def _tables(settings: Settings, credential: _Credential, breaker: Breaker) -> TableJobStore:
+def _tables(settings: Settings, credential: ManagedIdentity, breaker: Breaker) -> TableJobStore:
     import aiohttp
     from azure.core.credentials import AzureNamedKeyCredential
     from azure.core.pipeline.transport import AioHttpTransport
@@ -228,7 +209,7 @@ def _tables(settings: Settings, credential: _Credential, breaker: Breaker) -> Ta
     return TableJobStore(service, link, close)
 
 
-def _service_bus(settings: Settings, credential: _Credential) -> Callable[[], ServiceBusClient]:
+def _service_bus(settings: Settings, credential: ManagedIdentity) -> Callable[[], ServiceBusClient]:
     from azure.servicebus.aio import ServiceBusClient
 
     options: dict[str, Any] = {"retry_total": 1, "retry_backoff_factor": 0.2, "retry_backoff_max": 1}
@@ -246,7 +227,7 @@ def _service_bus(settings: Settings, credential: _Credential) -> Callable[[], Se
     )
 
 
-def _web_pubsub(settings: Settings, credential: _Credential) -> WebPubSubPublisher:
+def _web_pubsub(settings: Settings, credential: ManagedIdentity) -> WebPubSubPublisher:
     from orchestration.adapters.bare_http import BareClient
     from orchestration.adapters.webpubsub import WebPubSubPublisher
     from orchestration.adapters.webpubsub_link import IDENTITY_SCOPE, Authorize, PubSubLink, key_token
@@ -326,69 +307,3 @@ def _tokens(
 
 async def _nothing_to_close() -> None:
     return None
-
-
-def research_tools(settings: Settings, circuits: Circuits | None = None) -> Callable[[], Tools]:
-    """What steps may reach, made once when the first step runs."""
-    made: list[Tools] = []
-
-    def tools() -> Tools:
-        if not made:
-            made.append(_make_tools(settings, circuits or Circuits()))
-        return made[0]
-
-    return tools
-
-
-def _make_tools(settings: Settings, circuits: Circuits) -> Tools:
-    """The library, and what of the open web the settings name; own sources that are pages need no provider."""
-    from orchestration.adapters.guarded_http import GuardedClient, Limits
-    from orchestration.adapters.guarded_provider import GuardedProvider
-    from orchestration.adapters.library_files import FileLibrary
-    from orchestration.adapters.pdf_text import MOST_BYTES
-    from orchestration.adapters.research_web import Crossref, Wikipedia
-    from orchestration.adapters.web_pages import WebPages
-
-    folder = settings.library_dir
-    client = GuardedClient(user_agent=USER_AGENT)
-    reader = GuardedClient(user_agent=USER_AGENT, limits=Limits(size=MOST_BYTES))
-    makers: dict[str, Callable[[], ResearchProvider]] = {
-        "wikipedia": lambda: Wikipedia(client),
-        "crossref": lambda: Crossref(client),
-    }
-    guarded: list[ResearchProvider] = []
-    for name in [name for name in settings.providers if name in makers]:
-        breaker = Breaker(name, SystemClock().monotonic)
-        circuits.add(name, breaker.circuit)
-        guarded.append(GuardedProvider(makers[name](), breaker))
-    return Tools(
-        library=FileLibrary(folder) if folder and "library" in settings.providers else None,
-        providers=tuple(guarded),
-        pages=WebPages(reader, agent=PRODUCT, clock=SystemClock()),
-        llm=_language_model(settings, circuits) if settings.has_llm else None,
-    )
-
-
-def _language_model(settings: Settings, circuits: Circuits) -> LanguageModel:
-    """The configured model: by key, else on Azure's endpoints by managed identity, else without authorisation."""
-    from orchestration.adapters.llm import ChatEndpoint, ChatTarget
-    from orchestration.adapters.llm_auth import IDENTITY_SCOPE, identity_headers, key_headers
-    from orchestration.adapters.llm_wire import is_azure
-
-    endpoint = settings.llm_endpoint or ""
-    if settings.llm_api_key is None and is_azure(endpoint):
-        credential = _Credential()
-        headers = identity_headers(lambda: credential.token(IDENTITY_SCOPE))
-    else:
-        key = settings.llm_api_key.get_secret_value() if settings.llm_api_key else None
-        headers = key_headers(endpoint, key)
-    target = ChatTarget(
-        endpoint=endpoint,
-        model=settings.llm_model or "",
-        seconds=settings.llm_timeout_seconds,
-        price_in=settings.llm_price_input,
-        price_out=settings.llm_price_output,
-    )
-    model = ChatEndpoint(target, headers=headers, clock=SystemClock())
-    circuits.add("languageModel", model.breaker.circuit)
-    return model

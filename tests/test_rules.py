@@ -50,7 +50,7 @@ VALUES = {
     "workflows",
 }
 """Modules of pure values and decisions; they know no service and no adapter."""
-COMPOSITION = {"bootstrap", "connections"}
+COMPOSITION = {"bootstrap", "connections", "step_tools"}
 LEAN_TEXT = {
     "markdown_it",
     "nh3",

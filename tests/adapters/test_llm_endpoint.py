@@ -236,7 +236,7 @@ def test_settings_that_would_leak_or_cannot_work_are_refused(changes, named):
 def test_the_tools_have_the_configured_model_and_load_no_http_client_without_one():
     code = (
         "import sys\n"
-        "from orchestration.connections import research_tools\n"
+        "from orchestration.step_tools import research_tools\n"
         "from orchestration.settings import load_settings\n"
         "assert research_tools(load_settings({}))().llm is None\n"
         "assert 'httpx' not in sys.modules and 'orchestration.adapters.llm' not in sys.modules\n"

@@ -21,7 +21,8 @@ at_import = sorted(sys.modules)
 from dataclasses import replace
 from orchestration import bootstrap
 from orchestration.adapters.memory import MemoryJobStore, MemoryPublisher, MemoryQueue
-from orchestration.connections import connect, research_tools
+from orchestration.connections import connect
+from orchestration.step_tools import research_tools
 from orchestration.http import HttpCall
 from orchestration.routes import ROUTES
 from orchestration.settings import load_settings

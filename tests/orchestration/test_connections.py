@@ -13,13 +13,14 @@ from orchestration import bootstrap, connections
 from orchestration.adapters.clock import SystemClock
 from orchestration.adapters.tables import TableJobStore
 from orchestration.bootstrap import current_app
-from orchestration.connections import connect, research_tools
+from orchestration.connections import connect
 from orchestration.errors import AddressRefused, ConfigurationError, StorageUnavailable
 from orchestration.http import HttpCall
 from orchestration.jobs import ActiveJob, JobStatus
 from orchestration.ports import Clock
 from orchestration.routes import ROUTES
 from orchestration.settings import load_settings
+from orchestration.step_tools import research_tools
 from tests.orchestration.support import REQUEST, FakeClock, FakeSteps, body_of, kind_of, new_job
 from tests.webpubsub.support import StandIn
 
