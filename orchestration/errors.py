@@ -110,6 +110,10 @@ class StorageUnavailable(DependencyUnavailable):
     code = "storage_unavailable"
 
 
+class StorageRefused(StorageUnavailable):
+    """Table Storage answers, and refuses this request: the same one would be refused again."""
+
+
 class IdentityUnavailable(DependencyUnavailable):
     """The identity provider does not hand out the keys that tokens are checked with."""
 

@@ -35,13 +35,13 @@ class GroupCommit(Generic[T]):
     """Belongs to the loop that it is first used on.
 
     ``send`` takes a place and items; ``together`` says how many of the items that wait, from the first, go in one
-    call. With ``apart`` the items of a call that failed are sent again one by one, so that each caller gets its own
-    answer: only for what may be repeated.
+    call. ``apart`` says of the error of a call whether its items are to be sent again one by one, so that each caller
+    gets its own answer: only for what may be repeated, and not for what would fail for each of them again.
     """
 
     send: Callable[[str, Sequence[T]], Awaitable[object]]
     together: Callable[[Sequence[T]], int]
-    apart: bool
+    apart: Callable[[BaseException], bool]
     _lines: dict[str, deque[_Entry[T]]] = field(default_factory=dict)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -70,7 +70,7 @@ class GroupCommit(Generic[T]):
         sending = self.send(place, [entry.item for entry in group])
         (outcome,) = await asyncio.gather(sending, return_exceptions=True)  # a defect, too, has its caller
         error = outcome if isinstance(outcome, BaseException) else None
-        if error is not None and self.apart and len(group) > 1:
+        if error is not None and len(group) > 1 and self.apart(error):
             await asyncio.gather(*(self._send(place, [entry]) for entry in group))
             return
         for entry in group:

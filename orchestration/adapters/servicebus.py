@@ -40,7 +40,7 @@ class ServiceBusQueue:
         self._locks: dict[str, asyncio.Lock] = {}
         self._opening: set[asyncio.Task[None]] = set()
         self._groups: GroupCommit[ServiceBusMessage] = GroupCommit(
-            send=self._send_alone, together=_together, apart=False
+            send=self._send_alone, together=_together, apart=lambda _: False
         )
 
     def prepare(self, queue: str) -> None:

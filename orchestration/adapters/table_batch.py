@@ -20,7 +20,7 @@ from enum import StrEnum
 from urllib.parse import quote
 
 from orchestration.adapters.table_link import TRANSIENT, TableLink
-from orchestration.errors import RowConflict, RowExists, RowGone, StorageUnavailable
+from orchestration.errors import RowConflict, RowExists, RowGone, StorageRefused, StorageUnavailable
 from orchestration.jobs import RowValue
 
 MAX_OPERATIONS = 100
@@ -141,10 +141,10 @@ def _check(status: int, payload: bytes) -> None:
         raise RowConflict("the row changed since it was read")
     if failed == 409:
         raise RowExists("the row exists")
+    if failed is not None and failed not in TRANSIENT:
+        raise StorageRefused(f"tables answered {failed} {payload[-300:].decode(errors='replace')}".strip())
     if failed is not None or not statuses:
-        transient = failed in TRANSIENT or failed is None
-        detail = payload[-300:].decode(errors="replace") if not transient else ""
-        raise StorageUnavailable(f"tables answered {failed or status} {detail}".strip())
+        raise StorageUnavailable(f"tables answered {failed or status}")
 
 
 def _first_etag(payload: bytes) -> str:

@@ -3,8 +3,8 @@
 Under load a partition takes a transaction for many jobs instead of one for each. Figures:
 docs/decisions/0019-group-commit.md.
 
-Only for writes that need no ETag and may be repeated: a transaction that fails is taken apart, so that no write
-fails for another's row.
+Only for writes that need no ETag and may be repeated: a transaction that the service refuses is taken apart, so that
+no write fails for another's row. When the service does not answer or is too busy, all of its callers hear that.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Protocol
 from orchestration.adapters.group_commit import GroupCommit
 from orchestration.adapters.table_batch import MAX_OPERATIONS, Operation
 from orchestration.checkpoints import encoded_size
+from orchestration.errors import StorageRefused, StorageUnavailable
 
 MAX_BYTES = 1_000_000
 """Of values in one shared transaction (the service takes 4 MiB): a larger write goes alone and holds up nobody."""
@@ -34,7 +35,7 @@ class GroupWriter:
     def __init__(self, transactions: Transactions) -> None:
         self._transactions = transactions
         self._groups: GroupCommit[Sequence[Operation]] = GroupCommit(
-            send=self._write, together=_together, apart=True
+            send=self._write, together=_together, apart=_for_one_row
         )
 
     async def write(self, partition: str, operations: Sequence[Operation]) -> None:
@@ -47,6 +48,10 @@ class GroupWriter:
     async def _write(self, partition: str, group: Sequence[Sequence[Operation]]) -> None:
         operations = [operation for writes in group for operation in writes]
         await self._transactions.write(partition, operations)
+
+
+def _for_one_row(error: BaseException) -> bool:
+    return isinstance(error, StorageRefused) or not isinstance(error, StorageUnavailable)
 
 
 def _together(waiting: Sequence[Sequence[Operation]]) -> int:

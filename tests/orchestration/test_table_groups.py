@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from orchestration.adapters.table_batch import MAX_OPERATIONS, Operation, Write
 from orchestration.adapters.table_groups import MAX_BYTES, GroupWriter
-from orchestration.errors import RowGone, StorageUnavailable
+from orchestration.errors import RowGone, StorageRefused, StorageUnavailable
 
 
 def put(key: str, value: str | bytes = "") -> Operation:
@@ -80,16 +80,26 @@ async def test_what_comes_meanwhile_goes_out_together_and_by_partition() -> None
 
 
 async def test_a_row_that_cannot_be_written_fails_its_own_caller_alone() -> None:
-    table = Table(broken={"bad": StorageUnavailable("400")})
+    table = Table(broken={"bad": StorageRefused("400")})
     writer = GroupWriter(table)
     table.open.set()
     tasks = [begin(writer, "p", *writes) for writes in ([put("x")], [put("a")], [put("b"), put("bad")])]
     tasks += [begin(writer, "p", delete("nothing")), begin(writer, "p", put("z"))]
     results = await asyncio.gather(*tasks, return_exceptions=True)
     assert [type(result) for result in results] == [
-        type(None), type(None), StorageUnavailable, RowGone, type(None),
+        type(None), type(None), StorageRefused, RowGone, type(None),
     ]  # fmt: skip
     assert {key for _, key in table.rows} == {"x", "a", "z"}  # nothing of the failed ones
+
+
+async def test_a_service_that_is_busy_is_not_asked_once_for_each_write() -> None:
+    table = Table(broken={"busy": StorageUnavailable("503")})
+    writer = GroupWriter(table)
+    table.open.set()
+    tasks = [begin(writer, "p", put(key)) for key in ("a", "busy", "b")]
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [type(result) for result in results] == [StorageUnavailable] * 3
+    assert len(table.groups) == 1
 
 
 async def test_a_caller_who_went_away_changes_nothing_for_the_others() -> None:
