@@ -255,7 +255,7 @@ def _workflows(
 
 _apps: dict[asyncio.AbstractEventLoop, asyncio.Task[App]] = {}
 _sends_soon: ContextVar[bool] = ContextVar("sends_soon", default=False)
-"""Whether the call that starts the app is likely to end in a message: then the way to the broker is opened early."""
+"""Whether the call that starts the app is likely to end in a message: then the ways to the broker are opened early."""
 
 
 async def current_app() -> App:
@@ -273,10 +273,10 @@ def _failed(task: asyncio.Task[App]) -> bool:
 async def _start() -> App:
     settings = load_settings()
     telemetry.start(include_content=settings.telemetry_include_content)
-    queue = Priority.NORMAL.queue if _sends_soon.get() else None
+    queues = dict.fromkeys(p.queue for p in (Priority.NORMAL, Priority.HIGH, Priority.LOW))
     threads = StepThreads()
     asyncio.get_running_loop().set_default_executor(threads)
-    outside = await connect(settings, sends_soon=queue)
+    outside = await connect(settings, sends_soon=tuple(queues) if _sends_soon.get() else ())
     outside.circuits.add("stepThreads", threads.circuit)
     app = wire(settings, outside, research_tools(settings, outside.circuits))
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -61,23 +61,21 @@ class Outside:
     circuits: Circuits = field(default_factory=Circuits)
 
 
-async def connect(settings: Settings, *, sends_soon: str | None = None) -> Outside:
+async def connect(settings: Settings, *, sends_soon: Sequence[str] = ()) -> Outside:
     """Make clients for tables, queues and Web PubSub; each connects when it is first used.
 
-    ``sends_soon`` names a queue whose sender is opened meanwhile. Raises :class:`ConfigurationError` that names what
-    is missing.
+    ``sends_soon`` names queues whose senders are opened meanwhile, in this order. Raises
+    :class:`ConfigurationError` that names what is missing.
     """
     await asyncio.to_thread(_import, *_BROKER_MODULES, *_identity_modules(settings))
     from orchestration.adapters.servicebus import ServiceBusQueue
 
-    credential, breaker = (
-        ManagedIdentity(),
-        Breaker("Service Bus", SystemClock().monotonic, policy=SLOW_TO_FAIL),
-    )
+    breaker = Breaker("Service Bus", SystemClock().monotonic, policy=SLOW_TO_FAIL)
+    credential = ManagedIdentity()
     service_bus = _service_bus(settings, credential)
     queue = ServiceBusQueue(service_bus, breaker)
-    if sends_soon is not None:
-        queue.prepare(sends_soon)
+    if sends_soon:
+        queue.prepare(*sends_soon)
     try:
         await asyncio.to_thread(_import, *_OTHER_MODULES, *(("entra",) if settings.entra_tenants else ()))
         outside = _outside(settings, credential, service_bus, queue)

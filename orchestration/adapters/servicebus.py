@@ -43,12 +43,12 @@ class ServiceBusQueue:
             send=self._send_alone, together=_together, apart=lambda _: False
         )
 
-    def prepare(self, queue: str) -> None:
-        """Begin to open a queue's sender: that is half a second of waiting, in which the caller has other work.
+    def prepare(self, *queues: str) -> None:
+        """Begin to open these queues' senders, one after the other: each is half a second of waiting.
 
         Whether it works shows when a message is sent, which opens the sender anew if need be.
         """
-        task = asyncio.create_task(self._open(queue))
+        task = asyncio.create_task(self._open_all(queues))
         self._opening.add(task)
         task.add_done_callback(self._opening.discard)
 
@@ -110,13 +110,20 @@ class ServiceBusQueue:
                 await self._forget(queue)
             raise QueueUnavailable(f"{queue} takes no message: {type(error).__name__}") from error
 
-    async def _open(self, queue: str) -> None:
+    async def _open_all(self, queues: Sequence[str]) -> None:
+        for queue in queues:
+            if not await self._open(queue):
+                return  # the others would fare no better
+
+    async def _open(self, queue: str) -> bool:
         try:
             async with asyncio.timeout(SEND_TIMEOUT), self._locks.setdefault(queue, asyncio.Lock()):
                 await self._sender(queue).__aenter__()
         except (ServiceBusError, TimeoutError, OSError, ValueError) as error:
             _log.info("a sender could not be opened early", extra={"reason": type(error).__name__})
             await self._forget(queue)
+            return False
+        return True
 
     def _sender(self, queue: str) -> ServiceBusSender:
         if self._client is None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC
 from typing import Any
@@ -51,7 +51,7 @@ async def test_with_all_connections_named_nothing_is_contacted_before_the_first_
 async def test_what_was_opened_early_is_closed_when_another_service_is_not_named() -> None:
     settings = load_settings({name: value for name, value in GOOD.items() if name != REALTIME})
     with pytest.raises(ConfigurationError, match=REALTIME):
-        await connect(settings, sends_soon="content-jobs")
+        await connect(settings, sends_soon=["content-jobs"])
     assert [task for task in asyncio.all_tasks() if "ServiceBusQueue" in repr(task)] == []
 
 
@@ -70,13 +70,16 @@ async def test_the_sender_of_callbacks_is_made_when_it_is_first_asked_and_only_o
     await outside.close()
 
 
-@pytest.mark.parametrize(("method", "expected"), [("POST", "content-jobs"), ("GET", None)])
-async def test_a_first_call_that_may_send_opens_the_way_to_the_broker_early(
-    monkeypatch: pytest.MonkeyPatch, method: str, expected: str | None
-) -> None:
-    asked: list[str | None] = []
+QUEUES = ("content-jobs", "content-jobs-high", "content-jobs-low")
 
-    async def refuse(_settings: object, *, sends_soon: str | None = None) -> None:
+
+@pytest.mark.parametrize(("method", "expected"), [("POST", QUEUES), ("GET", ())])
+async def test_a_first_call_that_may_send_opens_the_ways_to_the_broker_early(
+    monkeypatch: pytest.MonkeyPatch, method: str, expected: tuple[str, ...]
+) -> None:
+    asked: list[Sequence[str]] = []
+
+    async def refuse(_settings: object, *, sends_soon: Sequence[str] = ()) -> None:
         asked.append(sends_soon)
         raise ConfigurationError("enough")
 

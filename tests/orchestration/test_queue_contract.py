@@ -193,6 +193,18 @@ async def test_a_sender_that_was_opened_early_is_the_one_that_sends(broker: str)
         await queue.close()
 
 
+async def test_senders_are_opened_early_in_the_order_given(broker: str) -> None:
+    queue = ServiceBusQueue(lambda: ServiceBusClient.from_connection_string(broker, retry_total=0), breaker())
+    try:
+        queue.prepare(QUEUE, "content-jobs")
+        async with asyncio.timeout(LIMIT):
+            await asyncio.gather(*queue._opening)
+        assert list(queue._senders) == [QUEUE, "content-jobs"]
+        assert all(sender._running for sender in queue._senders.values())
+    finally:
+        await queue.close()
+
+
 async def test_a_message_waits_for_a_sender_that_is_being_opened(broker: str) -> None:
     queue = ServiceBusQueue(lambda: ServiceBusClient.from_connection_string(broker, retry_total=0), breaker())
     try:
