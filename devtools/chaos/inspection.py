@@ -91,7 +91,8 @@ class Tables:
     async def _events(self, job_id: str) -> AsyncIterator[dict[str, Any]]:
         query = "PartitionKey eq @job and RowKey ge 'event|' and RowKey lt 'event}'"
         async for row in self._jobs.query_entities(query, parameters={"job": job_id}):
-            yield json.loads(row["body"])
+            for line in row["body"].split("\n"):  # the events of one commit
+                yield json.loads(line)
 
     async def _unreadable(
         self, row: Mapping[str, Any], steps: Sequence[Mapping[str, Any]]
