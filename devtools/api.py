@@ -98,6 +98,10 @@ class Api:
         """A Web PubSub address with a token that receives this job's events."""
         return str((await self._json("POST", f"/job/{job_id}/negotiate"))["url"])
 
+    async def own_socket_url(self) -> str:
+        """The same for all jobs that this caller submits."""
+        return str((await self._json("POST", "/realtime/negotiate"))["url"])
+
     async def result(self, job_id: str, media_type: str) -> str:
         """The result as JSON, ``text/markdown`` or ``text/html``."""
         return await self._text("GET", f"/job/{job_id}/result", headers={"Accept": media_type})

@@ -83,6 +83,11 @@ class Submitter:
         self.job_ids: dict[int, str] = {}
         self.refused: list[str] = []
 
+    async def watch(self) -> None:
+        """Ask for a socket, so that updates of all jobs are published: nobody need hold it."""
+        async with Api(self._addresses[0]) as api:
+            await api.own_socket_url()
+
     async def submit(self, job: PlannedJob) -> None:
         """Hand the job in, by HTTP or as a producer's message, until it is taken."""
         if job.message is None:

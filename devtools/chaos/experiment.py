@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import aiohttp
+
 from devtools.chaos.actors import TENANT, Broker, Submitter, send_message
 from devtools.chaos.bed import ROUGH, SWEEP_SECONDS, Bed, open_bed
 from devtools.chaos.inspection import Tables, dead_letters, messages_left
@@ -50,6 +52,7 @@ class Experiment:
                 submitter = Submitter(
                     bed.api, instances=self.instances, broker=broker, callback_url=receiver.url
                 )
+                await submitter.watch()
                 await _Rough(plan=plan, bed=bed, broker=broker, submitter=submitter).run()
             _say(f"quiet after {time.monotonic() - began:.0f} s; {len(submitter.job_ids)} jobs are accepted")
             found = await _settle(plan, bed, submitter, receiver, until=began + seconds)
@@ -159,10 +162,15 @@ def _never_accepted(plan: Plan, submitter: Submitter) -> Sequence[FoundJob]:
 async def _drained(bed: Bed, *, until: float) -> dict[str, int]:
     """What is left in the queues once they are empty or time is up: poison is dead-lettered at its fifth delivery."""
     while True:
-        left = await messages_left(bed.running.endpoints["serviceBusStats"])
-        if not any(left.values()) or time.monotonic() > until:
-            return left
-        await asyncio.sleep(_LOOK_EVERY)
+        try:
+            left = await messages_left(bed.running.endpoints["serviceBusStats"])
+        except aiohttp.ClientError:
+            if time.monotonic() > until:
+                raise
+        else:
+            if not any(left.values()) or time.monotonic() > until:
+                return left
+        await asyncio.sleep(_LOOK_EVERY)  # the last blow may have been the broker's: it is starting again
 
 
 def _say(text: str) -> None:
