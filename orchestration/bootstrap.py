@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from layers.catalog import CATALOG, StepDeclaration, artifact_type
 from layers.contract import Artifact, Tools
+from orchestration.access.rate_limits import RateLimits
 from orchestration.access.wiring import wire_access
 from orchestration.api import Api
 from orchestration.attempts import AttemptRunner
@@ -109,7 +110,7 @@ def wire(
         letters=jobs.letters,
         callbacks=callbacks,
         workflows=workflows,
-        sockets=_sockets(settings, outside, service),
+        sockets=_sockets(settings, outside, service, door.rates),
         keys=door.keys,
         audit_log=jobs.audit_log,
         limits=door.limits,
@@ -144,7 +145,9 @@ def _health(outside: Outside) -> HealthService:
     return HealthService(probes, outside.clock, outside.circuits)
 
 
-def _sockets(settings: Settings, outside: Outside, service: OrchestrationService) -> SocketServices:
+def _sockets(
+    settings: Settings, outside: Outside, service: OrchestrationService, rates: RateLimits
+) -> SocketServices:
     return wire_sockets(
         store=outside.store,
         publisher=outside.publisher,
@@ -152,6 +155,7 @@ def _sockets(settings: Settings, outside: Outside, service: OrchestrationService
         service=service,
         clock=outside.clock,
         settings=settings,
+        rates=rates,
     )
 
 

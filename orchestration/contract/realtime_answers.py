@@ -61,7 +61,7 @@ class ReplyError(TypedDict):
         str,
         Field(
             description="`job_not_found`, `bad_event`, `unknown_event`, `too_many_subscriptions`, `connection_gone`, "
-            "`storage_unavailable` or `realtime_unavailable`."
+            "`rate_limited`, `storage_unavailable` or `realtime_unavailable`."
         ),
     ]
     message: str

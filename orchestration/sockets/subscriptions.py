@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal
 
+from orchestration.access.rate_limits import RateLimits
 from orchestration.errors import (
     ContentArchitectError,
     DependencyUnavailable,
@@ -37,12 +38,16 @@ _STEP_NAME = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubscriptionService:
-    """Answers the events that clients send. Every answer is a reply for the client, errors too."""
+    """Answers the events that clients send. Every answer is a reply for the client, errors too.
+
+    An event counts against the tenant's ``rates`` as a call of the API does.
+    """
 
     registry: ConnectionRegistry
     publisher: RealtimePublisher
     service: OrchestrationService
     links: Links
+    rates: RateLimits
 
     async def answer(self, event: UpstreamEvent, watcher: Watcher) -> EventReply:
         """The reply to one event of a client. What is wrong with it, or cannot be done now, is told in the reply.
@@ -60,6 +65,7 @@ class SubscriptionService:
         asked: str | None = None
         try:
             connection = await self.registry.bound(event.connection_id, watcher)
+            await self.rates.spend(watcher.tenant)
             asked = parse_job_id(event)[:_STEP_NAME]
             return await handler(connection, asked)
         except (EventRefused, RequestRefused, DependencyUnavailable) as error:
@@ -148,5 +154,6 @@ def _snapshot(job: Job) -> Snapshot:
 
 
 def _failed(name: EventName | None, job_id: str | None, error: ContentArchitectError) -> EventReply:
-    detail: ReplyError = {"code": error.code, "message": str(error), "retryable": error.retryable}
+    later = error.retryable or error.code == "rate_limited"
+    detail: ReplyError = {"code": error.code, "message": str(error), "retryable": later}
     return {"event": name, "jobId": job_id, "error": detail}

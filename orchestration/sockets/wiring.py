@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from orchestration.access.rate_limits import RateLimits
 from orchestration.ports import Clock, JobStore, RealtimePublisher, TokenVerifier
 from orchestration.service import OrchestrationService
 from orchestration.settings import Settings
@@ -32,12 +33,17 @@ def wire_sockets(
     service: OrchestrationService,
     clock: Clock,
     settings: Settings,
+    rates: RateLimits,
 ) -> SocketServices:
     """Build the services on given adapters."""
     interest = Interest(store=store, clock=clock)
     registry = ConnectionRegistry(store=store, publisher=publisher, interest=interest, clock=clock)
     subscriptions = SubscriptionService(
-        registry=registry, publisher=publisher, service=service, links=Links(base=settings.api_url)
+        registry=registry,
+        publisher=publisher,
+        service=service,
+        links=Links(base=settings.api_url),
+        rates=rates,
     )
     guard = UpstreamGuard(settings=settings, tokens=tokens)
     return SocketServices(interest=interest, registry=registry, subscriptions=subscriptions, guard=guard)

@@ -256,6 +256,18 @@ async def test_one_connection_cannot_watch_without_end() -> None:
     assert f"job:{job_id}" not in pubsub.groups()
 
 
+async def test_events_count_among_the_calls_of_the_tenant() -> None:
+    pubsub = PubSub(world=World(environment={**WITH_KEY, "RATE_LIMIT_PER_MINUTE": "10"}))
+    await pubsub.connect(BOB)
+    job_id = await submitted(pubsub)
+    replies = [await pubsub.ask("SubscribeToJob", job_id, BOB) for _ in range(30)]
+    errors = [reply["error"] for reply in replies if "error" in reply]
+    assert 10 <= len(replies) - len(errors) <= 11, "a block on credit"
+    assert {(error["code"], error["retryable"]) for error in errors} == {("rate_limited", True)}
+    pubsub.world.clock.advance(60)
+    assert (await pubsub.ask("SubscribeToJob", job_id, BOB))["subscribed"]
+
+
 # ---------------------------------------------------------------- each update once
 
 
