@@ -2,8 +2,8 @@
 
 Most jobs are submitted by programs that watch none, and publishing costs a job that does little as much as running it. So
 a socket is handed out only after it was written down whose it is: the tenant, for updates of its jobs at all, and the
-user, for those of the jobs that this user submits. Each process looks that up, at most twice a second for each,
-before it sends.
+user, for those of the jobs that this user submits. Each process looks that up before it sends: at most twice a second
+for each who does not watch, and once a minute for each who does.
 """
 
 from __future__ import annotations
@@ -22,6 +22,11 @@ from orchestration.sockets.groups import Watcher
 TABLE = "connections"
 WATCHERS = "watchers"
 LOOK_SECONDS = 0.5
+"""How long nobody's watching is believed, and so how long the first socket waits."""
+
+WATCHED_SECONDS = 60.0
+"""How long somebody's watching is believed: it does not end before its time."""
+
 KEPT = timedelta(days=1)
 """How long interest lasts after the last socket was asked for or found alive."""
 
@@ -30,9 +35,9 @@ _MOST_REMEMBERED = 10_000
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """What was found, and when the look began (seconds of a clock that never goes back)."""
+    """What was found, and until when that is believed (seconds of a clock that never goes back)."""
 
-    at: float
+    until: float
     found: bool
 
 
@@ -78,7 +83,7 @@ class Interest:
     def known(self, name: str) -> bool | None:
         """What :meth:`has` would say at once; None where it would look."""
         look = self._looks.get(name)
-        return look.found if look is not None and self.clock.monotonic() - look.at < LOOK_SECONDS else None
+        return look.found if look is not None and self.clock.monotonic() < look.until else None
 
     async def has(self, name: str) -> bool:
         """Whether an update is worth sending to them. When storage does not say: yes."""
@@ -91,7 +96,8 @@ class Interest:
             return True
         if len(self._looks) >= _MOST_REMEMBERED:
             self._looks.clear()
-        self._looks[name] = _Look(began, found=found)
+        believed = WATCHED_SECONDS if found else LOOK_SECONDS
+        self._looks[name] = _Look(began + believed, found=found)
         return found
 
     async def _until(self, name: str) -> str:

@@ -18,7 +18,14 @@ from orchestration.sockets.connection_registry import (
     figures_of,
 )
 from orchestration.sockets.groups import Watcher
-from orchestration.sockets.interest import KEPT, LOOK_SECONDS, Interest, tenant_name, user_name
+from orchestration.sockets.interest import (
+    KEPT,
+    LOOK_SECONDS,
+    WATCHED_SECONDS,
+    Interest,
+    tenant_name,
+    user_name,
+)
 from tests.orchestration.support import START, FakeClock
 from tests.orchestration.upstream_events import ANN, BOB, EVE
 
@@ -194,6 +201,18 @@ async def test_a_socket_is_handed_out_once_every_process_knows_of_it(
     await here.note(watcher, own_jobs=own_jobs)
     await there.note(watcher, own_jobs=own_jobs)
     assert clock.slept == [LOOK_SECONDS], "from then on there is nothing to wait for"
+
+
+async def test_who_watches_is_looked_up_once_a_minute_and_who_does_not_twice_a_second() -> None:
+    clock = FakeClock()
+    interest = Interest(store=MemoryJobStore(clock), clock=clock)
+    await interest.keep(ANN, own_jobs=False)
+    watching, sleeping = tenant_name(ANN.tenant), tenant_name("sleeping")
+    assert (await interest.has(watching), await interest.has(sleeping)) == (True, False)
+    clock.advance(LOOK_SECONDS)
+    assert (interest.known(watching), interest.known(sleeping)) == (True, None)
+    clock.advance(WATCHED_SECONDS - LOOK_SECONDS)
+    assert interest.known(watching) is None
 
 
 async def test_who_watches_one_job_first_and_all_of_theirs_later_waits_again(store: JobStore) -> None:
