@@ -10,6 +10,7 @@ no write fails for another's row. When the service does not answer or is too bus
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from orchestration.adapters.group_commit import GroupCommit
@@ -29,12 +30,26 @@ class Transactions(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class _Writes:
+    """What one caller writes: operations, their keys, and their bytes in a transaction."""
+
+    operations: Sequence[Operation]
+    keys: frozenset[str]
+    size: int
+
+    @classmethod
+    def of(cls, operations: Sequence[Operation]) -> _Writes:
+        keys = frozenset(operation.row_key for operation in operations)
+        return cls(operations, keys, sum(encoded_size(operation.values) for operation in operations))
+
+
 class GroupWriter:
     """Writes to one table. Belongs to the loop that it is first used on."""
 
     def __init__(self, transactions: Transactions) -> None:
         self._transactions = transactions
-        self._groups: GroupCommit[Sequence[Operation]] = GroupCommit(
+        self._groups: GroupCommit[_Writes] = GroupCommit(
             send=self._write, together=_together, apart=_for_one_row
         )
 
@@ -43,10 +58,10 @@ class GroupWriter:
 
         Writes to one row land in the order of the calls. Raises what the transaction raises for these operations.
         """
-        await self._groups.add(partition, operations)
+        await self._groups.add(partition, _Writes.of(operations))
 
-    async def _write(self, partition: str, group: Sequence[Sequence[Operation]]) -> None:
-        operations = [operation for writes in group for operation in writes]
+    async def _write(self, partition: str, group: Sequence[_Writes]) -> None:
+        operations = [operation for writes in group for operation in writes.operations]
         await self._transactions.write(partition, operations)
 
 
@@ -54,15 +69,13 @@ def _for_one_row(error: BaseException) -> bool:
     return isinstance(error, StorageRefused) or not isinstance(error, StorageUnavailable)
 
 
-def _together(waiting: Sequence[Sequence[Operation]]) -> int:
+def _together(waiting: Sequence[_Writes]) -> int:
     """As many as one transaction takes; the service refuses one that writes a row twice."""
     keys: set[str] = set()
     size = count = 0
-    for number, operations in enumerate(waiting):
-        own = {operation.row_key for operation in operations}
-        size += sum(encoded_size(operation.values) for operation in operations)
-        count += len(operations)
-        if number and (size > MAX_BYTES or count > MAX_OPERATIONS or keys & own):
+    for number, writes in enumerate(waiting):
+        size, count = size + writes.size, count + len(writes.operations)
+        if number and (size > MAX_BYTES or count > MAX_OPERATIONS or keys & writes.keys):
             return number
-        keys |= own
+        keys |= writes.keys
     return len(waiting)
