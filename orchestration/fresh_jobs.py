@@ -1,7 +1,8 @@
 """Jobs that this process accepted a moment ago, as they were written: whoever runs one need not read it first.
 
-Most jobs are run within milliseconds by the process that accepted them. What is remembered is never believed: a claim goes
-with the row's ETag, so one that moved meanwhile is refused by storage, and the job is read and looked at again.
+Most jobs are run within milliseconds by the process that accepted them. What is remembered is never believed: it serves
+for a claim alone, which goes with the row's ETag, so that storage refuses it where the row has moved meanwhile; then the
+job is read and looked at again.
 """
 
 from __future__ import annotations

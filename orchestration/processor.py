@@ -124,7 +124,7 @@ class ContentJobProcessor:
             max_delivery_count=self.runner.settings.max_delivery_count,
         )
         for _ in range(_LOOKS):
-            stored = self.fresh.take(job_id) or await self.runner.store.read_job(job_id)
+            stored = self._claimable(job_id, wake) or await self.runner.store.read_job(job_id)
             if stored is None:
                 return await self._no_job(delivery, job_id)
             consumption.of(stored.job)
@@ -133,6 +133,12 @@ class ContentJobProcessor:
             except RowConflict:
                 continue  # the row moved between reading and writing: look again
         return await self._copy_later(delivery)
+
+    def _claimable(self, job_id: str, wake: Wake) -> StoredJob | None:
+        """The job as this process accepted it, if that is to be claimed: no other verdict asks the row itself."""
+        stored = self.fresh.take(job_id)
+        claims = stored is not None and decide(stored, wake, self.runner.clock.now()) is Verdict.CLAIM
+        return stored if claims else None
 
     async def _follow(self, verdict: Verdict, stored: StoredJob, wake: Wake) -> Outcome:
         job = stored.job

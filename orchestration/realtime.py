@@ -57,6 +57,10 @@ class Audience(Protocol):
         """Whether this tenant or user may be watching."""
         ...
 
+    def look(self, name: str) -> object:
+        """Begin to find out."""
+        ...
+
 
 class Everybody:
     """The audience of whoever knows no better."""
@@ -68,6 +72,9 @@ class Everybody:
     async def has(self, _: str) -> bool:
         """Yes."""
         return True
+
+    def look(self, _: str) -> None:
+        """There is nothing to find out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +122,13 @@ class RealtimeUpdatesService:
         self._workers: set[asyncio.Task[None]] = set()
         self._last_progress: dict[str, float] = {}
         self._published = self._failed = 0
+
+    def expect(self, job: Job) -> None:
+        """Updates of this job are about to come: find out who watches, or another process publishes its next one first."""
+        names = [tenant_name(job.tenant), *([user_name(job.submitter)] if job.submitter else [])]
+        for name in names:
+            if self._audience.known(name) is None:
+                self._audience.look(name)
 
     def publish(self, job: Job, updates: Sequence[JobUpdate]) -> None:
         """Queue the durable events of one commit for the job's watchers. Never waits, never raises."""

@@ -130,6 +130,7 @@ class OrchestrationService:
         workflow = await self._workflows.chosen(request, origin.tenant)
         with enqueueing(self.queue_of(request, origin), origin.traceparent):
             job = self.new_job(request, workflow, origin)
+            self._realtime.expect(job)
             try:
                 job = await self.accept(job, self.new_input(request, workflow))
             except RowExists:

@@ -101,7 +101,14 @@ def _azurite(options: StackOptions, ports: Mapping[str, int], environment: Mappi
     return PartSpec(
         name="azurite",
         command=(
-            *("node", "--max-semi-space-size=64", str(program), "--silent", "--skipApiVersionCheck", "--disableTelemetry"),
+            *(
+                "node",
+                "--max-semi-space-size=64",
+                str(program),
+                "--silent",
+                "--skipApiVersionCheck",
+                "--disableTelemetry",
+            ),
             *("--blobPort", str(ports[port_names.BLOB]), "--tablePort", str(ports[port_names.TABLE])),
             *("--queuePort", "0"),
             *("--blobKeepAliveTimeout", _KEEP_ALIVE_SECONDS, "--tableKeepAliveTimeout", _KEEP_ALIVE_SECONDS),

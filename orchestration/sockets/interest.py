@@ -58,6 +58,7 @@ class Interest:
     store: JobStore
     clock: Clock
     _looks: dict[str, _Look] = field(default_factory=dict)
+    _looking: dict[str, asyncio.Task[bool]] = field(default_factory=dict)
 
     async def note(self, watcher: Watcher, *, own_jobs: bool) -> None:
         """This watcher is about to get a socket, on a job or on all of its ``own_jobs``.
@@ -87,9 +88,19 @@ class Interest:
 
     async def has(self, name: str) -> bool:
         """Whether an update is worth sending to them. When storage does not say: yes."""
+        known = self.known(name)
+        return known if known is not None else await asyncio.shield(self.look(name))
+
+    def look(self, name: str) -> asyncio.Task[bool]:
+        """Begin to look, so that :meth:`known` knows soon; the look that is under way where there is one."""
+        task = self._looking.get(name)
+        if task is None:
+            task = self._looking[name] = asyncio.create_task(self._look(name))
+            task.add_done_callback(lambda _: self._looking.pop(name))
+        return task
+
+    async def _look(self, name: str) -> bool:
         began = self.clock.monotonic()
-        if (known := self.known(name)) is not None:
-            return known
         try:
             found = await self._until(name) > stamp(self.clock.now())
         except StorageUnavailable:

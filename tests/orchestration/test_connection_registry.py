@@ -215,6 +215,20 @@ async def test_who_watches_is_looked_up_once_a_minute_and_who_does_not_twice_a_s
     assert interest.known(watching) is None
 
 
+async def test_those_who_ask_at_one_time_share_a_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = FakeClock()
+    store = MemoryJobStore(clock)
+    interest, looks = Interest(store=store, clock=clock), list[str]()
+
+    async def counted() -> None:
+        looks.append("a look")
+        await asyncio.sleep(0)
+
+    monkeypatch.setattr(store, "prepare", counted)
+    assert await asyncio.gather(*(interest.has("a") for _ in range(5))) == [False] * 5
+    assert (looks, interest._looking) == (["a look"], {})
+
+
 async def test_who_watches_one_job_first_and_all_of_theirs_later_waits_again(store: JobStore) -> None:
     clock, watcher = FakeClock(), Watcher(tenant=uuid.uuid4().hex, user=uuid.uuid4().hex)
     interest = Interest(store=store, clock=clock)

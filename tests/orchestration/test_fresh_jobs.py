@@ -1,13 +1,15 @@
 """A job that this process accepted itself: run without reading it, and never believed where the row has moved."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from orchestration.fresh_jobs import KEPT_SECONDS, MAX_INPUT_BYTES, REMEMBERED, FreshJobs
 from orchestration.jobs import JobStatus
+from orchestration.management.audit import Actor
 from orchestration.outcomes import Completed
-from tests.orchestration.support import World, new_job, stored
+from tests.orchestration.support import START, World, new_job, stored
 from tests.orchestration.test_processor import put, submitted
 from tests.orchestration.unreliable import Unreliable
 
@@ -67,6 +69,17 @@ async def test_what_another_process_did_meanwhile_counts(status: JobStatus, outc
     await put(world, job, status=status, lease_owner=owner)
     assert await world.work() == [outcome]
     assert world.steps.order == []
+
+
+async def test_a_job_for_tomorrow_that_another_process_freed_meanwhile_runs_now() -> None:
+    world = World()
+    other = world.instance("two")
+    job = await submitted(world, scheduledFor=(START + timedelta(days=1)).isoformat())
+    await other.service.cancel("local", job.job_id)
+    world.queue.sent.clear()
+    await other.jobs.management.retry(Actor(tenant="local"), job.job_id)
+    assert await world.work() == [Completed("completed")]
+    assert (await world.job(job.job_id)).status is JobStatus.COMPLETED
 
 
 async def test_a_cancel_request_that_only_touched_the_row_counts() -> None:

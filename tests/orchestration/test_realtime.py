@@ -106,6 +106,15 @@ async def test_updates_that_nobody_of_the_tenant_may_watch_are_not_sent(*, knows
     assert realtime.figures().published == 2
 
 
+@pytest.mark.parametrize("knows", [True, False])
+async def test_who_watches_is_found_out_before_the_first_update(*, knows: bool) -> None:
+    audience = Audience(set(), knows=knows)
+    realtime = RealtimeUpdatesService(Publisher(), FakeClock(), audience=audience)
+    realtime.expect(new_job(submitter="a"))
+    expected = [tenant_name("local"), user_name("a")]
+    assert audience.asked == ([] if knows else [f"beforehand: {name}" for name in expected])
+
+
 async def test_what_is_not_sent_does_not_close_the_breaker() -> None:
     audience, publisher, clock = Audience({tenant_name("watching")}, knows=False), Publisher(), FakeClock()
     realtime = RealtimeUpdatesService(publisher, clock, audience=audience)
@@ -290,6 +299,9 @@ class Audience:
     async def has(self, name: str) -> bool:
         self.asked.append(name)
         return name in self.names
+
+    def look(self, name: str) -> None:
+        self.asked.append(f"beforehand: {name}")
 
 
 async def job_with(publisher: MemoryPublisher) -> tuple[World, Job]:
