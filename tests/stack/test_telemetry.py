@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import random
+import re
 import signal
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +20,8 @@ from tests.stack.test_callbacks import delivered
 from tests.stack.traces import asked, items, misbehave, settled, trace_of
 
 pytestmark = pytest.mark.stack
+
+SAMPLES = Path(__file__).parents[2] / "samples" / "library"
 
 
 def nodes(found: Timeline) -> list[Node]:
@@ -94,6 +99,7 @@ def test_a_job_that_is_cancelled_retried_and_loses_its_workers_is_still_one_trac
             callbackUrl=receiver.url,
             scheduledFor=(datetime.now(UTC) + timedelta(days=1)).isoformat(),
             webhookEvents=["status_change", "result_ready"],
+            sources=much_to_read(),
         )
         stack.call("POST", f"/job/{job_id}/cancel")
         assert stack.ended(job_id)["status"] == "cancelled"
@@ -121,9 +127,24 @@ def test_a_job_that_is_cancelled_retried_and_loses_its_workers_is_still_one_trac
     assert path_to(found, "POST /")[-2] == "process content-callbacks"
 
 
+def much_to_read() -> list[dict[str, str]]:
+    """Sources that keep a job busy for some seconds: its workers die in the middle, however fast the machine is."""
+    chance = random.Random(1)  # noqa: S311 - the same words every time
+    words = re.findall("[a-z]+", (SAMPLES / "README.md").read_text(encoding="utf-8").lower())
+
+    def sentence() -> str:
+        return (
+            " ".join(chance.choices(words, k=14)).capitalize() + f" in {chance.randint(10, 99)} of 100 cases."
+        )
+
+    texts = [" ".join(sentence() for _ in range(110)) for _ in range(40)]
+    return [{"title": f"Report {number}", "text": text} for number, text in enumerate(texts)]
+
+
 def begun(stack: Stack, job_id: str) -> bool:
-    """The call that submitted the job has arrived: it would be lost with its process."""
-    return any(item.name == "POST /content-architect/generate" for item in items(stack, job=job_id))
+    """What submitted, cancelled and retried the job has arrived: it would be lost with its process."""
+    arrived = {item.name for item in items(stack, job=job_id)}
+    return {"POST /content-architect/generate", "cancel", "retry"} <= arrived
 
 
 def completed(stack: Stack, job_id: str) -> list[Any]:
