@@ -49,11 +49,16 @@ def timed_program(code: str, environment: Mapping[str, str]) -> dict[str, float]
     return found | {"total_ms": (time.perf_counter() - began) * 1000}
 
 
+BROKER_STATS = "BENCH_BROKER_STATS"
+"""The variable that names where the broker tells what is in its queues."""
+
+
 class ColdHost:
     """The host in a new process; times are seconds since it was started."""
 
     def __init__(self, environment: Mapping[str, str], data: Path, functions: list[str], port: int) -> None:
         self._url = f"http://127.0.0.1:{port}"
+        self._stats = environment[BROKER_STATS]
         self._began = time.perf_counter()
         self._lines: list[tuple[float, str]] = []
         self._process = subprocess.Popen(
@@ -106,6 +111,17 @@ class ColdHost:
             except (urllib.error.URLError, ConnectionError):
                 assert time.perf_counter() < deadline, "the host never listened"
                 time.sleep(0.005)
+
+    def until_waiting(self, messages: int) -> None:
+        """Wait until so many messages are in the queue that jobs of normal priority go through."""
+        deadline = time.perf_counter() + _PATIENCE_S
+        while True:
+            with urllib.request.urlopen(self._stats, timeout=_PATIENCE_S) as answer:  # noqa: S310
+                found = json.load(answer)["queues"]["content-jobs"]["active"]
+            if found >= messages:
+                return
+            assert time.perf_counter() < deadline, f"{found} of {messages} messages came"
+            time.sleep(0.01)
 
     def memory_mb(self) -> float:
         """What it holds now."""

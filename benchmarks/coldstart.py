@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.cold_process import ColdHost, timed_program, with_bytecode
+from benchmarks.cold_process import BROKER_STATS, ColdHost, timed_program, with_bytecode
 from benchmarks.report import median, report
 from benchmarks.rig import Rig, stack_with
 from localcloud.supervisor.endpoints import HUB
@@ -60,6 +60,7 @@ def _settings(rig: Rig) -> dict[str, str]:
         "RESEARCH_PROVIDERS": "library",
         "AUTH_MODE": "off",
         "SWEEP_SCHEDULE": "0 0 0 1 1 *",
+        BROKER_STATS: endpoints["serviceBusStats"],
     }
 
 
@@ -166,6 +167,7 @@ def _first_202(host: ColdHost) -> Mapping[str, float]:
     request["topic"] += " again"
     again, done, status = host.post("/content-architect/generate", request)
     assert status == 202, status
+    host.until_waiting(2)  # messages follow answers, and the next process is to find them
     return {
         "listens": sent,
         "first_call": answered - sent,

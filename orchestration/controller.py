@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
@@ -96,8 +97,8 @@ class ContentArchitectController:
             submitter=user_of(call.caller),
             actor=actor_of(call),
         )
-        await self.make_room(call, known=origin.known_id)
-        submission = await self.service.submit(request, origin)
+        async with self.room(call, known=origin.known_id):
+            submission = await self.service.submit(request, origin)
         job = submission.job
         headers = named.answer_headers(job.job_id, replayed=submission.replayed)
         if preferred:
@@ -107,15 +108,21 @@ class ContentArchitectController:
             return json_reply(200, ended[1], {**headers, **where})
         return self.accepted(job, headers)
 
-    async def make_room(self, call: HttpCall, *, known: str | None = None) -> None:
-        """Make room for a job more. Raises :class:`RequestRefused` 429, but for one that was accepted before."""
-        if not call.caller.limited:
-            return
+    @asynccontextmanager
+    async def room(self, call: HttpCall, *, known: str | None = None) -> AsyncIterator[None]:
+        """Accept a job within, if there is room for one more.
+
+        Raises :class:`RequestRefused` 429, but for one that was accepted before.
+        """
+        tenant = call.caller.tenant
         try:
-            await self.limits.admit(call.caller.tenant)
+            if call.caller.limited:
+                await self.limits.admit(tenant)
         except RequestRefused:
             if known is None or await self.store.read_job(known) is None:
                 raise
+        with self.limits.on_its_way(tenant):
+            yield
 
     async def _ended_in_time(self, job: Job, seconds: float) -> tuple[Job, JobView] | None:
         """As :meth:`_ended_view`, and None when storage fails meanwhile.

@@ -1,14 +1,17 @@
 """Jobs of one tenant that may wait or run at the same time.
 
 The active rows are counted at most every few seconds and never while a caller waits, but for the first count and
-near the limit; what this instance accepts in between is added. So the limit may be exceeded by what other instances
-accept within those seconds.
+near the limit; what this instance accepts in between is added, and so is what it is about to accept while it counts. So
+the limit may be exceeded by what other instances accept within those seconds.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from orchestration.errors import RequestRefused, StorageUnavailable
@@ -34,6 +37,7 @@ class _Count:
 
     jobs: int
     at: float
+    first: asyncio.Task[None] | None = None
     again: asyncio.Task[None] | None = None
 
 
@@ -45,6 +49,7 @@ class JobLimits:
     clock: Clock
     most: int
     _counts: ExpiringCache[str, _Count] = field(init=False)
+    _on_their_way: Counter[str] = field(init=False, default_factory=Counter)
 
     def __post_init__(self) -> None:
         """Nothing is counted yet."""
@@ -74,12 +79,26 @@ class JobLimits:
             )
         count.jobs += 1
 
+    @contextmanager
+    def on_its_way(self, tenant: str) -> Iterator[None]:
+        """While a job that was admitted becomes one that can be counted: its row may be there or not."""
+        self._on_their_way[tenant] += 1
+        try:
+            yield
+        finally:
+            self._on_their_way[tenant] -= 1
+            if not self._on_their_way[tenant]:
+                del self._on_their_way[tenant]
+
     async def _count(self, tenant: str) -> _Count:
         count = self._counts.get(tenant)
         if count is None:
-            count = _Count(jobs=0, at=0.0)
-            await self._read(tenant, count)
+            count = _Count(jobs=0, at=self.clock.monotonic())
+            count.first = asyncio.get_running_loop().create_task(self._read(tenant, count))
             self._counts.put(tenant, count)
+        if count.first is not None:  # many may come at once: all add to the one count
+            await self._first_read(tenant, count.first)
+            count.first = None
             return count
         age = self.clock.monotonic() - count.at
         if count.jobs >= self.most and age >= RECOUNT_AFTER:
@@ -91,10 +110,18 @@ class JobLimits:
                 count.again = asyncio.get_running_loop().create_task(self._read_quietly(tenant, count))
         return count
 
+    async def _first_read(self, tenant: str, reading: asyncio.Task[None]) -> None:
+        try:
+            await asyncio.shield(reading)
+        except StorageUnavailable:
+            self._counts.forget(tenant)
+            raise
+
     async def _read(self, tenant: str, count: _Count) -> None:
         await self.store.prepare()
         count.at = self.clock.monotonic()
-        count.jobs = len(await self.store.active_of(tenant, limit=self.most))
+        rows = await self.store.active_of(tenant, limit=self.most)
+        count.jobs = len(rows) + self._on_their_way[tenant]
 
     async def _read_quietly(self, tenant: str, count: _Count) -> None:
         try:

@@ -57,8 +57,8 @@ async def retry_job(controller: ContentArchitectController, call: HttpCall) -> H
     if text not in _BOOLEANS:
         raise InvalidRequest([FieldError(pointer="/fromScratch", detail="should be true or false")])
     actor, job_id = actor_of(call), job_id_of(call)
-    await controller.make_room(call)
-    job = await controller.management.retry(actor, job_id, from_scratch=_BOOLEANS[text])
+    async with controller.room(call):
+        job = await controller.management.retry(actor, job_id, from_scratch=_BOOLEANS[text])
     return controller.accepted(job, {})
 
 
@@ -66,11 +66,11 @@ async def fork_job(controller: ContentArchitectController, call: HttpCall) -> Ht
     """``POST job/{id}/fork``: 202 with the new job."""
     actor, job_id = actor_of(call), job_id_of(call)
     fork = parse_fork(read_json(call))
-    await controller.make_room(call)
     submitter = user_of(call.caller)
-    job = await controller.management.fork(
-        actor, job_id, fork, submitter=submitter, traceparent=call.traceparent
-    )
+    async with controller.room(call):
+        job = await controller.management.fork(
+            actor, job_id, fork, submitter=submitter, traceparent=call.traceparent
+        )
     return controller.accepted(job, {})
 
 

@@ -414,3 +414,34 @@ async def test_a_role_matters_before_a_limit() -> None:
     viewer = await issued(world, role=Role.VIEWER)
     assert 403 == (await ask(world, viewer, "generate", REQUEST)).status
     assert 200 == (await ask(world, viewer)).status
+
+
+async def test_many_who_come_at_once_share_the_first_count() -> None:
+    class Slow(CountedStore):
+        async def active_of(self, tenant: str, *, limit: int) -> Any:
+            await asyncio.sleep(0)
+            return await super().active_of(tenant, limit=limit)
+
+    clock = FakeClock()
+    store = Slow(clock)
+    limits = JobLimits(store=store, clock=clock, most=10)
+    results = await asyncio.gather(*(limits.admit("acme") for _ in range(64)), return_exceptions=True)
+    assert [type(result) for result in results].count(RequestRefused) == 54
+    assert store.counts == 1
+
+
+async def test_a_count_has_the_jobs_whose_rows_are_on_their_way() -> None:
+    clock = FakeClock()
+    store = CountedStore(clock)
+    limits = JobLimits(store=store, clock=clock, most=3)
+    await limits.admit("acme")
+    await store.put_active(active(1))
+    with limits.on_its_way("acme"), limits.on_its_way("acme"):
+        await limits.admit("acme")
+        await limits.admit("acme")
+        clock.advance(RECOUNT_AFTER)
+        with pytest.raises(RequestRefused):
+            await limits.admit("acme")
+    clock.advance(RECOUNT_AFTER)
+    await limits.admit("acme")  # the two came to nothing
+    assert limits._on_their_way == {}
