@@ -93,6 +93,7 @@ class JobManagementService:
         def again(job: Job) -> Job:
             return retried(job, now, self.settings, from_scratch=from_scratch)
 
+        self.realtime.expect(stored.job)
         await self.store.put_active(self.service.active_row(again(stored.job)))
         job, updates = await commit_once(
             self.store,

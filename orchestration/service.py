@@ -130,7 +130,6 @@ class OrchestrationService:
         workflow = await self._workflows.chosen(request, origin.tenant)
         with enqueueing(self.queue_of(request, origin), origin.traceparent):
             job = self.new_job(request, workflow, origin)
-            self._realtime.expect(job)
             try:
                 job = await self.accept(job, self.new_input(request, workflow))
             except RowExists:
@@ -149,6 +148,7 @@ class OrchestrationService:
         Raises :class:`RowExists` when there is a job of this id, :class:`InvalidRequest` when its callback's
         address may not be called, :class:`StorageUnavailable`.
         """
+        self._realtime.expect(job)
         await self._check_callback(job)
         given = job_input.to_bytes()
         packed = pack(INPUT_KEY, given)
