@@ -17,6 +17,7 @@ from devtools.chaos.plan import QUEUES, Fate
 from devtools.chaos.verdict import FoundJob, Letter
 from layers.catalog import CATALOG
 from orchestration.checkpoints import JOB_KEY, result_key, row_keys, step_key, unpack
+from orchestration.event_log import updates_of
 from orchestration.workflows import RESULT_ARTIFACT
 
 _PAGE = 100
@@ -91,8 +92,8 @@ class Tables:
     async def _events(self, job_id: str) -> AsyncIterator[dict[str, Any]]:
         query = "PartitionKey eq @job and RowKey ge 'event|' and RowKey lt 'event}'"
         async for row in self._jobs.query_entities(query, parameters={"job": job_id}):
-            for line in row["body"].split("\n"):  # the events of one commit
-                yield json.loads(line)
+            for update in updates_of(row, after=0):
+                yield update.to_wire()
 
     async def _unreadable(
         self, row: Mapping[str, Any], steps: Sequence[Mapping[str, Any]]

@@ -14,9 +14,7 @@ from localcloud.supervisor.options import StackOptions
 from localcloud.supervisor.part import PartSpec, python_module
 
 _KEEP_ALIVE_SECONDS = "60"  # Azurite's 5 s drops idle connections, and the SDK does not retry a POST
-_YOUNG_GENERATION = (
-    "--max-semi-space-size=64"  # MiB: transactions are garbage soon; it collects a quarter as often
-)
+_YOUNG_GENERATION = "--max-semi-space-size=64"  # MiB: transactions are garbage soon, and are collected less often
 _AZURITE_GRACE = 15.0  # SIGTERM makes it write its tables to disk
 TELEMETRY_FILE = "telemetry.db"
 
@@ -104,14 +102,8 @@ def _azurite(options: StackOptions, ports: Mapping[str, int], environment: Mappi
     return PartSpec(
         name="azurite",
         command=(
-            *(
-                "node",
-                _YOUNG_GENERATION,
-                str(program),
-                "--silent",
-                "--skipApiVersionCheck",
-                "--disableTelemetry",
-            ),
+            *("node", _YOUNG_GENERATION, str(program)),
+            *("--silent", "--skipApiVersionCheck", "--disableTelemetry"),
             *("--blobPort", str(ports[port_names.BLOB]), "--tablePort", str(ports[port_names.TABLE])),
             *("--queuePort", "0"),
             *("--blobKeepAliveTimeout", _KEEP_ALIVE_SECONDS, "--tableKeepAliveTimeout", _KEEP_ALIVE_SECONDS),

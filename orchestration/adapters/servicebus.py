@@ -40,7 +40,7 @@ class ServiceBusQueue:
         self._locks: dict[str, asyncio.Lock] = {}
         self._opening: set[asyncio.Task[None]] = set()
         self._groups: GroupCommit[ServiceBusMessage] = GroupCommit(
-            send=self._send_alone, together=_together, apart=lambda _: False
+            send=self._send_together, together=_together, apart=lambda _: False
         )
 
     def prepare(self, *queues: str) -> None:
@@ -98,8 +98,8 @@ class ServiceBusQueue:
         except TimeoutError as error:
             raise QueueUnavailable(f"{queue} takes no message: TimeoutError") from error
 
-    async def _send_alone(self, queue: str, group: Sequence[ServiceBusMessage]) -> None:
-        """Use the queue's sender alone, waiting for it included in the time limit."""
+    async def _send_together(self, queue: str, group: Sequence[ServiceBusMessage]) -> None:
+        """One call of the queue's sender, waiting for it included in the time limit."""
         lock, used = self._locks.setdefault(queue, asyncio.Lock()), False
         try:
             async with asyncio.timeout(SEND_TIMEOUT), lock:

@@ -304,4 +304,6 @@ async def test_an_audit_row_is_read_back_by_its_key(subject: Subject) -> None:
 
 async def test_preparing_twice_is_cheap_and_harmless(subject: Subject) -> None:
     await asyncio.gather(subject.store.prepare(), subject.store.prepare())
+    await subject.inserted()
     await subject.store.prepare()
+    assert await subject.store.read_job(subject.job.job_id) is not None, "what is there stays"

@@ -266,8 +266,10 @@ async def test_what_was_remembered_for_a_job_goes_with_it() -> None:
 
 
 async def test_draining_before_anything_was_published_is_nothing() -> None:
-    realtime, _, _ = service()
+    realtime, publisher, _ = service()
     await realtime.drain()
+    assert publisher.published == []
+    assert (realtime.figures().published, realtime.figures().failed) == (0, 0)
 
 
 # ---------------------------------------------------------------- never in a job's way
