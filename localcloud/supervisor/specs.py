@@ -14,7 +14,7 @@ from localcloud.supervisor.options import StackOptions
 from localcloud.supervisor.part import PartSpec, python_module
 
 _KEEP_ALIVE_SECONDS = "60"  # Azurite's 5 s drops idle connections, and the SDK does not retry a POST
-_YOUNG_GENERATION = "--max-semi-space-size=64"  # MiB: transactions are garbage soon, and are collected less often
+_YOUNG_GENERATION = "--max-semi-space-size=64"  # MiB: what a request leaves is garbage soon
 _AZURITE_GRACE = 15.0  # SIGTERM makes it write its tables to disk
 TELEMETRY_FILE = "telemetry.db"
 
