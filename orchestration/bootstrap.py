@@ -133,9 +133,9 @@ def wire(
 
 
 def _realtime(outside: Outside, dispatcher: CallbackDispatcher) -> RealtimeUpdatesService:
-    audience = Interest(store=outside.store, clock=outside.clock)
+    interest = Interest(store=outside.store, clock=outside.clock)
     return RealtimeUpdatesService(
-        outside.publisher, outside.clock, also=dispatcher.announce, audience=audience
+        outside.publisher, outside.clock, also=dispatcher.announce, watchers=interest
     )
 
 

@@ -46,7 +46,7 @@ def _nobody(job: Job, updates: Sequence[JobUpdate]) -> None:
     del job, updates  # nobody else listens
 
 
-class Audience(Protocol):
+class Watchers(Protocol):
     """Who may be watching: :class:`orchestration.sockets.interest.Interest`."""
 
     def known(self, name: str) -> bool | None:
@@ -63,7 +63,7 @@ class Audience(Protocol):
 
 
 class Everybody:
-    """The audience of whoever knows no better."""
+    """The watchers of whoever knows no better."""
 
     def known(self, _: str) -> bool:
         """Yes."""
@@ -102,7 +102,7 @@ class RealtimeUpdatesService:
 
     An update goes to the group of its job and to that of whoever submitted it. No connection is in both
     (:mod:`orchestration.sockets.subscriptions`), so each gets it once. ``also`` is told of the same durable events; it must not
-    wait or raise. What nobody of the ``audience`` may be watching is not sent.
+    wait or raise. Where none of the ``watchers`` may be, nothing is sent.
     """
 
     def __init__(
@@ -111,12 +111,12 @@ class RealtimeUpdatesService:
         clock: Clock,
         *,
         also: Listener = _nobody,
-        audience: Audience | None = None,
+        watchers: Watchers | None = None,
     ) -> None:
         self._publisher = publisher
         self._clock = clock
         self._also = also
-        self._audience = audience or Everybody()
+        self._watchers = watchers or Everybody()
         self._queue = OutgoingQueue(messages=MESSAGE_LIMIT, jobs=JOB_LIMIT)
         self._breaker = Breaker("Web PubSub", clock.monotonic, policy=SLOW_TO_FAIL)
         self._workers: set[asyncio.Task[None]] = set()
@@ -127,13 +127,13 @@ class RealtimeUpdatesService:
         """Updates of this job are about to come: find out who watches, or another process publishes its next one first."""
         names = [tenant_name(job.tenant), *([user_name(job.submitter)] if job.submitter else [])]
         for name in names:
-            if self._audience.known(name) is None:
-                self._audience.look(name)
+            if self._watchers.known(name) is None:
+                self._watchers.look(name)
 
     def publish(self, job: Job, updates: Sequence[JobUpdate]) -> None:
         """Queue the durable events of one commit for the job's watchers. Never waits, never raises."""
         trace = current_traceparent()
-        if self._audience.known(tenant_name(job.tenant)) is not False:
+        if self._watchers.known(tenant_name(job.tenant)) is not False:
             for update in updates:
                 self._enqueue(job, update, trace)
         self._also(job, updates)
@@ -146,7 +146,7 @@ class RealtimeUpdatesService:
         degraded = self._breaker.state is not BreakerState.CLOSED
         if degraded or now - self._last_progress.get(job.job_id, -1.0) < PROGRESS_INTERVAL:
             return
-        if self._audience.known(tenant_name(job.tenant)) is False:
+        if self._watchers.known(tenant_name(job.tenant)) is False:
             return
         self._last_progress[job.job_id] = now
         update = JobUpdate(
@@ -223,7 +223,7 @@ class RealtimeUpdatesService:
         while (outgoing := self._queue.take(self._clock.monotonic())) is not None:
             sent = False
             try:
-                unwatched = not await self._audience.has(tenant_name(outgoing.tenant))
+                unwatched = not await self._watchers.has(tenant_name(outgoing.tenant))
                 sent = unwatched or await self._try(outgoing)
             finally:
                 if sent:
@@ -247,7 +247,7 @@ class RealtimeUpdatesService:
         """Whether every group got it. One that got it before a failure gets it again: watchers know the sequence."""
         try:
             await self._call(job_group(outgoing.job_id), outgoing)
-            if outgoing.submitter and await self._audience.has(user_name(outgoing.submitter)):
+            if outgoing.submitter and await self._watchers.has(user_name(outgoing.submitter)):
                 await self._call(user_group(outgoing.submitter), outgoing)
         except DependencyUnavailable as error:
             _log.warning("an update was not published", extra={"reason": str(error)})

@@ -82,21 +82,21 @@ async def test_updates_of_a_submitted_job_go_to_its_group_and_then_to_its_submit
 
 
 async def test_submitters_who_do_not_watch_cost_no_call() -> None:
-    audience = Audience({tenant_name("local"), user_name("b")})
+    watchers = Watchers({tenant_name("local"), user_name("b")})
     publisher = Publisher()
-    realtime = RealtimeUpdatesService(publisher, FakeClock(), audience=audience)
+    realtime = RealtimeUpdatesService(publisher, FakeClock(), watchers=watchers)
     for user in ("a", "b", None):
         realtime.publish(new_job(job_id=str(user), submitter=user), [update(1)])
     await realtime.drain()
     assert sorted(group for group, _ in publisher.published) == ["job:None", "job:a", "job:b", "user:b"]
-    assert set(audience.asked) == {tenant_name("local"), user_name("a"), user_name("b")}
+    assert set(watchers.asked) == {tenant_name("local"), user_name("a"), user_name("b")}
 
 
 @pytest.mark.parametrize("knows", [True, False], ids=["looked just now", "has to look"])
 async def test_updates_that_nobody_of_the_tenant_may_watch_are_not_sent(*, knows: bool) -> None:
-    audience = Audience({tenant_name("watching")}, knows=knows)
+    watchers = Watchers({tenant_name("watching")}, knows=knows)
     publisher = Publisher()
-    realtime = RealtimeUpdatesService(publisher, FakeClock(), audience=audience)
+    realtime = RealtimeUpdatesService(publisher, FakeClock(), watchers=watchers)
     for tenant in ("watching", "sleeping"):
         job = new_job(job_id=tenant, tenant=tenant)
         realtime.publish(job, [update(1)])
@@ -108,16 +108,16 @@ async def test_updates_that_nobody_of_the_tenant_may_watch_are_not_sent(*, knows
 
 @pytest.mark.parametrize("knows", [True, False])
 async def test_who_watches_is_found_out_before_the_first_update(*, knows: bool) -> None:
-    audience = Audience(set(), knows=knows)
-    realtime = RealtimeUpdatesService(Publisher(), FakeClock(), audience=audience)
+    watchers = Watchers(set(), knows=knows)
+    realtime = RealtimeUpdatesService(Publisher(), FakeClock(), watchers=watchers)
     realtime.expect(new_job(submitter="a"))
     expected = [tenant_name("local"), user_name("a")]
-    assert audience.asked == ([] if knows else [f"beforehand: {name}" for name in expected])
+    assert watchers.asked == ([] if knows else [f"beforehand: {name}" for name in expected])
 
 
 async def test_what_is_not_sent_does_not_close_the_breaker() -> None:
-    audience, publisher, clock = Audience({tenant_name("watching")}, knows=False), Publisher(), FakeClock()
-    realtime = RealtimeUpdatesService(publisher, clock, audience=audience)
+    watchers, publisher, clock = Watchers({tenant_name("watching")}, knows=False), Publisher(), FakeClock()
+    realtime = RealtimeUpdatesService(publisher, clock, watchers=watchers)
     publisher.down = True
     for number in range(10):
         realtime.publish(new_job(job_id=str(number), tenant="watching"), [update(1)])
@@ -288,7 +288,7 @@ class Slow(MemoryPublisher):
 
 
 @dataclass
-class Audience:
+class Watchers:
     """Those named may be watching; what was asked is noted."""
 
     names: set[str]
