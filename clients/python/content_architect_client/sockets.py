@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeAlias
 from content_architect_client.models import Event
 
 Protocol: TypeAlias = Literal["json", "reliable"]
-_OPEN_SECONDS = 5.0
+_OPEN_SECONDS = 10.0
 """A socket that is lost while it opens says nothing: the official client waits for so long."""
 
 _log = logging.getLogger("content_architect_client")
